@@ -1,0 +1,70 @@
+"""Emotion classification from EEG that can be believed.
+
+The path the data takes is the order of the modules: recordings, preprocessing, labels, windows,
+splits, models, training, predictions, metrics, statistics, figures, report, comparison. Everything
+public is also reachable from here, and is imported only when it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+#: Public name -> module that defines it.
+_PUBLIC = {
+    "EegemoError": "errors",
+    "find_recordings": "recordings",
+    "read_epochs_deap": "recordings",
+    "simulate_deap": "recordings",
+    "preprocess": "preprocessing",
+    "make_labels": "labels",
+    "store_trials": "windows",
+    "make_windows": "windows",
+    "fit_scaling": "scaling",
+    "make_folds": "splits",
+    "check_folds": "splits",
+    "build_model": "models",
+    "fit_fold": "training",
+    "predict_windows": "training",
+    "vote": "predictions",
+    "evaluate": "metrics",
+    "score": "metrics",
+    "write_report": "report",
+    "compare": "comparison",
+    "run_experiment": "pipeline",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(import_module(f".{_PUBLIC[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))
+
+
+if TYPE_CHECKING:
+    from .comparison import compare as compare
+    from .errors import EegemoError as EegemoError
+    from .labels import make_labels as make_labels
+    from .metrics import evaluate as evaluate
+    from .metrics import score as score
+    from .models import build_model as build_model
+    from .pipeline import run_experiment as run_experiment
+    from .predictions import vote as vote
+    from .preprocessing import preprocess as preprocess
+    from .recordings import find_recordings as find_recordings
+    from .recordings import read_epochs_deap as read_epochs_deap
+    from .recordings import simulate_deap as simulate_deap
+    from .report import write_report as write_report
+    from .scaling import fit_scaling as fit_scaling
+    from .splits import check_folds as check_folds
+    from .splits import make_folds as make_folds
+    from .training import fit_fold as fit_fold
+    from .training import predict_windows as predict_windows
+    from .windows import make_windows as make_windows
+    from .windows import store_trials as store_trials
