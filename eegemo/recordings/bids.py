@@ -1,0 +1,334 @@
+"""BIDS EEG, read through MNE-BIDS: continuous recordings, and trials from ``events.tsv``.
+
+Every row of ``events.tsv`` whose ``trial_type`` is asked for is a trial. Its class is
+``trial_type``, its ratings are the columns valence, arousal, dominance and liking, its stimulus the
+column ``stimulus`` or ``stim_file``::
+
+    onset   duration  trial_type  stim_file   valence  arousal
+    12.0    60.0      music       clip03.mp4  7.1      n/a
+
+Where `tmin` and `tmax` lie around the onset of an event (time zero)::
+
+    time (s)   tmin <= 0            0.0                    tmax
+                |     baseline       |       stimulus       |
+
+The interval is half open: a trial of 3 s at 128 Hz has 384 samples.
+"""
+
+import difflib
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mne
+import mne_bids
+import numpy as np
+import pandas as pd
+
+from eegemo.errors import DataError
+from eegemo.recordings.base import Recording, Run
+from eegemo.recordings.events import (
+    check_trial_types,
+    find_bad_spans,
+    leave_out,
+    number_trials,
+    read_events,
+    read_tsv,
+    shortest_duration,
+)
+
+__all__ = ["BidsRecording", "find_recordings_bids"]
+
+_EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
+# Sidecars that signals and metadata depend on. They may sit higher up in the data set.
+_SIDECARS = ("channels", "coordsystem", "eeg", "electrodes", "events")
+# What MNE-BIDS says about files that hold nothing this reader uses.
+_IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Cuts one run into its trials, whatever its sampling rate has become."""
+
+    trials: pd.DataFrame  # columns of the metadata, and onset in seconds from the first sample
+    tmin: float
+    tmax: float
+
+    def __call__(self, raw: mne.io.BaseRaw) -> mne.Epochs:
+        """Return the trials of this run.
+
+        Parameters
+        ----------
+        raw : mne.io.BaseRaw
+            The run's signals, preprocessed, from the same first moment on.
+
+        Returns
+        -------
+        mne.Epochs
+            One per trial, loaded, from `tmin` to just before `tmax`.
+        """
+        sfreq = float(raw.info["sfreq"])
+        n_times = round((self.tmax - self.tmin) * sfreq)
+        before = round(self.tmin * sfreq)
+        onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
+        # Which trials fit was decided in seconds (`leave_out`). Rounding may push one over an edge
+        # by a sample; it is moved back.
+        onsets = np.clip(onsets, -before, len(raw.times) - n_times - before)
+        codes = np.ones_like(onsets)
+        return mne.Epochs(
+            raw,
+            np.column_stack([onsets + raw.first_samp, np.zeros_like(onsets), codes]),
+            event_id={"trial": 1},
+            tmin=before / sfreq,
+            tmax=(before + n_times - 1) / sfreq,
+            baseline=None,
+            picks="all",
+            preload=True,
+            reject_by_annotation=False,  # bad stretches are handled in `leave_out`, and reported
+            metadata=self.trials.drop(columns="onset").reset_index(drop=True),
+            verbose="ERROR",
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BidsRecording(Recording):
+    """All runs of one subject, in the order of their sessions and runs."""
+
+    paths: tuple[mne_bids.BIDSPath, ...]
+    events: tuple[pd.DataFrame, ...]  # per run: the rows of its trials, see `read_events`
+    bad_spans: tuple[tuple[tuple[float, float], ...], ...]
+    tmin: float
+    tmax: float
+
+    def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
+        """Yield each run as a Raw in volts, with its `cut` (see `Recording.read`).
+
+        Raises
+        ------
+        DataError
+            If MNE-BIDS cannot read a run; the message carries its reason.
+        """
+        notes: list[str] = []
+        n_runs = 0
+        for path, events, bad in zip(self.paths, self.events, self.bad_spans, strict=True):
+            if events.empty:
+                continue
+            raw, warned = _read_raw(path)
+            notes += warned
+            if eeg_only:
+                raw.pick("eeg", exclude=(), verbose="ERROR")
+            raw.load_data(verbose="ERROR")
+            data_file = Path(path.fpath).name
+            if raw.info["bads"]:
+                notes.append(f"{data_file}: marked bad are {', '.join(raw.info['bads'])}")
+            for name in raw.ch_names:
+                if not np.isfinite(raw.get_data([name])).all():
+                    raise DataError(f"{path.fpath}, channel {name} holds NaN or infinity.")
+            end = len(raw.times) / float(raw.info["sfreq"])
+            kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)
+            notes += [f"{data_file}: {reason}" for reason in left_out]
+            if not kept.empty:
+                yield Run(raw, _Cut(kept, self.tmin, self.tmax), tuple(notes))
+                n_runs, notes = n_runs + 1, []  # else the notes go with the next run
+            del raw  # before the next run is read
+        if not n_runs:
+            raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
+
+
+def find_recordings_bids(
+    root: str | Path,
+    *,
+    task: str | None = None,
+    subjects: str | Sequence[str | int] = "all",
+    tmin: float = 0.0,
+    tmax: float | None = None,
+    trial_types: Sequence[str] | None = None,
+) -> list[BidsRecording]:
+    """List the subjects of a BIDS data set that have EEG, with all their sessions and runs.
+
+    Parameters
+    ----------
+    root : str | pathlib.Path
+        The folder with ``dataset_description.json``.
+    task : str | None
+        Label of the task; may be left out when there is only one.
+    subjects : "all" | sequence of str or int
+        Labels of the subjects to keep, with or without ``sub-``.
+    tmin, tmax : float | None
+        The trial, in seconds from the onset of its event; `tmax` is not included. None takes the
+        shortest duration of all trials of the subjects chosen.
+    trial_types : sequence of str | None
+        Which events are trials, by ``trial_type``. None takes all but marks of bad stretches.
+
+    Returns
+    -------
+    list of BidsRecording
+        One per subject, sorted by label; no signal is read yet. Trials are numbered within a
+        session over its runs, those left out later included, so that numbers never shift.
+
+    Raises
+    ------
+    DataError
+        If this is not a BIDS data set, or it lacks EEG, events, the task, a subject or a trial type
+        that was asked for, or its events are not readable.
+    """
+    root = Path(root)
+    if not (root / "dataset_description.json").is_file():
+        raise DataError(
+            f"{root} is not a BIDS data set: expected a folder with dataset_description.json, "
+            f"found {'no such file in it' if root.is_dir() else 'no such folder'}."
+        )
+    paths = [
+        path
+        for path in mne_bids.find_matching_paths(
+            root, datatypes="eeg", suffixes="eeg", extensions=list(_EXTENSIONS)
+        )
+        if not Path(path.fpath).name.startswith(".")
+    ]
+    if not paths:
+        raise DataError(f"{root} holds no EEG; expected files such as sub-01/eeg/*_eeg.vhdr.")
+    task = _choose_task(paths, task, root)
+    paths = _choose_subjects([path for path in paths if str(path.task) == task], subjects, root)
+    _check_formats(paths)
+    runs: dict[str, list[tuple[mne_bids.BIDSPath, Path, pd.DataFrame]]] = {}
+    for path in sorted(paths, key=lambda path: (path.subject, path.session or "", str(path.fpath))):
+        events_file = _find_events_file(path)
+        runs.setdefault(path.subject, []).append((path, events_file, read_tsv(events_file)))
+    check_trial_types(
+        [table for found in runs.values() for _, _, table in found], trial_types, root
+    )
+
+    trials = {
+        subject: number_trials([read_events(*run, trial_types) for run in found])
+        for subject, found in runs.items()
+    }
+    for subject, tables in trials.items():
+        if not any(len(table) for table in tables):
+            raise DataError(
+                f"{root}: subject {subject} has no trial in the events of task {task!r}. Choose "
+                "other trial_types, or leave the subject out by listing the others in subjects."
+            )
+    if tmax is None:
+        tmax = shortest_duration([t for tables in trials.values() for t in tables], root)
+    if not tmin < tmax:
+        raise DataError(f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples.")
+    options: dict[str, object] = {
+        "task": task,
+        "tmin": tmin,
+        "tmax": tmax,
+        "trial_types": None if trial_types is None else sorted(trial_types),
+    }
+    return [
+        BidsRecording(
+            subject=subject,
+            files=tuple(sorted({f for path, *_ in found for f in _list_files(path, root)})),
+            reader="bids-1",
+            options=options,
+            paths=tuple(path for path, *_ in found),
+            events=tuple(trials[subject]),
+            bad_spans=tuple(find_bad_spans(table) for *_, table in found),
+            tmin=tmin,
+            tmax=tmax,
+        )
+        for subject, found in runs.items()
+    ]
+
+
+def _choose_subjects(
+    paths: list[Any], subjects: str | Sequence[str | int], root: Path
+) -> list[Any]:
+    present = sorted({path.subject for path in paths})
+    if isinstance(subjects, str):
+        if subjects == "all":
+            return paths
+        subjects = [subjects]
+    wanted = set()
+    for subject in subjects:
+        label = str(subject).strip().removeprefix("sub-")
+        # 1 and "1" may be written 01 or 001 in the data set
+        same = [name for name in present if name == label] or [
+            name for name in present if name.isdecimal() and name.lstrip("0") == label.lstrip("0")
+        ]
+        if len(same) != 1:
+            close = difflib.get_close_matches(label, present, n=3)
+            hint = f" Did you mean {', '.join(close)}?" if close else ""
+            raise DataError(
+                f"Subject {subject!r} has no EEG in {root}.{hint} It is there for "
+                f"{', '.join(present)}."
+            )
+        wanted.add(same[0])
+    if not wanted:
+        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
+    return [path for path in paths if path.subject in wanted]
+
+
+def _choose_task(paths: list[Any], task: str | None, root: Path) -> str:
+    present = sorted({str(path.task) for path in paths})
+    if task is None and len(present) > 1:
+        raise DataError(f"{root} holds several tasks, choose one: {', '.join(present)}.")
+    if task is not None and task not in present:
+        close = difflib.get_close_matches(task, present, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise DataError(f"{root} holds no EEG of task {task!r}.{hint} Tasks: {', '.join(present)}.")
+    return task or present[0]
+
+
+def _check_formats(paths: list[Any]) -> None:
+    """Refuse a run that is there in two formats: its trials would count twice, and leak."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        file = Path(path.fpath)
+        other = seen.setdefault(file.with_suffix(""), file)
+        if other != file:
+            raise DataError(f"{file} and {other.name} are the same run; expected only one of them.")
+
+
+def _find_events_file(path: Any) -> Path:
+    found = path.find_matching_sidecar(suffix="events", extension=".tsv", on_error="ignore")
+    if found is None:
+        raise DataError(f"{path.fpath} has no events.tsv; expected one that tells its trials.")
+    return Path(found)
+
+
+def _read_raw(path: Any) -> tuple[mne.io.BaseRaw, list[str]]:
+    """Read one run; what MNE-BIDS warns about is returned as notes rather than lost."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            # at a lower level of talk MNE would not warn at all
+            raw = mne_bids.read_raw_bids(path, verbose="WARNING")
+        except Exception as error:  # readers of five formats and of the sidecars raise many types
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(f"{path.fpath} cannot be read: {reason}") from error
+    messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
+    return raw, [
+        f"{Path(path.fpath).name}: {message}"
+        for message in messages
+        if not any(word in message for word in _IRRELEVANT_WARNINGS)
+    ]
+
+
+def _list_files(path: Any, root: Path) -> list[Path]:
+    """Return every file that a run depends on: its signals and the sidecars that apply to it."""
+    own = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
+    folder = Path(path.directory)
+    stem = Path(path.fpath).name.removesuffix(path.extension)
+    files = [file for file in folder.iterdir() if file.is_file() and file.stem == stem]
+    while True:
+        for file in folder.iterdir():
+            *entities, suffix = file.stem.split("_")
+            named = dict(part.split("-", 1) for part in entities if "-" in part)
+            if (
+                suffix in _SIDECARS
+                and file.suffix in (".tsv", ".json")
+                and not file.name.startswith(".")
+                and all(
+                    own.get(key, value) == value for key, value in named.items() if key != "space"
+                )
+            ):
+                files.append(file)
+        if folder == root or folder == folder.parent:
+            return files
+        folder = folder.parent

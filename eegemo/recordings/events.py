@@ -1,0 +1,163 @@
+"""Trials from the ``events.tsv`` of a BIDS recording."""
+
+import difflib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from eegemo.errors import DataError
+from eegemo.recordings.base import RATINGS
+
+__all__ = [
+    "check_trial_types",
+    "find_bad_spans",
+    "leave_out",
+    "number_trials",
+    "read_events",
+    "read_tsv",
+    "shortest_duration",
+]
+
+_MISSING = ("", "n/a")
+# Events that mark a stretch of signal rather than a trial, in MNE's and EEGLAB's spelling.
+_NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
+
+
+def read_tsv(file: Path) -> pd.DataFrame:
+    """Read a table as text, all as it is written."""
+    try:
+        table = pd.read_csv(
+            file, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
+    except (OSError, UnicodeError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise DataError(f"{file} cannot be read as a table: {error}.") from error
+    table.columns = table.columns.str.strip()
+    if "onset" not in table:
+        raise DataError(f"{file} has no column 'onset'; it has {', '.join(table.columns)}.")
+    return table.fillna("n/a")
+
+
+def _is_mark(trial_type: str) -> bool:
+    return trial_type.lower().startswith(_NOT_TRIALS)
+
+
+def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
+    """Return a column as numbers; what is missing is NaN."""
+    numbers = []
+    for row, text in enumerate(table[column], start=2):
+        try:
+            number = math.nan if text.strip().lower() in _MISSING else float(text)
+        except ValueError:
+            number = math.inf
+        if math.isinf(number):
+            raise DataError(f"{file}, line {row}: {column} is {text!r}; expected a number or n/a.")
+        numbers.append(number)
+    return numbers
+
+
+def check_trial_types(
+    tables: list[pd.DataFrame], trial_types: Sequence[str] | None, root: Path
+) -> None:
+    """Refuse a trial type that no event of the data set has."""
+    if trial_types is None:
+        return
+    present = sorted(
+        {kind for table in tables if "trial_type" in table for kind in table["trial_type"]}
+    )
+    for kind in trial_types:
+        if kind not in present:
+            close = difflib.get_close_matches(kind, present, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise DataError(
+                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {', '.join(present)}."
+            )
+
+
+def read_events(
+    path: Any, file: Path, table: pd.DataFrame, trial_types: Sequence[str] | None
+) -> pd.DataFrame:
+    """Return the trials of one run: the metadata, and onset and duration in seconds."""
+    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    columns = {str(name).lower(): str(name) for name in table.columns}
+    stimulus = next((columns[name] for name in ("stimulus", "stim_file") if name in columns), None)
+    trials = pd.DataFrame(
+        {
+            "subject": path.subject,
+            "session": path.session or "1",
+            "trial": 0,
+            "stimulus": table[stimulus] if stimulus else "",
+            "run": path.run or "1",
+            "trial_type": kinds,
+            "onset": _numbers(table, "onset", file),
+            "duration": _numbers(table, "duration", file) if "duration" in table else math.nan,
+        },
+        index=table.index,
+    )
+    trials = trials.replace({"stimulus": "n/a", "trial_type": "n/a"}, "")
+    for rating in RATINGS:
+        if rating in columns:
+            trials[rating] = _numbers(table, columns[rating], file)
+    wanted = ~kinds.map(_is_mark) if trial_types is None else kinds.isin(trial_types)
+    trials = trials[wanted.to_numpy(dtype=bool)].sort_values("onset", kind="stable")
+    if trials["onset"].isna().any():
+        raise DataError(f"{file}: a trial has no onset.")
+    if trials["onset"].duplicated().any():
+        twice = trials.loc[trials["onset"].duplicated(), "onset"].iloc[0]
+        raise DataError(
+            f"{file}: several events at {twice:g} s. Say by trial_types which of them are trials."
+        )
+    return trials.reset_index(drop=True)
+
+
+def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Give the trials of one subject numbers from 1 on, over the runs of each session."""
+    count: dict[str, int] = {}
+    for trials in runs:
+        for session in trials["session"].unique():
+            first = count.get(session, 0) + 1
+            trials["trial"] = np.arange(first, first + len(trials))
+            count[session] = first + len(trials) - 1
+    return runs
+
+
+def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
+    """Return the shortest duration of all trials in seconds; every trial must have one."""
+    durations = np.concatenate([table["duration"].to_numpy(dtype=float) for table in tables])
+    if not (durations > 0).all():
+        raise DataError(
+            f"{root}: not every trial has a duration in its events.tsv. Say how long a trial lasts "
+            "with tmax, in seconds from its onset."
+        )
+    return float(durations.min())
+
+
+def find_bad_spans(table: pd.DataFrame) -> tuple[tuple[float, float], ...]:
+    """Return start and end of the stretches that events mark as bad, in seconds."""
+    if "trial_type" not in table or "duration" not in table:
+        return ()
+    bad = table[table["trial_type"].str.lower().str.startswith("bad")]
+    onset = pd.to_numeric(bad["onset"], errors="coerce")
+    duration = pd.to_numeric(bad["duration"], errors="coerce").fillna(0.0)
+    return tuple((float(a), float(a + d)) for a, d in zip(onset, duration, strict=True) if d > 0)
+
+
+def leave_out(
+    trials: pd.DataFrame, tmin: float, tmax: float, end: float, bad: Sequence[tuple[float, float]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the trials that can be cut, and why the others cannot."""
+    start, stop = trials["onset"] + tmin, trials["onset"] + tmax
+    rounding = 1e-6  # s: onsets are written with six digits or so
+    outside = (start < -rounding) | (stop > end + rounding)
+    in_bad = pd.Series(False, index=trials.index)
+    for first, last in bad:
+        in_bad |= (start < last) & (stop > first)
+    notes = []
+    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
+        if which.any():
+            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
+            notes.append(f"{which.sum()} trials left out, {reason}: {numbers}")
+    return trials[~(outside | in_bad)].drop(columns="duration"), notes
