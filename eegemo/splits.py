@@ -1,0 +1,451 @@
+"""Folds that cannot leak unless they are told to.
+
+A split is made over *groups* (trials, subjects, stimuli, sessions) and only then expanded to
+windows, so a group cannot be cut. The one grouping that cuts trials is ``group="window"``: it
+exists because much of the literature used it, has to be allowed by name, and marks its report.
+
+One assignment serves k folds, ratios and validation parts: groups are dealt to parts of given
+shares such that every part comes as close as it can to its share of every class (stratified) and of
+the whole.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from eegemo.errors import DataError, LeakageError
+
+__all__ = [
+    "GROUPS",
+    "Fold",
+    "check_folds",
+    "deal_groups",
+    "describe_split",
+    "group_numbers",
+    "make_folds",
+    "shared_groups",
+]
+
+Method = Literal["stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"]
+Group = Literal["trial", "stimulus", "session", "subject", "window"]
+
+#: The columns that identify a group; a stimulus is the same one for every subject.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "trial": ("subject", "session", "trial"),
+    "stimulus": ("stimulus",),
+    "session": ("subject", "session"),
+    "subject": ("subject",),
+}
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of the windows.
+
+    Attributes
+    ----------
+    name : str
+        Unique within a split, and telling: ``"3"``, ``"s07"`` or ``"s07-3"``.
+    train, validation, test : ndarray of int
+        Row numbers of the window table, sorted.
+    """
+
+    name: str
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """Map each role to its windows."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def make_folds(
+    table: pd.DataFrame,
+    *,
+    method: Method = "stratified_group_k_fold",
+    group: Group = "trial",
+    within: Literal["subject"] | None = None,
+    n_splits: int = 5,
+    ratios: Sequence[float] = (0.8, 0.1, 0.1),
+    validation: float = 0.2,
+    allow_leakage: bool = False,
+    seed: int = 0,
+) -> list[Fold]:
+    """Divide windows into training, validation and test parts.
+
+    Parameters
+    ----------
+    table : DataFrame, one row per window
+        With the columns ``subject``, ``session``, ``trial``, ``stimulus`` and ``code`` (the class,
+        an integer from 0).
+    method : {"stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"}
+        Every group tested once in `n_splits` folds; one fold with the given `ratios`; one fold per
+        group.
+    group : {"trial", "stimulus", "session", "subject", "window"}
+        What is never divided between training and test. ``"window"`` divides trials: it leaks.
+    within : {"subject"}, optional
+        Make the folds of each subject separately, one model per subject and fold.
+    n_splits : int
+        Number of folds (of each subject, with `within`).
+    ratios : sequence of 3 floats
+        Shares of training, validation and test for ``"stratified_group_ratio"``.
+    validation : float
+        Share of each training part set aside for early stopping, by the same grouping; 0 for none.
+    allow_leakage : bool
+        Must be true for ``group="window"``.
+    seed : int
+        Seed of the random order in which groups are dealt.
+
+    Returns
+    -------
+    folds : list of Fold
+
+    Raises
+    ------
+    DataError
+        If there are fewer groups than parts, a column is empty, or an argument is not one of those
+        above.
+    LeakageError
+        If ``group="window"`` without `allow_leakage`, or if the result shares a group.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"trial": np.repeat(np.arange(6), 2), "code": [0, 0, 1, 1] * 3})
+    >>> table = table.assign(subject="s01", session="1", stimulus="")
+    >>> folds = make_folds(table, n_splits=3, validation=0)
+    >>> [len(fold.test) for fold in folds]
+    [4, 4, 4]
+    >>> sorted(np.concatenate([fold.test for fold in folds]).tolist()) == list(range(12))
+    True
+    """
+    _check_arguments(method, group, within, n_splits, ratios, validation)
+    if group == "window" and not allow_leakage:
+        raise LeakageError(
+            "split: group 'window' puts windows of one trial into both training and test, so the "
+            "score is not evidence. Set allow_leakage: true to run it all the same; its report is "
+            "marked."
+        )
+    rng = np.random.default_rng(seed)
+    codes = table["code"].to_numpy()
+    folds: list[Fold] = []
+    for scope, rows in _scopes(table, within):
+        groups, names = _groups(table.iloc[rows], group)
+        counts = _class_counts(groups, codes[rows], len(names), int(codes.max()) + 1)
+        for name, train, held_validation, test in _divide(
+            method, names, counts, n_splits, ratios, validation, rng, _where(group, scope)
+        ):
+            parts = [rows[np.isin(groups, part)] for part in (train, held_validation, test)]
+            folds.append(Fold("-".join(filter(None, (scope, name))), *parts))
+    check_folds(folds, table, group=group)
+    return folds
+
+
+def _check_arguments(
+    method: str,
+    group: str,
+    within: str | None,
+    n_splits: int,
+    ratios: Sequence[float],
+    validation: float,
+) -> None:
+    # a mistyped method must not pass for another one: the split is what a score means
+    for name, found, known in (
+        ("method", method, get_args(Method)),
+        ("group", group, get_args(Group)),
+        ("within", within, ("subject", None)),
+    ):
+        if found not in known:
+            raise DataError(
+                f"split: {name} must be one of {', '.join(map(str, known))}; found {found!r}."
+            )
+    if method == "stratified_group_k_fold" and n_splits < 2:
+        raise DataError(f"split: n_splits must be at least 2; found {n_splits}.")
+    if len(ratios) != 3 or min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-9:
+        raise DataError(f"split: ratios must be three shares that add up to 1; found {ratios}.")
+    if not 0 <= validation < 1:
+        raise DataError(f"split: validation must be a share from 0 to below 1; found {validation}.")
+
+
+def _scopes(table: pd.DataFrame, within: Literal["subject"] | None) -> list[tuple[str, np.ndarray]]:
+    if within is None:
+        return [("", np.arange(len(table)))]
+    numbers, subjects = pd.factorize(table["subject"], sort=True)
+    return [(str(name), np.flatnonzero(numbers == k)) for k, name in enumerate(subjects)]
+
+
+def _where(group: str, scope: str) -> str:
+    return f"{group}s of subject {scope}" if scope else f"{group}s"
+
+
+def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
+    """Return the group number of each row and the groups' names."""
+    if group == "window":
+        return np.arange(len(table)), [str(row) for row in range(len(table))]
+    columns = list(GROUPS[group])
+    if group == "stimulus" and (table["stimulus"] == "").any():
+        raise DataError(
+            "split: group 'stimulus' needs to know which stimulus each trial showed, "
+            "and this data does not say (no stim_file or stimulus column in events.tsv)."
+        )
+    numbers = table.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
+    first = np.unique(numbers, return_index=True)[1]
+    names = table.iloc[first][columns].astype(str).agg("/".join, axis=1).tolist()
+    return numbers, names
+
+
+def _class_counts(
+    groups: np.ndarray, codes: np.ndarray, n_groups: int, n_classes: int
+) -> np.ndarray:
+    flat = np.bincount(groups * n_classes + codes, minlength=n_groups * n_classes)
+    return flat.reshape(n_groups, n_classes)
+
+
+def _divide(
+    method: str,
+    names: list[str],
+    counts: np.ndarray,
+    n_splits: int,
+    ratios: Sequence[float],
+    validation: float,
+    rng: np.random.Generator,
+    where: str,
+) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Divide groups: name of each fold and its group numbers."""
+    n_groups = len(counts)
+    if method == "stratified_group_ratio":
+        _enough(n_groups, int(np.count_nonzero(ratios)), "parts", where)
+        part = deal_groups(counts, ratios, rng)
+        return [("", *(np.flatnonzero(part == role) for role in range(3)))]  # type: ignore[list-item]
+    if method == "leave_one_group_out":
+        _enough(n_groups, 2 + (validation > 0), "groups", where)
+        test_part, fold_names = np.arange(n_groups), names
+    else:
+        _enough(n_groups, n_splits, "folds", where)
+        test_part = deal_groups(counts, np.full(n_splits, 1 / n_splits), rng)
+        fold_names = [str(k + 1) for k in range(n_splits)]
+    divided = []
+    for k, name in enumerate(fold_names):
+        rest = np.flatnonzero(test_part != k)
+        if validation > 0:
+            _enough(len(rest), 2, "parts (training and validation)", where)
+            aside = deal_groups(counts[rest], (1 - validation, validation), rng) == 1
+        else:
+            aside = np.zeros(len(rest), bool)
+        divided.append((name, rest[~aside], rest[aside], np.flatnonzero(test_part == k)))
+    return divided
+
+
+def _enough(n_groups: int, n_parts: int, parts: str, where: str) -> None:
+    if n_groups < n_parts:
+        raise DataError(
+            f"split: {n_parts} {parts} need at least {n_parts} {where}, and there are {n_groups}. "
+            "Use fewer folds, or more data."
+        )
+
+
+def deal_groups(
+    counts: np.ndarray, shares: Sequence[float] | np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Deal groups to parts, keeping each part near its share of every class and of the whole.
+
+    Groups of equal class counts are dealt together, the largest first, otherwise in random order:
+    each part gets the whole number of them by which it lags behind its share of those classes, and
+    what remains goes where the lag in classes and in total is greatest; ties are broken at random.
+    Groups of one class and one size (trials) thus come out balanced within one group per class.
+    (Dealing groups greedily, the largest first, is what scikit-learn's ``StratifiedGroupKFold``
+    does; dealing equal ones at once, and to parts of different shares, is ours.)
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n_groups, n_classes)
+        Windows (or trials) of each class in each group.
+    shares : sequence of float, shape (n_parts,)
+        Desired share of each part; they add up to 1. A part with a share above 0 gets at least one
+        group.
+    rng : numpy.random.Generator
+        Source of the random order.
+
+    Returns
+    -------
+    part : ndarray of int, shape (n_groups,)
+        The part of each group.
+
+    Examples
+    --------
+    >>> counts = np.repeat([[10, 0], [0, 10]], 4, axis=0)  # 4 groups of each class
+    >>> part = deal_groups(counts, [0.5, 0.5], np.random.default_rng(0))
+    >>> [int(counts[part == p].sum(axis=0)[c]) for p in (0, 1) for c in (0, 1)]
+    [20, 20, 20, 20]
+    """
+    n_groups, n_classes = counts.shape
+    wanted = np.asarray(shares, float)
+    open_parts = wanted > 0
+    shares = np.where(open_parts, np.maximum(wanted, 1 / n_groups), 0.0)
+    shares[np.argmax(shares)] -= shares.sum() - 1
+
+    kinds, kind_of_group = np.unique(counts, axis=0, return_inverse=True)
+    kind_of_group = kind_of_group.ravel()
+    members = rng.permutation(n_groups)
+    members = members[np.argsort(kind_of_group[members], kind="stable")]
+    bounds = np.searchsorted(kind_of_group[members], np.arange(len(kinds) + 1))
+    order = rng.permutation(len(kinds))
+    order = order[np.argsort(-kinds[order].sum(axis=1), kind="stable")]
+
+    dealt = np.zeros((len(shares), n_classes))
+    seen = np.zeros(n_classes)
+    part = np.empty(n_groups, np.int64)
+    for kind in order:
+        same = members[bounds[kind] : bounds[kind + 1]]
+        row = kinds[kind].astype(float)
+        size = max(row.sum(), 1.0)
+        seen += len(same) * row
+        class_lag = (shares[:, None] * seen - dealt) @ row / max(row @ row, 1.0)
+        total_lag = (shares * seen.sum() - dealt.sum(axis=1)) / size
+        number = _whole_numbers(class_lag, total_lag, len(same), open_parts, rng)
+        part[same] = rng.permutation(np.repeat(np.arange(len(shares)), number))
+        dealt += number[:, None] * row
+    _fill_empty(part, counts.sum(axis=1), open_parts)
+    return part
+
+
+def _whole_numbers(
+    class_lag: np.ndarray,
+    total_lag: np.ndarray,
+    n: int,
+    open_parts: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Round the lags to whole numbers of groups that add up to `n`."""
+    number = np.where(open_parts, np.maximum(np.floor(class_lag + 1e-9), 0), 0).astype(np.int64)
+    step = 1 if number.sum() < n else -1
+    while number.sum() != n:
+        lag = step * (class_lag + total_lag - 2 * number)
+        lag[~open_parts if step > 0 else number == 0] = -np.inf
+        number[rng.choice(np.flatnonzero(lag >= lag.max() - 1e-9))] += step
+    return number
+
+
+def _fill_empty(part: np.ndarray, size: np.ndarray, open_parts: np.ndarray) -> None:
+    """Give every open part at least one group: the smallest of the part with most groups."""
+    for empty in np.flatnonzero(open_parts & (np.bincount(part, minlength=len(open_parts)) == 0)):
+        donor = np.bincount(part).argmax()
+        members = np.flatnonzero(part == donor)
+        part[members[np.argmin(size[members])]] = empty
+
+
+def group_numbers(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Give each row the number of its group of each kind; -1 where the stimulus is not known.
+
+    Returns
+    -------
+    numbers : dict of str to ndarray of int, shape (n_windows,)
+        For ``window`` and each key of `GROUPS`.
+    """
+    numbers: dict[str, np.ndarray] = {"window": np.arange(len(table))}
+    for kind, columns in GROUPS.items():
+        grouped = table.groupby(list(columns), sort=True, observed=True)
+        numbers[kind] = grouped.ngroup().to_numpy()
+    numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
+    return numbers
+
+
+def _members(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Mark which groups have a row among `rows`; those without a number do not count."""
+    mark = np.zeros(int(numbers.max(initial=-1)) + 2, bool)
+    mark[numbers[rows]] = True
+    mark[-1] = False
+    return mark
+
+
+def shared_groups(fold: Fold, numbers: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Count the groups of the test part that are also in training or validation.
+
+    Parameters
+    ----------
+    fold : Fold
+    numbers : dict of str to ndarray
+        From `group_numbers`.
+
+    Returns
+    -------
+    shared : dict of str to int
+        For ``window``, ``trial``, ``session``, ``subject`` and ``stimulus``.
+    """
+    learnt = np.concatenate([fold.train, fold.validation])
+    return {
+        kind: int((_members(number, learnt) & _members(number, fold.test)).sum())
+        for kind, number in numbers.items()
+    }
+
+
+def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> None:
+    """Prove that no fold shares what it promised not to share.
+
+    Training, validation and test are disjoint sets of windows; none of them shares a group with
+    another; and unless `group` is ``"window"`` none shares a trial, whatever the group.
+
+    Parameters
+    ----------
+    folds : sequence of Fold
+    table : DataFrame, one row per window
+    group : str
+        The grouping that the folds promise.
+
+    Raises
+    ------
+    LeakageError
+        Naming the fold, the two parts and the first shared group.
+    """
+    numbers = group_numbers(table)
+    promised = ["window"] if group == "window" else list(dict.fromkeys(("window", "trial", group)))
+    for fold in folds:
+        if not len(fold.train) or not len(fold.test):
+            raise LeakageError(f"split: fold {fold.name} has an empty training or test part.")
+        parts = fold.parts()
+        for kind in promised:
+            marks = {role: _members(numbers[kind], rows) for role, rows in parts.items()}
+            for first, second in (
+                ("train", "test"),
+                ("validation", "test"),
+                ("train", "validation"),
+            ):
+                both = np.flatnonzero(marks[first] & marks[second])
+                if both.size:
+                    row = table.iloc[int(np.argmax(numbers[kind] == both[0]))]
+                    raise LeakageError(
+                        f"split: fold {fold.name} has the same {kind} in {first} and {second} "
+                        f"(subject {row['subject']}, trial {row['trial']}; {both.size} in all)."
+                    )
+
+
+def describe_split(
+    folds: Sequence[Fold], table: pd.DataFrame, *, group: Group, within: str | None
+) -> str:
+    """Say in plain words what is held out and what the test part shares with training.
+
+    Returns
+    -------
+    sentence : str
+    """
+    one_each = "One model per subject and fold. " if within == "subject" else ""
+    if group == "window":
+        return (
+            f"{one_each}Windows are split at random: windows of the same trial are in training and "
+            "in test, so the score says how well a trial is recognised, not an emotion."
+        )
+    held_out = {
+        "trial": "Whole trials are held out",
+        "session": "Whole sessions are held out",
+        "stimulus": "Whole stimuli are held out: no test video occurs in training, for any subject",
+        "subject": "Whole subjects are held out: no test subject occurs in training",
+    }[group]
+    numbers = group_numbers(table)
+    nouns = {"subject": "subjects", "stimulus": "stimuli"}
+    shared = [shared_groups(fold, numbers) for fold in folds]
+    known = [noun for kind, noun in nouns.items() if any(counts[kind] for counts in shared)]
+    rest = f"; test and training share {' and '.join(known)}, never a trial" if known else ""
+    return f"{one_each}{held_out}{rest}."
