@@ -1,0 +1,337 @@
+"""Is a score better than chance, and how sure is it? Whole trials are shuffled, never windows.
+
+Windows of one trial look alike and share one label, so they are not independent: a binomial
+interval over windows is several times too narrow. Everything here moves whole trials. What matters
+of a trial is its label and how often each class was predicted in it, so the cost does not grow with
+the number of windows.
+
+What these numbers are: statements about *stored* predictions of models that are already trained.
+Nothing is trained again, so the spread that another training set or seed would bring is not in
+them, and a score inflated by a leaking split stays inflated, with a small p-value. Shuffling labels
+before training (the audit) answers that question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .errors import ResultError
+from .predictions import TRIAL_KEYS, class_names, predicted_classes
+
+__all__ = [
+    "PermutationTest",
+    "TrialCounts",
+    "assess",
+    "bootstrap_interval",
+    "count_trials",
+    "permutation_test",
+    "split_trials",
+]
+
+Floats = NDArray[np.float64]
+
+# Memory of one batch of permutations: at most this many labels (int8 to int64) at once.
+_BATCH_LABELS = 2_000_000
+# Scores are ratios of sums of whole numbers; equal ones may differ by rounding in float64.
+_TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class TrialCounts:
+    """What the tests need to know of each trial.
+
+    Attributes
+    ----------
+    subject : ndarray of int, shape (n_trials,)
+        Number of the subject; labels are exchanged within it only.
+    label : ndarray of int, shape (n_trials,)
+        Number of the true class.
+    counts : ndarray, shape (n_trials, n_classes)
+        How many of the trial's predictions name each class.
+    """
+
+    subject: NDArray[np.intp]
+    label: NDArray[np.intp]
+    counts: Floats
+
+    def __post_init__(self) -> None:
+        n = len(self.label)
+        if self.counts.ndim != 2 or len(self.counts) != n or len(self.subject) != n or n == 0:
+            raise ResultError(
+                f"Expected one subject, label and row of counts for each of one or more trials, "
+                f"found {len(self.subject)}, {n} and {self.counts.shape}."
+            )
+
+    @property
+    def score(self) -> float:
+        """The observed balanced accuracy."""
+        return float(_balanced_accuracy(self.label[np.newaxis], self.counts)[0])
+
+
+@dataclass(frozen=True)
+class PermutationTest:
+    """Outcome of `permutation_test`.
+
+    Attributes
+    ----------
+    observed : float
+        Balanced accuracy of the true labels.
+    null : ndarray, shape (n_permutations,)
+        Balanced accuracies of shuffled labels.
+    interval : tuple of float
+        The central 95 % of the null.
+    p_value : float
+        One-sided: how likely shuffled labels score at least as high.
+    """
+
+    observed: float
+    null: Floats
+    interval: tuple[float, float]
+    p_value: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything but the single draws, ready for JSON."""
+        return {
+            "observed": self.observed,
+            "null_mean": float(self.null.mean()),
+            "null_sd": float(self.null.std()),
+            "null_interval": list(self.interval),
+            "p_value": self.p_value,
+            "n_permutations": len(self.null),
+        }
+
+
+def count_trials(rows: pd.DataFrame) -> TrialCounts:
+    """Count each trial's predicted classes.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Predictions per window, or per trial as `eegemo.predictions.vote` makes them. A trial that
+        was predicted in several folds is still one trial.
+
+    Returns
+    -------
+    TrialCounts
+        Trials sorted by subject, session and number.
+    """
+    first, counts, label = _count(rows, TRIAL_KEYS)
+    return TrialCounts(pd.factorize(first["subject"])[0].astype(np.intp), label, counts)
+
+
+def split_trials(rows: pd.DataFrame, by: Literal["fold", "subject"]) -> Iterator[TrialCounts]:
+    """Count trials apart for each fold or each subject, in sorted order."""
+    keys = [by, *(key for key in TRIAL_KEYS if key != by)]
+    first, counts, label = _count(rows, keys)
+    subject = pd.factorize(first["subject"])[0].astype(np.intp)
+    for index in first.groupby(by, sort=True, observed=True).indices.values():
+        yield TrialCounts(subject[index], label[index], counts[index])
+
+
+def _count(rows: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, Floats, NDArray[np.intp]]:
+    """Return the keys of each group of rows, its counts of predicted classes, and its class."""
+    names = pd.Index(class_names(rows))
+    n_classes = len(names)
+    predicted = names.get_indexer(pd.Index(predicted_classes(rows)))
+    groups = rows.groupby(keys, sort=True, observed=True)
+    first = groups["y_true"].first().reset_index()
+    cell = groups.ngroup().to_numpy() * n_classes + predicted
+    counts = np.bincount(cell, minlength=len(first) * n_classes).reshape(len(first), n_classes)
+    label = names.get_indexer(pd.Index(first["y_true"])).astype(np.intp)
+    return first, counts.astype(np.float64), label
+
+
+def _balanced_accuracy(labels: NDArray[np.intp], counts: Floats, weights: Any = 1.0) -> Floats:
+    """Score many labellings (or weightings) of the same trials at once.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n_draws, n_trials) or (1, n_trials)
+    counts : ndarray, shape (n_trials, n_classes)
+    weights : float or ndarray, shape (n_draws, n_trials)
+        How often each trial is drawn.
+
+    Returns
+    -------
+    ndarray, shape (n_draws,)
+        The mean recall of the classes that occur in each draw.
+    """
+    total = counts.sum(axis=1)
+    recalls, occurring = [], []
+    for index in range(counts.shape[1]):
+        chosen = (labels == index) * weights
+        support = chosen @ total
+        hits = chosen @ counts[:, index]
+        recalls.append(np.divide(hits, support, out=np.zeros_like(support), where=support > 0))
+        occurring.append(support > 0)
+    scores: Floats = np.sum(recalls, axis=0) / np.maximum(np.sum(occurring, axis=0), 1)
+    return scores
+
+
+def permutation_test(
+    trials: TrialCounts, *, n_permutations: int = 4999, seed: int = 0
+) -> PermutationTest:
+    """Compare balanced accuracy with what it is when trial labels are shuffled within subjects.
+
+    Under the null hypothesis a subject's trials are exchangeable: which of them carries which label
+    says nothing about the predictions. Shuffling keeps each subject's class counts and whatever
+    the model predicts for it, so answering with each subject's own commonest class gains nothing
+    against this null. Windows follow their trial.
+
+    This is not a test of the whole procedure: the models are not trained again on shuffled labels,
+    so a leaking split keeps its inflated score and its small p-value.
+
+    Parameters
+    ----------
+    trials : TrialCounts
+        As `count_trials` makes them.
+    n_permutations : int
+        Random draws. The smallest possible p-value is ``1 / (1 + n_permutations)``.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    PermutationTest
+        The p-value is ``(1 + b) / (1 + m)``, with ``b`` of ``m`` draws scoring at least as high as
+        observed: it counts the observed labelling itself, so it is never zero and valid at every
+        level (Phipson & Smyth 2010, "Permutation p-values should never be zero", Stat. Appl.
+        Genet. Mol. Biol. 9(1):39). On permuting labels to test classifiers: Ojala & Garriga 2010,
+        JMLR 11:1833-1863; within blocks: Good 2005, "Permutation, parametric and bootstrap tests".
+
+    Examples
+    --------
+    >>> trials = TrialCounts(subject=np.zeros(8, int), label=np.arange(8) % 2,
+    ...                      counts=np.eye(2)[np.arange(8) % 2])
+    >>> outcome = permutation_test(trials, n_permutations=999)
+    >>> outcome.observed, outcome.p_value < 0.05
+    (1.0, True)
+    """
+    rng = np.random.default_rng(seed)
+    blocks = [np.flatnonzero(trials.subject == one) for one in np.unique(trials.subject)]
+    null = np.empty(n_permutations)
+    for first, last in _batches(n_permutations, len(trials.label)):
+        labels = np.repeat(trials.label[np.newaxis], last - first, axis=0)
+        for block in blocks:
+            labels[:, block] = rng.permuted(labels[:, block], axis=1)
+        null[first:last] = _balanced_accuracy(labels, trials.counts)
+    observed = trials.score
+    at_least = int((null >= observed - _TIE).sum())
+    low, high = np.quantile(null, [0.025, 0.975])
+    return PermutationTest(
+        observed=observed,
+        null=null,
+        interval=(float(low), float(high)),
+        p_value=(1 + at_least) / (1 + n_permutations),
+    )
+
+
+def bootstrap_interval(
+    trials: TrialCounts,
+    *,
+    resample: Literal["trials", "subjects"] = "trials",
+    level: float = 0.95,
+    n_draws: int = 4999,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Compute an interval for balanced accuracy by resampling trials, or subjects and trials.
+
+    Parameters
+    ----------
+    trials : TrialCounts
+        As `count_trials` makes them.
+    resample : {"trials", "subjects"}
+        "trials" draws trials within each subject: other trials of these subjects.
+        "subjects" draws subjects, then trials within each: other people, too.
+    level : float
+        Share of the draws inside the interval.
+    n_draws : int
+        Resamples.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    low, high : float
+        Percentile interval (Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 13;
+        two stages: Davison & Hinkley 1997, "Bootstrap methods and their application", sec. 3.8).
+        The trained models are taken as given. With few trials or subjects it is too narrow.
+
+    Examples
+    --------
+    >>> trials = TrialCounts(subject=np.zeros(8, int), label=np.arange(8) % 2,
+    ...                      counts=np.eye(2)[np.arange(8) % 2])
+    >>> bootstrap_interval(trials, n_draws=99)
+    (1.0, 1.0)
+    """
+    if resample not in ("trials", "subjects"):
+        raise ValueError(f"resample: expected 'trials' or 'subjects', found {resample!r}.")
+    rng = np.random.default_rng(seed)
+    blocks = [np.flatnonzero(trials.subject == one) for one in np.unique(trials.subject)]
+    scores = np.empty(n_draws)
+    for first, last in _batches(n_draws, len(trials.label)):
+        size = last - first
+        times = np.ones((size, len(blocks)), dtype=np.int64)
+        if resample == "subjects":
+            times = rng.multinomial(len(blocks), [1 / len(blocks)] * len(blocks), size=size)
+        weights = np.zeros((size, len(trials.label)))
+        for index, block in enumerate(blocks):
+            # a subject drawn r times gives r resamples; their sum is one draw of r times the size
+            weights[:, block] = rng.multinomial(
+                times[:, index] * len(block), [1 / len(block)] * len(block)
+            )
+        scores[first:last] = _balanced_accuracy(trials.label[np.newaxis], trials.counts, weights)
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def assess(
+    rows: pd.DataFrame, *, n_permutations: int = 4999, n_group: int = 999, seed: int = 0
+) -> tuple[dict[str, Any], Floats]:
+    """Run the tests above on one level of predictions: in total, per fold and per subject.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Predictions per window, or per trial.
+    n_permutations, n_group : int
+        Draws for the total (and for the bootstrap), and for each fold and subject.
+    seed : int
+        Of all draws.
+
+    Returns
+    -------
+    outcome : dict
+        ``permutation`` (observed, null_mean, null_sd, null_interval, p_value, n_permutations),
+        ``bootstrap`` (intervals "trials" and "subjects"), and ``folds`` and ``subjects``: the
+        permutation outcome within each, in sorted order. The p-values of single folds and subjects
+        are not corrected for their number. Ready for JSON.
+    null : ndarray, shape (n_permutations,)
+        The draws of the total.
+    """
+    trials = count_trials(rows)
+    total = permutation_test(trials, n_permutations=n_permutations, seed=seed)
+    outcome: dict[str, Any] = {"permutation": total.as_dict(), "bootstrap": {}, "seed": seed}
+    kinds: tuple[Literal["trials", "subjects"], ...] = ("trials", "subjects")
+    for kind in kinds:
+        interval = bootstrap_interval(trials, resample=kind, n_draws=n_permutations, seed=seed)
+        outcome["bootstrap"][kind] = list(interval)
+    groups: tuple[Literal["fold", "subject"], ...] = ("fold", "subject")
+    for unit in groups:
+        outcome[f"{unit}s"] = [
+            permutation_test(part, n_permutations=n_group, seed=seed).as_dict()
+            for part in split_trials(rows, unit)
+        ]
+    return outcome, total.null
+
+
+def _batches(n_draws: int, n_trials: int) -> Iterator[tuple[int, int]]:
+    step = max(1, _BATCH_LABELS // max(n_trials, 1))
+    for first in range(0, n_draws, step):
+        yield first, min(first + step, n_draws)
