@@ -1,0 +1,136 @@
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from eegemo import figures
+from eegemo.figures.style import class_colours, shorten
+
+CLASSES = ["HVHA", "HVLA", "LVHA", "LVLA"]
+NASTY = ["<script>alert(1)</script>", "a$b$c_{", "情緒", "a very long name of a class indeed"]
+
+
+def history(epochs=6, seed=0):
+    rng = np.random.default_rng(seed)
+    columns = ["loss", "accuracy", "val_loss", "val_accuracy"]
+    return pd.DataFrame(rng.random((epochs, 4)), columns=columns).assign(
+        epoch=np.arange(1, epochs + 1)
+    )
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def draw_all(classes, n):
+    rng = np.random.default_rng(0)
+    k = len(classes)
+    matrix = rng.integers(0, 9, size=(k, k))
+    matrix[0] = 0  # a class that never occurs
+    names = [f"s{i:02d}/{i}" for i in range(n)]
+    scores, others = rng.random((2, n))
+    scores[0] = np.nan
+    histories = [history(3 + i % 5, i) for i in range(n)]
+    per_class = {c: {"precision": None, "recall": 0.5, "f1": 0.3} for c in classes}
+    levels = {"windows": per_class, "trials": per_class}
+    yield figures.confusion_matrices({"Windows": matrix, "Trials": matrix}, classes)
+    yield figures.confusion_differences(
+        {"Windows": matrix / 9 - np.nan_to_num(np.inf, posinf=0.5)},
+        classes,
+        first=classes[0],
+        second=classes[1],
+    )
+    yield figures.fold_confusions([matrix] * n, names, classes)
+    yield figures.learning_curves(histories, [len(h) for h in histories])
+    yield figures.learning_curves_together({"A": histories, classes[0]: histories[:1]})
+    yield figures.score_dots(
+        names, scores, unit="fold", intervals=np.c_[scores - 0.1, scores + 0.1], total=0.4,
+        references={"chance": 0.25},
+    )  # fmt: skip
+    yield figures.paired_scores(names, {classes[0]: scores, "B": others}, unit="fold")
+    yield figures.paired_scores(names, {"A": scores, "B": others, "C": others}, unit="fold")
+    yield figures.null_distributions({"Windows": (0.4, others), "Trials": (0.9, others)})
+    yield figures.class_scores(levels, classes)
+    yield figures.class_counts({name: dict.fromkeys(classes, 3) for name in names}, classes)
+
+
+@pytest.mark.parametrize(
+    ("classes", "n"),
+    [(CLASSES, 1), (CLASSES, 5), (NASTY, 5), ([f"c{i}" for i in range(14)], 5), (CLASSES, 160)],
+)
+def test_every_figure_draws(classes, n, tmp_path):
+    """Warnings are errors here, so this also proves that layout and empty slices are sound."""
+    size = 0
+    for number, figure in enumerate(draw_all(classes, n)):
+        assert isinstance(figure, Figure)
+        svg = figures.to_svg(figure)
+        ET.fromstring(svg)
+        assert "DejaVu" not in svg
+        assert "<script" not in svg
+        size += len(svg)
+        if number < 2:
+            path = figures.save_figure(figure, tmp_path / f"{number}.png")
+            assert path.read_bytes().startswith(b"\x89PNG")
+    assert size < 2_000_000
+
+
+def test_cells_show_share_and_count():
+    figure = figures.confusion_matrices({"Windows": [[3, 1], [0, 4]]}, ["low", "high"])
+    assert {"75%", "25%", "0%", "100%", "3", "1", "4", "Windows (n = 8)"} <= set(texts(figure))
+
+
+def test_differences_are_in_percentage_points():
+    figure = figures.confusion_differences(
+        {"Windows": [[0.1, -0.1], [np.nan, np.nan]]}, ["a", "b"], first="A", second="B"
+    )
+    assert {"+10", "−10", "–", "percentage points: B minus A"} <= set(texts(figure))
+
+
+def test_few_folds_are_named_and_many_are_sorted():
+    few = figures.score_dots(["one", "two"], [0.5, 0.1], unit="fold")
+    assert {"one", "two"} <= set(texts(few))
+    many = figures.score_dots([str(i) for i in range(99)], np.linspace(1, 0, 99), unit="fold")
+    assert "99 folds, from low to high" in texts(many)
+    drawn = many.axes[0].lines[0].get_ydata()
+    assert np.all(np.diff(drawn) >= 0)
+
+
+def test_best_epochs_are_marked():
+    histories = [history(), history(seed=1)]
+    figure = figures.learning_curves(histories, [2, 5])
+    marks = next(line for line in figure.axes[0].lines if line.get_label() == "best epoch")
+    assert list(marks.get_xdata()) == [2, 5]
+    expected = [histories[0]["val_loss"][1], histories[1]["val_loss"][4]]
+    np.testing.assert_array_equal(marks.get_ydata(), expected)
+
+
+def test_paired_difference_is_second_minus_first():
+    figure = figures.paired_scores(["x", "y"], {"A": [0.1, 0.2], "B": [0.4, 0.3]}, unit="fold")
+    assert any("B minus A: mean +0.200" in text for text in texts(figure))
+
+
+def test_drawing_is_deterministic_and_leaves_no_trace():
+    def settings():  # asking for the backend would choose one
+        return {key: mpl.rcParams[key] for key in mpl.rcParams if key != "backend"}
+
+    before = settings()
+    one, two = (
+        figures.to_svg(figures.confusion_matrices({"W": [[1, 2], [3, 4]]}, ["a", "b"]))
+        for _ in range(2)
+    )
+    assert one == two
+    assert settings() == before
+    with mpl.rc_context({"font.size": 40, "axes.facecolor": "red"}):
+        assert (
+            figures.to_svg(figures.confusion_matrices({"W": [[1, 2], [3, 4]]}, ["a", "b"])) == one
+        )
+
+
+def test_helpers():
+    assert len(set(map(str, class_colours(8)))) == 8
+    assert len(class_colours(20)) == 20
+    assert shorten("short", 16) == "short"
+    assert len(shorten("x" * 50, 16)) == 16

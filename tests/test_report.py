@@ -1,0 +1,283 @@
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_result import fake_result
+
+from eegemo.errors import ResultError
+from eegemo.metrics import score
+from eegemo.predictions import predicted_classes, read_predictions, vote
+from eegemo.report import headline, read_result, write_report
+from eegemo.report.words import remarks
+from eegemo.statistics import assess
+
+
+class Page(HTMLParser):
+    """What a browser would do with a page: its tags, what they load, and the visible text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.h1 = ""
+        self._open: list[str] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if "style" not in self._open:
+            self.text += data
+        if "h1" in self._open:
+            self.h1 += data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = fake_result(tmp_path_factory.mktemp("report") / "result")
+    assert write_report(path) == path / "report.html"
+    return path
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory):
+    path = fake_result(tmp_path_factory.mktemp("report") / "leak", leaks=True, simulated=False)
+    write_report(path)
+    return path
+
+
+def test_everything_is_written_and_nothing_else_is_left(folder):
+    assert {p.name for p in (folder / "tables").iterdir()} == {
+        f"{name}.csv"
+        for name in (
+            "scores", "folds", "subjects", "classes", "confusion", "counts", "trials", "curves",
+        )
+    }  # fmt: skip
+    assert {p.name for p in (folder / "figures").iterdir()} == {
+        f"{name}.png"
+        for name in (
+            "confusion", "confusion_folds", "classes", "null", "folds", "subjects", "curves",
+            "counts",
+        )
+    }  # fmt: skip
+    assert {p.name for p in folder.iterdir()} == {
+        "experiment.yaml", "provenance.json", "predictions.parquet", "folds", "metrics.json",
+        "report.html", "tables", "figures",
+    }  # fmt: skip
+
+
+def test_the_page_opens_offline(folder, leaking):
+    for path in (folder, leaking):
+        page = Page(path / "report.html")
+        loaded = [v for k, v in page.attributes if k in ("src", "href", "action", "data")]
+        assert all(v.startswith(("data:image/svg+xml;base64,", "#")) for v in loaded)
+        assert not {"script", "link", "iframe", "object"} & set(page.tags)
+        assert "url(" not in (path / "report.html").read_text()
+        assert (path / "report.html").stat().st_size < 3_000_000
+
+
+def test_every_link_in_the_page_has_a_target(folder):
+    page = Page(folder / "report.html")
+    ids = {v for k, v in page.attributes if k == "id"}
+    assert {v[1:] for k, v in page.attributes if k == "href"} <= ids
+
+
+def test_the_sentence_comes_first_and_says_what_was_found(folder):
+    page = Page(folder / "report.html")
+    numbers = json.loads((folder / "metrics.json").read_text())
+    assert page.h1 == numbers["headline"] == headline(folder) == headline(read_result(folder))
+    total = numbers["levels"]["window"]["total"]
+    assert page.h1.startswith("On simulated data, CNN-LSTM told four classes apart with a balanced")
+    assert f"{total['balanced_accuracy']:.2f} in 2 s windows from trials it had never" in page.h1
+    assert "better than chance (p = 0.0002)" in page.h1
+    assert f"wrong for {100 * (1 - total['accuracy']):.0f} windows in 100" in page.h1
+    assert page.text.index(page.h1) < page.text.index("Key numbers")
+    assert "banner" not in [v for k, v in page.attributes if k == "class"]
+
+
+def test_a_leak_is_said_first_and_marked(leaking):
+    page = Page(leaking / "report.html")
+    assert "not evidence: the split leaks" in page.h1
+    assert "p = " not in page.h1
+    assert "simulated" not in page.text.lower()
+    classes = [v for k, v in page.attributes if k == "class"]
+    assert {"banner", "leaking", "bad"} <= set(classes)
+    assert page.text.index("This split leaks") < page.text.index(page.h1)
+
+
+def test_a_leak_that_was_not_declared_is_found_in_the_counts(tmp_path):
+    path = fake_result(tmp_path / "r")
+    file = path / "folds" / "3" / "fold.json"
+    record = json.loads(file.read_text())
+    record["shared"]["trial"] = 1
+    file.write_text(json.dumps(record))
+    assert read_result(path).leaks
+    assert any("declared free of leaks" in remark for remark in remarks(read_result(path)))
+
+
+def test_nothing_to_learn_is_not_called_a_finding(tmp_path):
+    sentence = headline(fake_result(tmp_path / "r", effect=0.0, n_trials=16))
+    assert "not distinguishable from chance (p = 0." in sentence
+
+
+def test_held_out_people_are_called_people(tmp_path):
+    path = fake_result(tmp_path / "r")
+    record = json.loads((path / "provenance.json").read_text())
+    record["split"]["group"] = "subject"
+    (path / "provenance.json").write_text(json.dumps(record))
+    assert "people it had never seen" in headline(path)
+
+
+def test_names_with_html_are_harmless(tmp_path):
+    nasty = "<img src=x onerror=alert(1)>"
+    path = fake_result(
+        tmp_path / "r",
+        name="</title><script>alert(1)</script>",
+        classes=["<b>hi</b>", "x$y$", '"quoted"'],
+        subjects=[nasty, "s02"],
+        notes=["<script>alert(2)</script>"],
+    )
+    write_report(path)
+    page = Page(path / "report.html")
+    assert not {"script", "b onerror"} & set(page.tags)
+    assert not [k for k, _ in page.attributes if k.startswith("on")]
+    assert all(v.startswith("data:") for k, v in page.attributes if k == "src")
+    assert nasty in page.text
+    assert "<script>alert(2)</script>" in page.text
+
+
+def test_every_number_follows_from_the_predictions_alone(folder):
+    """A reviewer's check: scikit-learn's part is in test_metrics, here all of metrics.json."""
+    numbers = json.loads((folder / "metrics.json").read_text())
+    windows = read_predictions(folder / "predictions.parquet")
+    for level, rows in {"window": windows, "trial": vote(windows)}.items():
+        stored = numbers["levels"][level]
+        rows = rows.assign(y_pred=predicted_classes(rows))
+        assert stored["total"] == score(rows["y_true"], rows["y_pred"], numbers["classes"])
+        for unit, key in (("folds", "fold"), ("subjects", "subject")):
+            for part in stored[unit]:
+                own = rows[rows[key] == part[key]]
+                again = score(own["y_true"], own["y_pred"], numbers["classes"])
+                assert {name: part[name] for name in again} == again
+        assert stored["significance"] == assess(rows)[0]
+
+
+def test_tables_agree_with_the_metrics(folder):
+    numbers = json.loads((folder / "metrics.json").read_text())
+    tables = {p.stem: pd.read_csv(p) for p in (folder / "tables").iterdir()}
+    for level, one in numbers["levels"].items():
+        for unit in ("folds", "subjects"):
+            table = tables[unit][tables[unit]["level"] == level]
+            expected = [part["balanced_accuracy"] for part in one[unit]]
+            np.testing.assert_allclose(table["balanced_accuracy"], expected, rtol=1e-12)
+        cells = tables["confusion"].query("level == @level and part == 'total'")
+        assert cells["count"].tolist() == np.ravel(one["total"]["confusion"]).tolist()
+        scores = tables["scores"].query("level == @level").set_index("what")
+        assert scores.loc["majority", "accuracy"] == one["baselines"]["majority"]["accuracy"]
+    assert len(tables["trials"]) == 48
+    assert len(tables["curves"]) == 12 * 8
+    assert tables["counts"].drop(columns="subject").to_numpy().sum() == 48
+
+
+def test_the_page_shows_the_numbers(folder):
+    numbers = json.loads((folder / "metrics.json").read_text())
+    text = Page(folder / "report.html").text
+    for level in numbers["levels"].values():
+        for name in ("balanced_accuracy", "macro_f1", "accuracy", "kappa"):
+            assert f"{level['total'][name]:.2f}".replace("-", "−") in text
+        for unit in ("folds", "subjects"):
+            assert level[f"over_{unit}"]["over"] in text
+    assert "1 trial with a missing rating, 3 exactly at the threshold" in text
+    for digest in json.loads((folder / "provenance.json").read_text())["digests"].values():
+        assert digest in text
+    assert (folder / "experiment.yaml").read_text().splitlines()[0] in text
+
+
+def test_drawing_again_gives_the_same(folder):
+    files = [p for p in folder.rglob("*") if p.suffix in (".html", ".json", ".csv", ".png")]
+    before = {p: p.read_bytes() for p in files}
+    write_report(folder)
+    assert {p: p.read_bytes() for p in files} == before
+
+
+def test_a_full_deap_stays_small_and_complete(tmp_path):
+    path = fake_result(tmp_path / "r", n_subjects=32, n_trials=10, n_splits=5, n_windows=3)
+    write_report(path)
+    assert (path / "report.html").stat().st_size < 3_000_000
+    text = Page(path / "report.html").text
+    assert "over 160 folds" in text
+    assert "s32/4" in text
+
+
+def remove(path):
+    path.unlink()
+
+
+def no_validation(path):
+    pd.read_csv(path).drop(columns="val_loss").to_csv(path, index=False)
+
+
+def empty_validation(path):
+    pd.read_csv(path).assign(val_accuracy=np.nan).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "says"),
+    [
+        ("provenance.json", remove, "provenance.json is missing"),
+        ("predictions.parquet", remove, "predictions.parquet is missing"),
+        ("provenance.json", lambda p: p.write_text("{"), "cannot be read as JSON"),
+        ("provenance.json", lambda p: p.write_text("{}"), "'split' is missing"),
+        ("experiment.yaml", lambda p: p.write_text("a: [1"), "cannot be read as YAML"),
+        ("folds/7/done", remove, "fold 7 is not finished"),
+        ("folds/7", lambda p: p.rename(p.parent / "old"), "fold 7 is missing"),
+        ("folds/11", lambda p: p.rename(p.parent / "12"), "fold 11 is missing"),
+        ("folds/2/history.csv", remove, "fold 2 has no training history"),
+        ("folds/2/history.csv", no_validation, "fold 2 has no complete .*val_loss"),
+        ("folds/2/history.csv", empty_validation, "fold 2 has no complete .*val_accuracy"),
+        ("folds/4/fold.json", remove, r"fold\.json: expected a file"),
+    ],
+)
+def test_an_incomplete_result_is_refused(tmp_path, file, change, says):
+    path = fake_result(tmp_path / "r")
+    change(path / file)
+    with pytest.raises(ResultError, match=says):
+        write_report(path)
+    assert not (path / "report.html").exists()
+
+
+def test_no_folder_and_lost_predictions_are_named(tmp_path):
+    with pytest.raises(ResultError, match="no such folder"):
+        write_report(tmp_path / "nothing")
+    path = fake_result(tmp_path / "r")
+    rows = pd.read_parquet(path / "predictions.parquet")
+    rows[rows["fold"] != 5].to_parquet(path / "predictions.parquet")
+    with pytest.raises(ResultError, match="fold 5 has no predictions"):
+        write_report(path)
+    rows.rename(columns={"p_HVHA": "p_X"}).assign(y_true="X").drop_duplicates(
+        ["subject", "trial", "start"]
+    ).to_parquet(path / "predictions.parquet")
+    with pytest.raises(ResultError, match="names the classes HVHA"):
+        write_report(path)
+
+
+def test_folds_may_count_from_one(tmp_path):
+    path = fake_result(tmp_path / "r", n_subjects=1)
+    rows = pd.read_parquet(path / "predictions.parquet")
+    rows.assign(fold=rows["fold"] + 1).to_parquet(path / "predictions.parquet")
+    for k in (2, 1, 0):
+        (path / "folds" / str(k)).rename(path / "folds" / str(k + 1))
+        file = path / "folds" / str(k + 1) / "fold.json"
+        file.write_text(file.read_text().replace(f'"fold": {k}', f'"fold": {k + 1}'))
+    assert [fold["fold"] for fold in read_result(path).folds] == [1, 2, 3]
