@@ -1,0 +1,184 @@
+"""The command line: arguments in, messages and exit codes out, no logic.
+
+Exit code 0: done; 1: a run failed; 2: something given was wrong (one readable message, no
+traceback).
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eegemo import __version__
+from eegemo.errors import EegemoError, InputError
+
+app = typer.Typer(
+    name="eegemo",
+    help="Classify emotion from EEG, and show how much of the score is real.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+state = {"debug": False}
+
+Results = Annotated[Path, typer.Option(help="Folder for results.", show_default=True)]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    state["debug"] = debug
+
+
+@app.command()
+def run(
+    experiments: Annotated[
+        list[Path], typer.Argument(help="Experiment files, or folders of them.")
+    ],
+    results: Results = Path("results"),
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            help="Folds fitted at once; one per processor if not given, 0 for no processes."
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as training.epochs=2."),
+    ] = None,
+) -> None:
+    """Run experiments, or go on where they stopped; several also get a comparison."""
+    from eegemo.config import find_experiments, load_experiment
+
+    # mistakes in the files are reported before anything heavy is imported
+    loaded = [load_experiment(file, overrides=set_ or ()) for file in find_experiments(experiments)]
+    from eegemo.execution import available_cpus, configure
+
+    configure(device=device)  # type: ignore[arg-type]
+    from eegemo.progress import TerminalProgress
+
+    with TerminalProgress() as progress:
+        progress.say(f"{len(loaded)} experiment(s): {', '.join(one.name for one in loaded)}.")
+        from eegemo.pipeline import compare_if_alike, run_experiments
+
+        began = time.perf_counter()
+        folders = run_experiments(
+            loaded,
+            results=results,
+            jobs=available_cpus() if jobs is None else jobs,
+            progress=progress,
+        )
+        comparison = compare_if_alike(folders, results, progress) if len(folders) > 1 else None
+    from eegemo.report import headline
+
+    for folder in folders:
+        typer.echo(f"\n{headline(folder)}\n  {folder / 'report.html'}")
+    if comparison is not None:
+        typer.echo(f"\nComparison\n  {comparison}")
+    typer.echo(f"\nDone in {time.perf_counter() - began:.0f} s.")
+
+
+@app.command()
+def compare(
+    results: Annotated[list[Path], typer.Argument(help="Two or more result folders.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the comparison; beside the first result if not given."),
+    ] = None,
+) -> None:
+    """Put results side by side; refused where their folds or labels differ."""
+    from eegemo.comparison import compare as compare_results
+    from eegemo.pipeline import comparison_folder
+
+    folder = out if out is not None else comparison_folder(results, results[0].parent)
+    typer.echo(compare_results(results, folder))
+
+
+@app.command()
+def report(
+    result: Annotated[Path, typer.Argument(help="A result folder.")],
+) -> None:
+    """Draw the report again from the stored predictions; nothing is trained."""
+    from eegemo.report import headline, write_report
+
+    path = write_report(result)
+    typer.echo(f"{headline(result)}\n  {path}")
+
+
+@app.command()
+def simulate(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the release; made if it is not there.")
+    ],
+    subjects: Annotated[int, typer.Option(help="Number of subjects.")] = 32,
+    trials: Annotated[int, typer.Option(help="Trials (videos) per subject.")] = 40,
+    duration: Annotated[float, typer.Option(help="Length of a video in seconds.")] = 60.0,
+    effect: Annotated[
+        float, typer.Option(help="Strength of emotion in the signals; 0 for none.")
+    ] = 1.0,
+    fingerprint: Annotated[float, typer.Option(help="Strength of each trial's own mark.")] = 0.4,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 0,
+    formats: Annotated[str, typer.Option(help="python, matlab, or both with a comma.")] = "python",
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Also save clean signals and classes.")
+    ] = False,
+) -> None:
+    """Simulate a DEAP release, in its own file formats, with known truth."""
+    from eegemo.progress import TerminalProgress
+
+    with TerminalProgress() as progress:
+        from eegemo.recordings.simulated import simulate_deap
+
+        simulate_deap(
+            folder,
+            n_subjects=subjects,
+            n_trials=trials,
+            duration=duration,
+            effect=effect,
+            fingerprint=fingerprint,
+            seed=seed,
+            formats=[name.strip() for name in formats.split(",")],
+            truth=truth,
+            on_subject=lambda subject, i, n: progress.update("simulate", i, n, "simulate", subject),
+        )
+    typer.echo(f"Simulated data of {subjects} subjects in {folder}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; the entry point of the package."""
+    state["debug"] = False
+    try:
+        app(arguments)
+    except InputError as error:
+        _fail(error, 2)
+    except EegemoError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        typer.echo(
+            "\nStopped. Run the same command again to go on with the folds that are left.", err=True
+        )
+        sys.exit(130)
+    except OSError as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    if state["debug"]:
+        raise error
+    typer.echo(f"eegemo: {error}", err=True)
+    sys.exit(code)

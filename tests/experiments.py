@@ -1,0 +1,32 @@
+"""Experiments small enough for tests."""
+
+from pathlib import Path
+
+import yaml
+
+from eegemo.config import Experiment, parse_experiment
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED = REPOSITORY.parent / "shared"
+
+
+def tiny(root: Path, *overrides: str, name: str = "tiny") -> Experiment:
+    """Make an experiment on 3 simulated subjects that trains in about a second."""
+    sections = {
+        "name": name,
+        "data": {
+            "source": "simulated",
+            "root": str(root),
+            "n_subjects": 3,
+            "n_trials": 12,
+            "duration": 3.0,
+            "effect": 1.6,
+        },
+        "preprocessing": {"baseline": [-3.0, 0.0]},
+        "windows": {"duration": 1.0, "stride": 1.0},
+        "scaling": {"steps": ["zscore"], "fit": "subject"},
+        "split": {"n_splits": 2},
+        "model": {"name": "cnn_gru", "filters": [4], "units": 4, "dense": [], "dropout": 0.1},
+        "training": {"epochs": 2, "batch_size": 16},
+    }
+    return parse_experiment(yaml.safe_dump(sections), source=name, overrides=overrides)

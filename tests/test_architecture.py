@@ -1,0 +1,119 @@
+"""The shape of the package: who may import whom, and what a light import must not load."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import eegemo
+
+PACKAGE = Path(eegemo.__file__).parent
+
+# In the order the data takes; a module imports only from those before it (and its own folder).
+ORDER = [
+    "errors",
+    "config",
+    "store",
+    "execution",
+    "recordings",
+    "preprocessing",
+    "labels",
+    "windows",
+    "scaling",
+    "splits",
+    "models",
+    "predictions",
+    "training",
+    "metrics",
+    "statistics",
+    "figures",
+    "report",
+    "comparison",
+    "provenance",
+    "tasks",
+    "pipeline",
+    "progress",
+    "cli",
+    "__main__",
+]
+FOUNDATIONS = ["errors", "config", "store", "execution"]
+
+
+def imported_modules(file: Path) -> set[str]:
+    """Return the parts of eegemo that a file imports, at any depth, except for type checking."""
+    found = set()
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            found.add((node.module or "").split(".")[0] or file.parent.name)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eegemo"):
+            parts = (node.module or "").split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found |= {name[1] for name in names if name[0] == "eegemo" and len(name) > 1}
+    return found & set(ORDER)
+
+
+def part_of(file: Path) -> str:
+    """Return the module or folder of the package that a file belongs to."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(file for file in PACKAGE.rglob("*.py") if part_of(file) != "__init__")
+
+
+def test_every_module_has_its_place():
+    assert {part_of(file) for file in FILES} == set(ORDER)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_modules_import_only_upwards(file):
+    part = part_of(file)
+    allowed = set(ORDER[: ORDER.index(part) + 1])
+    if part in FOUNDATIONS:
+        allowed = {"errors", part}
+    assert imported_modules(file) <= allowed
+
+
+def test_only_the_top_sees_the_config():
+    seers = {part_of(file) for file in FILES if "config" in imported_modules(file)}
+    assert seers <= {"config", "pipeline", "cli"}
+
+
+def test_no_back_end_is_imported():
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            roots = {name.split(".")[0] for name in names}
+            assert not roots & {"tensorflow", "jax", "torch"}, file
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import eegemo",
+        "from eegemo.cli import main; main(['--help'])",
+        "from eegemo.cli import main; main(['run', 'no-such-file.yaml'])",
+    ],
+)
+def test_light_uses_load_nothing_heavy(statement):
+    heavy = ["keras", "tensorflow", "mne", "sklearn", "matplotlib", "pandas"]
+    code = (
+        "import sys, atexit\n"
+        f"atexit.register(lambda: print('LOADED', [m for m in {heavy} if m in sys.modules]))\n"
+        f"{statement}"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "LOADED []" in done.stdout, done.stdout + done.stderr
+
+
+def test_public_names_resolve():
+    for name in eegemo.__all__:
+        assert getattr(eegemo, name) is not None

@@ -1,0 +1,275 @@
+"""The whole path: a result folder that is complete, repeatable, resumable and honest."""
+
+import json
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from experiments import tiny
+
+from eegemo.config import load_experiment
+from eegemo.errors import DataError, EegemoError, LeakageError
+from eegemo.execution import Progress
+from eegemo.pipeline import is_complete, prepare_experiment, run_experiment, run_experiments
+from eegemo.predictions import read_predictions
+from eegemo.scaling import load_scaling
+from eegemo.store import lock
+from eegemo.training import predict_windows
+
+
+class Heard(Progress):
+    """Remember what was said."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        self.lines.append(text)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def result(root, results):
+    return run_experiment(tiny(root), results=results, jobs=0)
+
+
+@pytest.fixture
+def copied(result, results, tmp_path):
+    """Return the results folder and the result in it, as copies that a test may damage."""
+    shutil.copytree(results, tmp_path / "results")
+    return tmp_path / "results", tmp_path / "results" / result.name
+
+
+def test_a_result_folder_holds_what_the_design_says(result):
+    assert is_complete(result)
+    names = {str(path.relative_to(result)) for path in result.rglob("*") if path.is_file()}
+    expected = {"experiment.yaml", "provenance.json", "folds.csv", "predictions.parquet"}
+    expected |= {"metrics.json", "report.html"}
+    for k in (0, 1):
+        parts = ("model.keras", "scaling.npz", "history.csv", "fold.json", "done")
+        expected |= {f"folds/{k}/{part}" for part in parts}
+    assert expected <= names
+    assert any(name.startswith("figures/") for name in names)
+    assert any(name.startswith("tables/") for name in names)
+    assert not [name for name in names if Path(name).name.startswith(".") and name != ".lock"]
+
+
+def test_the_stored_experiment_is_complete_and_runs_again_to_the_same_folder(result, root, results):
+    again = load_experiment(result / "experiment.yaml")
+    assert again == tiny(root)
+    heard = Heard()
+    assert run_experiment(again, results=results, jobs=0, progress=heard) == result
+    assert any("already complete" in line for line in heard.lines)
+
+
+def test_every_test_window_is_predicted_once_and_agrees_with_folds_csv(result):
+    folds = pd.read_csv(result / "folds.csv", dtype={"session": str, "subject": str})
+    predictions = read_predictions(result / "predictions.parquet")
+    assert len(predictions) == len(folds)
+    keys = ["subject", "session", "trial", "start"]
+    merged = predictions.merge(folds, on=keys, validate="one_to_one")
+    assert (merged["y_true_x"] == merged["y_true_y"]).all()
+    for k in (0, 1):
+        assert (merged.loc[merged["fold"] == k, f"fold_{k}"] == "test").all()
+
+
+def test_no_trial_of_the_test_part_is_in_training(result):
+    folds = pd.read_csv(result / "folds.csv")
+    for k in (0, 1):
+        roles = folds.groupby(["subject", "trial"])[f"fold_{k}"].nunique()
+        assert (roles == 1).all()
+        record = json.loads((result / "folds" / str(k) / "fold.json").read_text())
+        assert record["shared"]["trial"] == record["shared"]["window"] == 0
+        assert record["shared"]["subject"] == 3  # known, and said
+
+
+def test_predictions_come_from_the_stored_model_and_scaling(result, root, results):
+    prepared = prepare_experiment(tiny(root), results=results)
+    model = keras.models.load_model(result / "folds" / "0" / "model.keras", safe_mode=True)
+    scaling = load_scaling(result / "folds" / "0" / "scaling.npz")
+    p = predict_windows(model, prepared.windows, prepared.folds[0].test, scaling)
+    stored = read_predictions(result / "predictions.parquet")
+    stored = stored[stored["fold"] == 0].filter(like="p_").to_numpy()
+    np.testing.assert_allclose(p, stored, atol=1e-6)  # float32, another process may batch otherwise
+
+
+def test_a_run_repeated_elsewhere_gives_the_same_predictions(result, root, tmp_path):
+    again = run_experiment(tiny(root), results=tmp_path, jobs=0)
+    assert again.name == result.name
+    first, second = (read_predictions(r / "predictions.parquet") for r in (result, again))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(result, copied, root):
+    results, folder = copied
+    before = read_predictions(result / "predictions.parquet")
+    for name in ("predictions.parquet", "provenance.json", "metrics.json", "report.html"):
+        (folder / name).unlink()
+    (folder / "folds" / "1" / "done").unlink()
+    kept = (folder / "folds" / "0" / "model.keras").stat().st_mtime_ns
+    heard = Heard()
+    run_experiment(tiny(root), results=results, jobs=0, progress=heard)
+    assert any("going on after 1 of 2 folds" in line for line in heard.lines)
+    assert (folder / "folds" / "0" / "model.keras").stat().st_mtime_ns == kept
+    after = read_predictions(folder / "predictions.parquet")
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+def test_a_fold_without_its_marker_is_not_taken_for_done(copied, root):
+    results, folder = copied
+    (folder / "report.html").unlink()
+    shutil.rmtree(folder / "folds" / "0")
+    (folder / "folds" / "0").mkdir()
+    (folder / "folds" / "0" / "model.keras").write_bytes(b"torn")
+    run_experiment(tiny(root), results=results, jobs=0)
+    keras.models.load_model(folder / "folds" / "0" / "model.keras")
+    assert is_complete(folder)
+
+
+def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
+    root, results, result, tmp_path
+):
+    def stored():
+        return {p.name for p in (results / ".store" / "trials").iterdir()}
+
+    before = stored()
+    for change in ("model.units=5", "labels.ties=high", "windows.stride=0.5", "seed=3"):
+        prepare_experiment(tiny(root, change), results=results)
+    assert stored() == before
+    prepare_experiment(tiny(root, "data.channels=emotiv"), results=results)
+    assert len(stored()) == 2 * len(before)
+
+
+def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, tmp_path):
+    experiment = tiny(root)
+    release = next(p for p in root.iterdir() if p.is_dir())
+    copy = tmp_path / "release"
+    shutil.copytree(release, copy)
+    deap = experiment.model_dump() | {"data": {"source": "deap", "root": str(copy)}}
+    experiment = type(experiment).model_validate(deap)
+    first = prepare_experiment(experiment, results=tmp_path)
+    files = sorted((copy / "data_preprocessed_python").iterdir())
+    shutil.copyfile(files[1], files[0])
+    second = prepare_experiment(experiment, results=tmp_path)
+    assert first.digests["data"] != second.digests["data"]
+    assert first.folder != second.folder
+
+
+def test_name_and_place_do_not_change_the_digest_but_settings_do(root, result, results, tmp_path):
+    def digest(*overrides, name="tiny"):
+        return prepare_experiment(tiny(root, *overrides, name=name), results=results).digests
+
+    reference = digest()
+    assert digest(name="other")["experiment"] == reference["experiment"]
+    assert digest("training.epochs=3")["experiment"] != reference["experiment"]
+    assert digest("training.epochs=3")["folds"] == reference["folds"]
+    assert digest("seed=1")["folds"] != reference["folds"]
+    assert digest("labels.task=valence")["labels"] != reference["labels"]
+
+
+def test_two_models_share_folds_and_labels(root, result, results):
+    digests = [
+        prepare_experiment(tiny(root, f"model.name={name}"), results=results).digests
+        for name in ("cnn_lstm", "cnn_gru")
+    ]
+    assert digests[0]["folds"] == digests[1]["folds"]
+    assert digests[0]["labels"] == digests[1]["labels"]
+    assert digests[0]["experiment"] != digests[1]["experiment"]
+
+
+def test_a_result_in_use_is_left_alone(copied, root):
+    results, folder = copied
+    (folder / "report.html").unlink()
+    with lock(folder / ".lock"), pytest.raises(EegemoError, match="in use by process"):
+        run_experiment(tiny(root), results=results, jobs=0)
+
+
+def test_the_same_experiment_twice_in_one_call_is_run_once(root, result, results):
+    assert run_experiments([tiny(root), tiny(root)], results=results, jobs=0) == [result, result]
+
+
+def test_a_leaking_split_must_be_allowed_and_is_marked(root, results):
+    with pytest.raises(LeakageError, match="allow_leakage"):
+        leaky = tiny(root, "split.group=window", "split.allow_leakage=true")
+        object.__setattr__(leaky.split, "allow_leakage", False)
+        prepare_experiment(leaky, results=results)
+    leaky = tiny(
+        root,
+        "split={method: stratified_group_ratio, group: window, allow_leakage: true}",
+        "windows.stride=0.25",
+    )
+    folder = run_experiment(leaky, results=results, jobs=0)
+    split = json.loads((folder / "provenance.json").read_text())["split"]
+    assert split["leaks"]
+    assert "not an emotion" in split["sentence"]
+    record = json.loads((folder / "folds" / "0" / "fold.json").read_text())
+    assert record["shared"]["trial"] > 0
+
+
+def test_leave_one_subject_out_tests_each_subject_by_a_model_that_never_met_them(root, results):
+    experiment = tiny(root, "split={method: leave_one_group_out, group: subject, validation: 0.4}")
+    folder = run_experiment(experiment, results=results, jobs=0)
+    predictions = read_predictions(folder / "predictions.parquet")
+    assert predictions.groupby("fold")["subject"].unique().map(list).tolist() == [
+        ["s01"],
+        ["s02"],
+        ["s03"],
+    ]
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert any("scaled by their own windows" in note for note in provenance["notes"])
+    for k in range(3):
+        record = json.loads((folder / "folds" / str(k) / "fold.json").read_text())
+        assert record["shared"]["subject"] == 0
+
+
+def test_within_subject_makes_a_model_for_each_subject_and_fold(root, results):
+    experiment = tiny(root, "split={within: subject, n_splits: 2}")
+    folder = run_experiment(experiment, results=results, jobs=0)
+    names = [
+        json.loads((path / "fold.json").read_text())["name"]
+        for path in sorted((folder / "folds").iterdir())
+    ]
+    assert names == ["s01-1", "s01-2", "s02-1", "s02-2", "s03-1", "s03-2"]
+    for path in (folder / "folds").iterdir():
+        record = json.loads((path / "fold.json").read_text())
+        assert list(record["train_windows_by_subject"]) == [record["name"].split("-")[0]]
+
+
+def test_provenance_says_what_was_run_on_what(result):
+    provenance = json.loads((result / "provenance.json").read_text())
+    assert provenance["data"]["simulated"] is True
+    assert provenance["data"]["subjects"] == ["s01", "s02", "s03"]
+    assert provenance["data"]["n_trials"] == sum(provenance["labels"]["trials"].values()) == 36
+    assert provenance["data"]["n_windows"] == 36 * 3
+    assert provenance["versions"]["keras"] == keras.__version__
+    assert provenance["peak_memory_bytes"] > 100e6
+    assert provenance["backend"] == keras.backend.backend()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("split.n_splits=99", "99 folds need at least 99 trials"),
+        ("windows.duration=9.0", "longer than every usable trial"),
+        ("labels.threshold=8.99", "no trial has the class"),
+        ("data.subjects=[s09]", "s09"),
+        ("data.channels=[Fp1, Fz9]", "Fz9"),
+        ("preprocessing.h_freq=70.0", "70"),
+        ("preprocessing.baseline=[0.0, 3.0]", "onset"),
+    ],
+)
+def test_what_cannot_work_is_said_before_training(root, results, override, message):
+    with pytest.raises(DataError, match=message.replace("[", r"\[")):
+        prepare_experiment(tiny(root, override), results=results)
