@@ -357,10 +357,15 @@ def _begin(run: _Run, progress: Progress) -> list[FitTask]:
 
 
 def _write_folds(prepared: Prepared) -> None:
-    """Write folds.csv: a row per window, a column per fold with the window's role in it."""
-    table = prepared.windows.table.drop(columns="code")
+    """Write folds.csv: a column per fold with the role of each row in it.
+
+    There is a row per trial, all of whose windows have the same role; or per window, where a split
+    divides trials.
+    """
+    windows = prepared.windows
+    table = windows.table.drop(columns="code")
     table["y_true"] = pd.Categorical.from_codes(
-        prepared.windows.codes, categories=pd.Index(prepared.windows.labels.classes)
+        windows.codes, categories=pd.Index(windows.labels.classes)
     )
     roles, names = {}, pd.Index(["train", "validation", "test"])
     for number, fold in enumerate(prepared.folds):
@@ -369,6 +374,9 @@ def _write_folds(prepared: Prepared) -> None:
             role[rows] = code
         roles[f"fold_{number}"] = pd.Categorical.from_codes(role, names)
     table = pd.concat([table, pd.DataFrame(roles)], axis=1)
+    if prepared.experiment.split.group != "window":
+        first = np.unique(windows.trial, return_index=True)[1]
+        table = table.iloc[first].drop(columns="start")
     with atomic_file(prepared.folder / "folds.csv") as temporary:
         table.to_csv(temporary, index=False)
 

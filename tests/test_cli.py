@@ -7,11 +7,11 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from experiments import tiny
 
 from eegemo import __version__
 from eegemo.cli import main
 from eegemo.predictions import read_predictions
+from experiments import tiny
 
 
 def call(capsys, *arguments):
@@ -89,7 +89,7 @@ def test_reports_and_comparisons_of_what_is_no_result(capsys, tmp_path):
 
 
 def test_two_experiments_from_the_shell_with_one_and_two_jobs(tmp_path):
-    """Run as a user would: same predictions for any number of jobs, results and comparison named."""
+    """Run as a user would: same predictions for any number of jobs, every result named."""
     files = tmp_path / "files"
     files.mkdir()
     for name in ("cnn_lstm", "cnn_gru"):

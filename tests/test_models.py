@@ -35,9 +35,7 @@ def count_by_hand(recurrent, n_times, n_channels, n_classes, filters, kernel, po
 )
 @pytest.mark.parametrize("name", ["cnn_lstm", "cnn_gru"])
 def test_shapes_and_weight_count(name, n_times, n_channels, n_classes, sizes):
-    model = build_model(
-        name, n_times=n_times, n_channels=n_channels, n_classes=n_classes, **sizes
-    )
+    model = build_model(name, n_times=n_times, n_channels=n_channels, n_classes=n_classes, **sizes)
     expected = count_by_hand(
         name.removeprefix("cnn_"),
         n_times,
@@ -65,14 +63,17 @@ def test_outputs_are_probabilities_and_dropout_is_off_at_inference(name):
 
 def test_the_two_models_differ_only_in_the_recurrent_layer():
     layers = [
-        [type(layer).__name__ for layer in build_model(n, n_times=64, n_channels=2, n_classes=4).layers]
+        [
+            type(layer).__name__
+            for layer in build_model(n, n_times=64, n_channels=2, n_classes=4).layers
+        ]
         for n in ("cnn_lstm", "cnn_gru")
     ]
     assert [pair for pair in zip(*layers, strict=True) if pair[0] != pair[1]] == [("LSTM", "GRU")]
 
 
 def test_the_recurrent_layer_reads_time_in_order():
-    """Shuffling the samples in time changes the output: what follows the convolutions is a sequence."""
+    """Shuffling the samples in time changes the output."""
     keras.utils.set_random_seed(0)
     model = build_model("cnn_gru", n_times=64, n_channels=2, n_classes=4)
     rng = np.random.default_rng(0)

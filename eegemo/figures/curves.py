@@ -36,6 +36,11 @@ def _stack(histories: Sequence[pd.DataFrame], column: str) -> NDArray[np.float64
     return table
 
 
+def _validated(histories: Sequence[pd.DataFrame]) -> bool:
+    """Tell whether any fold had a validation part."""
+    return any("val_loss" in one and one["val_loss"].notna().any() for one in histories)
+
+
 def _median(axes: Axes, table: NDArray[np.float64], *, band: bool, **line: Any) -> None:
     # where fewer than half of the folds still train, a median would describe only the slow ones
     enough = np.isfinite(table).sum(axis=0) >= max(1.0, len(table) / 2)
@@ -60,7 +65,8 @@ def learning_curves(histories: Sequence[pd.DataFrame], best_epochs: Sequence[int
     Parameters
     ----------
     histories : sequence of DataFrame
-        One per fold: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, a row per epoch.
+        One per fold: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, a row per epoch; the
+        last two are empty where no validation part was set aside, and are then not drawn.
     best_epochs : sequence of int
         The epoch, from 1, whose weights each fold kept.
 
@@ -77,7 +83,9 @@ def learning_curves(histories: Sequence[pd.DataFrame], best_epochs: Sequence[int
         layout = [["loss", "accuracy"]] * 4 + [["best epoch", "accuracy"]]
     panels = figure.subplot_mosaic(layout, sharex=True)
     longest = max(len(history) for history in histories)
-    lines = (("", MUTED, "training"), ("val_", ACCENT, "validation"))
+    lines = [("", MUTED, "training")]
+    if _validated(histories):
+        lines.append(("val_", ACCENT, "validation"))
     for name in ("loss", "accuracy"):
         axes = panels[name]
         for prefix, colour, label in lines:
@@ -86,7 +94,7 @@ def learning_curves(histories: Sequence[pd.DataFrame], best_epochs: Sequence[int
                 epochs = np.arange(1, longest + 1)
                 axes.plot(epochs, table.T, color=colour, alpha=0.35, linewidth=0.9)
             _median(axes, table, band=many, color=colour, label=label)
-        if not many:  # the table left over is that of validation
+        if not many:  # the table left over is that of validation, where there is one
             best = [row[epoch - 1] for row, epoch in zip(table, best_epochs, strict=True)]
             mark: dict[str, Any] = {"color": "white", "markeredgecolor": SECOND, "markersize": 5}
             axes.plot(best_epochs, best, "o", markeredgewidth=1.4, label="best epoch", **mark)
@@ -124,8 +132,10 @@ def learning_curves_together(results: Mapping[str, Sequence[pd.DataFrame]]) -> F
     colours = class_colours(len(results))
     for axes, name in zip(panels, ("loss", "accuracy"), strict=True):
         for colour, (label, histories) in zip(colours, results.items(), strict=True):
-            table = _stack(histories, f"val_{name}")
-            _median(axes, table, band=True, color=colour, label=label)
+            if _validated(histories):
+                table = _stack(histories, f"val_{name}")
+                _median(axes, table, band=True, color=colour)
+            axes.plot([], [], color=colour, label=label)
             _median(axes, _stack(histories, name), band=False, color=colour, linestyle=":")
         axes.set(title=name.capitalize(), xlabel="epoch")
         _epochs_below(axes, longest)

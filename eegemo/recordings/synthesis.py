@@ -5,8 +5,8 @@ them are background: randomly placed and oriented per subject, with 1/f spectra 
 under electrodes and carry rhythms (theta, alpha, beta, gamma). Muscle noise rises with frequency
 and is largest at the rim of the cap [2]_. What links signals to ratings:
 
-- valence shifts alpha power between the frontal hemispheres: a positive state means less alpha
-  on the left, that is, a more active left side [3]_;
+- valence shifts alpha power between the hemispheres, most at the front: a positive state means less
+  alpha on the left, that is, a more active left side [3]_;
 - arousal lowers alpha and raises beta and gamma everywhere [4]_.
 
 Both act on the logarithm of a rhythm's amplitude, multiplied by ``effect``, and level off so that
@@ -48,12 +48,12 @@ SFREQ = 128.0
 """Sampling frequency of DEAP's preprocessed files, in Hz."""
 BASELINE = 3.0
 """Seconds recorded before the video starts."""
-PASS_BAND = (4.0, 45.0)
+_PASS_BAND = (4.0, 45.0)
 
 _BLOCK = 256  # 2 s
 _HOP = 128
 _FREQS = np.fft.rfftfreq(_BLOCK, 1 / SFREQ)
-_BINS = np.flatnonzero(np.abs(_FREQS - np.mean(PASS_BAND)) <= np.ptp(PASS_BAND) / 2)
+_BINS = np.flatnonzero(np.abs(_FREQS - np.mean(_PASS_BAND)) <= np.ptp(_PASS_BAND) / 2)
 _F = _FREQS[_BINS]
 _WINDOW = np.sin(np.pi * (np.arange(_BLOCK) + 0.5) / _BLOCK).astype(np.float32)
 
@@ -335,8 +335,8 @@ def _filter(signals: Float32) -> Float32:
     """Band-pass 4-45 Hz without phase, for signals (n, n_times): the window's skirts go too."""
     freqs = scipy.fft.rfftfreq(signals.shape[1], 1 / SFREQ)
     edge = 0.5  # Hz, half the width of each transition
-    rise = np.clip((freqs - PASS_BAND[0] + edge) / (2 * edge), 0, 1)
-    fall = np.clip((PASS_BAND[1] + edge - freqs) / (2 * edge), 0, 1)
+    rise = np.clip((freqs - _PASS_BAND[0] + edge) / (2 * edge), 0, 1)
+    fall = np.clip((_PASS_BAND[1] + edge - freqs) / (2 * edge), 0, 1)
     response = (np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)) ** 2
     spectra = scipy.fft.rfft(signals, axis=-1) * response.astype(np.float32)
     return np.asarray(scipy.fft.irfft(spectra, signals.shape[1], axis=-1), dtype=np.float32)

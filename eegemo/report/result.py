@@ -19,7 +19,7 @@ from ..metrics import LEVELS, evaluate
 from ..predictions import class_names, read_predictions, vote
 from ..statistics import assess
 
-_HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+_HISTORY = ("epoch", "loss", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def read_result(path: str | Path) -> Result:
     Raises
     ------
     ResultError
-        It is no result folder, a fold is missing or unfinished, a fold has no validation history,
+        It is no result folder, a fold is missing or unfinished, a fold has no training history,
         or its files contradict each other.
     """
     path = Path(path)
@@ -204,7 +204,7 @@ def _read_history(path: Path) -> pd.DataFrame:
     lost = [name for name in _HISTORY if name not in history or history[name].isna().all()]
     if lost or history.empty:
         raise ResultError(
-            f"{path}: fold {path.parent.name} has no complete training and validation history "
+            f"{path}: fold {path.parent.name} has no complete training history "
             f"(missing: {', '.join(lost) or 'every epoch'})."
         )
     return history
