@@ -18,7 +18,9 @@ _PUBLIC = {
     "simulate_deap": "recordings",
     "preprocess": "preprocessing",
     "make_labels": "labels",
+    "make_trials": "windows",
     "store_trials": "windows",
+    "load_trials": "windows",
     "make_windows": "windows",
     "fit_scaling": "scaling",
     "make_folds": "splits",
@@ -26,9 +28,12 @@ _PUBLIC = {
     "build_model": "models",
     "fit_fold": "training",
     "predict_windows": "training",
+    "read_predictions": "predictions",
+    "predicted_classes": "predictions",
     "vote": "predictions",
     "evaluate": "metrics",
     "score": "metrics",
+    "confusion_matrix": "metrics",
     "write_report": "report",
     "compare": "comparison",
     "run_experiment": "pipeline",
@@ -51,10 +56,13 @@ if TYPE_CHECKING:
     from .comparison import compare as compare
     from .errors import EegemoError as EegemoError
     from .labels import make_labels as make_labels
+    from .metrics import confusion_matrix as confusion_matrix
     from .metrics import evaluate as evaluate
     from .metrics import score as score
     from .models import build_model as build_model
     from .pipeline import run_experiment as run_experiment
+    from .predictions import predicted_classes as predicted_classes
+    from .predictions import read_predictions as read_predictions
     from .predictions import vote as vote
     from .preprocessing import preprocess as preprocess
     from .recordings import find_recordings as find_recordings
@@ -66,5 +74,7 @@ if TYPE_CHECKING:
     from .splits import make_folds as make_folds
     from .training import fit_fold as fit_fold
     from .training import predict_windows as predict_windows
+    from .windows import load_trials as load_trials
+    from .windows import make_trials as make_trials
     from .windows import make_windows as make_windows
     from .windows import store_trials as store_trials

@@ -149,8 +149,11 @@ def run_tasks(
             except BaseException:
                 # an error or Ctrl-C: what is under way is not worth waiting for
                 pool.shutdown(wait=False, cancel_futures=True)
-                for child in set(multiprocessing.active_children()) - others:
+                workers_left = set(multiprocessing.active_children()) - others
+                for child in workers_left:
                     child.terminate()
+                for child in workers_left:  # nothing is written after this function has ended
+                    child.join(timeout=5)
                 raise
 
 

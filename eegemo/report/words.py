@@ -76,11 +76,17 @@ def headline(result: Result | str | Path) -> str:
     unseen = _UNSEEN.get(group, f"{group} groups it had never seen")
     test = level["significance"]["permutation"]
     low, high = test["null_interval"]
+    classes = f"{number_word(len(result.classes))} classes apart"
+    windows = f"{duration:g} s windows from {unseen}"
+    null = f"chance {chance:.2f}, 95 % of shuffled labels between {low:.2f} and {high:.2f}"
+    if test["p_value"] > _LEVEL:
+        return (
+            f"{where}{result.model} did not tell {classes} in {windows}: its balanced accuracy of "
+            f"{observed:.2f} ({null}) is {_verdict(level)}."
+        )
     return (
-        f"{where}{result.model} told {number_word(len(result.classes))} classes apart with a "
-        f"balanced accuracy of {observed:.2f} in {duration:g} s windows from {unseen} (chance "
-        f"{chance:.2f}, 95 % of shuffled labels between {low:.2f} and {high:.2f}): "
-        f"{_verdict(level)}."
+        f"{where}{result.model} told {classes} with a balanced accuracy of {observed:.2f} in "
+        f"{windows} ({null}): {_verdict(level)}."
     )
 
 
