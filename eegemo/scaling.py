@@ -66,8 +66,9 @@ class Moments:
         """
         mean = self.total / self.n[:, None]
         spread = np.sqrt(np.maximum(self.squares / self.n[:, None] - mean**2, 0))
-        # rounding leaves a constant channel a spread of about 1e-8 of its mean
-        spread[spread <= 1e-7 * np.abs(mean)] = 0
+        # rounding leaves a constant channel, and one that single precision cannot resolve, a spread
+        # of about 1e-7 of its mean
+        spread[(self.high == self.low) | (spread <= 1e-7 * np.abs(mean))] = 0
         gain, offset = np.ones_like(mean), np.zeros_like(mean)
         for step in steps:
             if step == "zscore":

@@ -128,9 +128,10 @@ def fit_and_save(task: FitTask) -> Fitted:
     }
     write_json(task.folder / "fold.json", record)
     write_text(task.folder / "done", now() + "\n")
-    devices = [str(name) for name in keras.distribution.list_devices()]
+    # where the weights are is where the training was; each back end names it in its own way
+    device = str(getattr(fitted.model.weights[0].value, "device", "cpu")).lower()
+    device = device.rpartition("device:")[2]
     keras.utils.clear_session()
-    device = devices[0] if devices else "cpu"
     return Fitted(task.result, task.number, os.getpid(), peak_memory(), device)
 
 

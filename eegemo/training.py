@@ -261,7 +261,7 @@ def fit_fold(
             optimizer=keras.optimizers.Adam(rate, global_clipnorm=clip_norm),
             loss="sparse_categorical_crossentropy",
             weighted_metrics=["accuracy"],
-            # XLA costs more time to compile than it saves on networks this small
+            # JAX needs XLA; with it TensorFlow would lose cuDNN's recurrent layers
             jit_compile=keras.backend.backend() == "jax",
         )
     history = _History(Path(history_path) if history_path is not None else None)
