@@ -53,7 +53,7 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option(
-            help="Folds fitted at once; one per processor if not given, 0 for no processes."
+            min=0, help="Folds fitted at once; one per processor if not given, 0 for no processes."
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or gpu.")] = "auto",

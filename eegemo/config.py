@@ -73,9 +73,9 @@ class SimulatedData(Section):
     channels: Channels = "eeg"
     n_subjects: Annotated[int, Field(ge=1, le=99)] = 32
     n_trials: Count = 40
-    duration: Positive = 60.0
-    effect: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
-    fingerprint: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.4
+    duration: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 60.0
+    effect: Annotated[float, Field(ge=0, le=5)] = 1.0
+    fingerprint: Annotated[float, Field(ge=0, le=5)] = 0.4
     seed: Annotated[int, Field(ge=0)] = 0
 
 
@@ -135,6 +135,8 @@ class SplitSection(Section):
                 "score is not evidence; set allow_leakage: true to run it all the same (its report "
                 "is marked)"
             )
+        if self.group == "window" and self.method == "leave_one_group_out":
+            raise ValueError("leaving out one window at a time would train a model per window")
         if self.within == "subject" and self.group == "subject":
             raise ValueError("within: subject leaves a single subject, which cannot be held out")
         if abs(sum(self.ratios) - 1) > 1e-9 or self.ratios[0] == 0 or self.ratios[2] == 0:
@@ -201,11 +203,19 @@ class Experiment(Section):
     model: ModelSection
     training: TrainingSection = TrainingSection()
 
+    @model_validator(mode="after")
+    def _agrees(self) -> "Experiment":
+        ratio = self.split.method == "stratified_group_ratio"
+        share = self.split.ratios[1] if ratio else self.split.validation
+        if self.training.schedule == "plateau" and share == 0:
+            raise ValueError(
+                "training.schedule 'plateau' watches the validation part, and split sets none aside"
+            )
+        return self
+
     def to_yaml(self) -> str:
         """Return the experiment as YAML, complete with defaults, that reads back to the same."""
-        text: str = yaml.safe_dump(
-            self.model_dump(mode="json"), sort_keys=False, allow_unicode=True
-        )
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
         return text
 
 
@@ -507,7 +517,7 @@ def find_experiments(paths: Sequence[str | Path]) -> list[Path]:
                 p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file()
             )
             if not inside:
-                deeper = sorted({str(p.parent) for p in path.glob("*/*.yaml")})
+                deeper = sorted({str(p.parent) for p in path.rglob("*.yaml")})
                 hint = f" There are some in {', '.join(deeper)}." if deeper else ""
                 raise ConfigError(f"{path}: there is no experiment file (.yaml) here.{hint}")
             files += inside

@@ -56,8 +56,8 @@ def configure(*, device: Device = "auto", threads: int = 1) -> None:
     Parameters
     ----------
     device : {"auto", "cpu", "gpu"}
-        ``"cpu"`` hides GPUs from every back end; ``"gpu"`` and ``"auto"`` leave the choice to the
-        back end.
+        ``"cpu"`` hides GPUs from every back end; with ``"auto"`` the back end uses a GPU if it
+        sees one; with ``"gpu"`` a fit without one is an error.
     threads : int
         Threads per fit on the CPU.
 
@@ -75,9 +75,13 @@ def configure(*, device: Device = "auto", threads: int = 1) -> None:
         "OPENBLAS_NUM_THREADS": str(threads),
         "TF_DETERMINISTIC_OPS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        # several fits may share a GPU, so none takes all of its memory
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     for name, value in environment.items():
         os.environ.setdefault(name, value)
+    os.environ["EEGEMO_DEVICE"] = device
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["JAX_PLATFORMS"] = "cpu"

@@ -134,7 +134,7 @@ def _given(
             "labels: task 'given' needs classes named by the recording (trial_type in events.tsv); "
             f"this data has only {', '.join(metadata.columns)}."
         )
-    given = metadata["trial_type"]
+    given = metadata["trial_type"].replace("", None)  # a reader's word for "n/a"
     missing = given.isna().to_numpy()
     names = tuple(classes) if classes is not None else tuple(sorted(given.dropna().unique()))
     if len(set(names)) != len(names) or len(names) < 2:

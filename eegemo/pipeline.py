@@ -176,13 +176,24 @@ def prepare_experiment(
 ) -> Prepared:
     """Read, preprocess and store trials, and make labels, windows and folds.
 
-    Parameters, errors
-    ------------------
-    As for `run_experiments`.
+    Parameters
+    ----------
+    experiment : Experiment
+    results : path
+        Folder of results; trials are stored in its ``.store``.
+    jobs : int
+        Number of processes; 0 does everything in this one.
+    progress : Progress, optional
+        Told what happens.
 
     Returns
     -------
     prepared : Prepared
+
+    Raises
+    ------
+    InputError
+        If the data is wrong, or cannot be divided as the experiment asks.
     """
     progress = progress or Progress()
     store = Path(results) / ".store"

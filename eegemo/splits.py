@@ -129,6 +129,8 @@ def make_folds(
             "score is not evidence. Set allow_leakage: true to run it all the same; its report is "
             "marked."
         )
+    if group == "window" and method == "leave_one_group_out":
+        raise DataError("split: leaving out one window at a time would train a model per window.")
     rng = np.random.default_rng(seed)
     codes = table["code"].to_numpy()
     folds: list[Fold] = []
@@ -193,7 +195,9 @@ def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
         )
     numbers = table.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
     first = np.unique(numbers, return_index=True)[1]
-    names = table.iloc[first][columns].astype(str).agg("/".join, axis=1).tolist()
+    # a part of the key that never changes tells folds nothing
+    telling = [column for column in columns if len(table[column].unique()) > 1]
+    names = table.iloc[first][telling or columns].astype(str).agg("/".join, axis=1).tolist()
     return numbers, names
 
 
@@ -219,7 +223,7 @@ def _divide(
     if method == "stratified_group_ratio":
         _enough(n_groups, int(np.count_nonzero(ratios)), "parts", where)
         part = deal_groups(counts, ratios, rng)
-        return [("", *(np.flatnonzero(part == role) for role in range(3)))]  # type: ignore[list-item]
+        return [("1", *(np.flatnonzero(part == role) for role in range(3)))]  # type: ignore[list-item]
     if method == "leave_one_group_out":
         _enough(n_groups, 2 + (validation > 0), "groups", where)
         test_part, fold_names = np.arange(n_groups), names

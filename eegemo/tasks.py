@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eegemo.errors import DataError
+from eegemo.errors import DataError, InputError
 from eegemo.execution import peak_memory, quiet_stderr
 from eegemo.predictions import write_predictions
 from eegemo.preprocessing import preprocess
@@ -107,6 +107,12 @@ def fit_and_save(task: FitTask) -> Fitted:
 
     # TensorFlow warns that every fold traces a new model, which is what folds are
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    device = _device(keras.ops.zeros(1))
+    if os.environ.get("EEGEMO_DEVICE") == "gpu" and not device.startswith(("gpu", "cuda")):
+        raise InputError(
+            f"--device gpu: Keras's {keras.backend.backend()} back end sees no GPU here, only "
+            f"{device}. Use --device auto, or install a back end that supports this GPU."
+        )
     fitted = fit_fold(
         task.windows,
         task.fold,
@@ -128,11 +134,13 @@ def fit_and_save(task: FitTask) -> Fitted:
     }
     write_json(task.folder / "fold.json", record)
     write_text(task.folder / "done", now() + "\n")
-    # where the weights are is where the training was; each back end names it in its own way
-    device = str(getattr(fitted.model.weights[0].value, "device", "cpu")).lower()
-    device = device.rpartition("device:")[2]
     keras.utils.clear_session()
     return Fitted(task.result, task.number, os.getpid(), peak_memory(), device)
+
+
+def _device(tensor: Any) -> str:
+    """Say where a tensor is, as ``cpu:0`` or ``gpu:0``; each back end says it in its own way."""
+    return str(getattr(tensor, "device", "cpu")).lower().rpartition("device:")[2]
 
 
 def _describe_fold(task: FitTask) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -40,13 +40,16 @@ class Trials:
     ----------
     arrays : tuple of ndarray, each of shape (n_trials, n_times, n_channels)
         One per recording (subject), float32, volts; memory-mapped when loaded from disk. The first
-        sample is the onset of the stimulus.
+        sample is at the onset of the stimulus, or at `tmin`.
     metadata : DataFrame
         One row per trial over all recordings, in order: subject, session, trial, stimulus, ratings
         or trial_type.
     sfreq : float
         Sampling frequency in Hz.
     ch_names : tuple of str
+    tmin : float
+        Time of the first sample, in seconds from the onset of the stimulus: 0, or later where
+        the epochs begin later.
     folders : tuple of Path
         Where the arrays lie; empty if they are only in memory.
     """
@@ -55,6 +58,7 @@ class Trials:
     metadata: pd.DataFrame
     sfreq: float
     ch_names: tuple[str, ...]
+    tmin: float = 0.0
     folders: tuple[Path, ...] = ()
 
     def __len__(self) -> int:
@@ -78,7 +82,7 @@ class Trials:
         # a process that is sent stored trials maps the same files instead of receiving their bytes
         if self.folders:
             return load_trials, (self.folders,)
-        return Trials, (self.arrays, self.metadata, self.sfreq, self.ch_names)
+        return Trials, (self.arrays, self.metadata, self.sfreq, self.ch_names, self.tmin)
 
 
 def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
@@ -102,15 +106,36 @@ def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
     if not epochs:
         raise DataError("trials: no recording was given.")
     arrays = tuple(_array(one) for one in epochs)
-    parts = [(one.metadata, float(one.info["sfreq"]), tuple(one.ch_names)) for one in epochs]
-    return _collect(arrays, parts, ())
+    about = [
+        _About(one.metadata, float(one.info["sfreq"]), tuple(one.ch_names), _first_time(one))
+        for one in epochs
+    ]
+    return _collect(arrays, about, ())
+
+
+class _About(NamedTuple):
+    """What belongs to one recording's array."""
+
+    metadata: pd.DataFrame
+    sfreq: float
+    ch_names: tuple[str, ...]
+    tmin: float
+
+
+def _onset(epochs: "mne.BaseEpochs") -> int:
+    return int(np.searchsorted(epochs.times, -0.5 / epochs.info["sfreq"]))
+
+
+def _first_time(epochs: "mne.BaseEpochs") -> float:
+    return float(epochs.times[_onset(epochs)]) + 0.0  # no negative zero
 
 
 def _array(epochs: "mne.BaseEpochs") -> np.ndarray:
     if epochs.metadata is None or not set(_KEYS) <= set(epochs.metadata.columns):
         raise DataError(f"trials: epochs need metadata with the columns {', '.join(_KEYS)}.")
-    onset = int(np.searchsorted(epochs.times, -0.5 / epochs.info["sfreq"]))
-    data = epochs.get_data(copy=False)[:, :, onset:]
+    if epochs.times[-1] < -0.5 / epochs.info["sfreq"]:
+        raise DataError("trials: the epochs end before the onset of the stimulus.")
+    data = epochs.get_data(copy=False)[:, :, _onset(epochs) :]
     return np.ascontiguousarray(np.swapaxes(data, 1, 2), dtype=np.float32)
 
 
@@ -132,8 +157,8 @@ def store_trials(
     -------
     folder : Path
         Holding ``trials.npy`` (n_trials, n_times, n_channels; float32, volts),
-        ``metadata.parquet``, ``signal.parquet`` (sampling frequency and channel names) and
-        ``notes.txt``.
+        ``metadata.parquet``, ``signal.parquet`` (channel names, sampling frequency, time of the
+        first sample) and ``notes.txt``.
     """
     folder = Path(folder)
     array = _array(epochs)
@@ -141,6 +166,7 @@ def store_trials(
         np.save(temporary / "trials.npy", array)
         epochs.metadata.reset_index(drop=True).to_parquet(temporary / "metadata.parquet")
         signal = pd.DataFrame({"channel": epochs.ch_names, "sfreq": float(epochs.info["sfreq"])})
+        signal["tmin"] = _first_time(epochs)
         signal.to_parquet(temporary / "signal.parquet")
         lines = "".join(f"{' '.join(note.split())}\n" for note in notes)
         (temporary / "notes.txt").write_text(lines, encoding="utf-8")
@@ -166,7 +192,7 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
     """
     if not folders:
         raise DataError("trials: no recording was given.")
-    arrays, parts = [], []
+    arrays, about = [], []
     paths = tuple(Path(folder) for folder in folders)
     for path in paths:
         try:
@@ -176,35 +202,39 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
             signal = pd.read_parquet(path / "signal.parquet")
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"{path}: not a folder of stored trials ({error}).") from error
-        parts.append((metadata, float(signal["sfreq"].iloc[0]), tuple(signal["channel"])))
-    return _collect(tuple(arrays), parts, paths)
+        sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
+        about.append(_About(metadata, sfreq, tuple(signal["channel"]), tmin))
+    return _collect(tuple(arrays), about, paths)
 
 
 def _collect(
-    arrays: tuple[np.ndarray, ...],
-    parts: list[tuple[pd.DataFrame, float, tuple[str, ...]]],
-    folders: tuple[Path, ...],
+    arrays: tuple[np.ndarray, ...], about: Sequence[_About], folders: tuple[Path, ...]
 ) -> Trials:
-    _, sfreq, ch_names = parts[0]
-    for array, (metadata, other_sfreq, other_names) in zip(arrays, parts, strict=True):
-        subject = metadata["subject"].iloc[0] if len(metadata) else "?"
-        if other_names != ch_names:
-            odd = sorted(set(other_names) ^ set(ch_names)) or ["in another order"]
+    first = about[0]
+    for array, one in zip(arrays, about, strict=True):
+        subject = one.metadata["subject"].iloc[0] if len(one.metadata) else "?"
+        if one.ch_names != first.ch_names:
+            odd = sorted(set(one.ch_names) ^ set(first.ch_names)) or ["in another order"]
             raise DataError(
                 f"subject {subject}: its channels differ from the first recording's "
                 f"({', '.join(odd)}). Choose channels that all recordings have."
             )
-        if other_sfreq != sfreq:
+        if one.sfreq != first.sfreq:
             raise DataError(
-                f"subject {subject}: sampled at {other_sfreq:g} Hz, the first recording at "
-                f"{sfreq:g} Hz. Set preprocessing.sfreq."
+                f"subject {subject}: sampled at {one.sfreq:g} Hz, the first recording at "
+                f"{first.sfreq:g} Hz. Set preprocessing.sfreq."
             )
-        if len(array) != len(metadata):
+        if abs(one.tmin - first.tmin) > 0.5 / first.sfreq:
             raise DataError(
-                f"subject {subject}: {len(array)} trials but {len(metadata)} metadata rows."
+                f"subject {subject}: its trials begin {one.tmin:g} s after stimulus onset, those "
+                f"of the first recording {first.tmin:g} s."
             )
-    metadata = pd.concat([part[0] for part in parts], ignore_index=True)
-    return Trials(arrays, metadata, sfreq, ch_names, folders)
+        if len(array) != len(one.metadata):
+            raise DataError(
+                f"subject {subject}: {len(array)} trials but {len(one.metadata)} metadata rows."
+            )
+    metadata = pd.concat([one.metadata for one in about], ignore_index=True)
+    return Trials(arrays, metadata, first.sfreq, first.ch_names, first.tmin, folders)
 
 
 @dataclass(frozen=True)
@@ -219,7 +249,7 @@ class Windows:
     trial : ndarray of int32, shape (n_windows,)
         Which trial (row of ``trials.metadata``) a window lies in.
     first : ndarray of int32, shape (n_windows,)
-        Its first sample, counted from stimulus onset.
+        Its first sample, counted from the start of the trial's array.
     n_times : int
         Samples per window.
     """
@@ -255,7 +285,7 @@ class Windows:
         for name in ("subject", "session", "stimulus"):  # strings once per trial, not per window
             keys[name] = keys[name].astype(str).astype("category")
         table = keys.iloc[self.trial].reset_index(drop=True)
-        table["start"] = self.first / self.trials.sfreq
+        table["start"] = self.trials.tmin + self.first / self.trials.sfreq
         table["code"] = self.codes
         return table
 

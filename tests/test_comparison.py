@@ -1,12 +1,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fake_result import fake_result
 from test_report import Page
 
 from eegemo.comparison import compare, difference, first_sentence
 from eegemo.errors import ResultError
 from eegemo.report import read_result
+from fake_result import fake_result
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ import math
 
 import numpy as np
 import pytest
-from fake_result import fake_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
@@ -18,6 +17,7 @@ from eegemo.metrics import (
 )
 from eegemo.predictions import class_names, predicted_classes, vote
 from eegemo.report import read_result
+from fake_result import fake_result
 
 CLASSES = ["a", "b", "c", "d"]
 relaxed = settings(deadline=None)  # the first example pays for imports, on a shared machine

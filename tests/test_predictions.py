@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fake_result import fake_result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from eegemo.predictions import (
     vote,
     write_predictions,
 )
+from fake_result import fake_result
 
 relaxed = settings(deadline=None)  # the first example pays for imports, on a shared machine
 

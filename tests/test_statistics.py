@@ -3,7 +3,6 @@ import json
 
 import numpy as np
 import pytest
-from fake_result import fake_result
 from scipy import stats
 from sklearn.metrics import recall_score
 
@@ -17,6 +16,7 @@ from eegemo.statistics import (
     permutation_test,
     split_trials,
 )
+from fake_result import fake_result
 
 
 def random_trials(rng, n_subjects=3, n_trials=12, n_classes=3, n_windows=5, effect=0.0):

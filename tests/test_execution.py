@@ -1,0 +1,257 @@
+"""Tasks here and in processes: same results, and errors that arrive."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from eegemo.errors import DataError, EegemoError, InputError
+from eegemo.execution import (
+    available_cpus,
+    configure,
+    peak_memory,
+    quiet_stderr,
+    run_tasks,
+    watching,
+)
+
+# --- tasks, importable by name so that worker processes find them --------------------------------
+
+
+def square(number):
+    return number**2
+
+
+def square_and_process(number):
+    return number**2, os.getpid()
+
+
+def refuse(number):
+    if number == 2:
+        raise DataError(f"s{number:02d}.dat: expected 40 trials, found 3.")
+    time.sleep(60 if number > 2 else 0)
+    return number
+
+
+def die(number):
+    if number == 2:
+        os._exit(3)
+    return number
+
+
+def interrupt_handler(_):
+    return signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def sleep_long(_=None):
+    time.sleep(60)
+
+
+# --- tasks ---------------------------------------------------------------------------------------
+
+
+def assert_no_workers_are_left():
+    """A thread of Python's own may still be collecting those that have just ended."""
+    until = time.perf_counter() + 10
+    while multiprocessing.active_children() and time.perf_counter() < until:
+        time.sleep(0.01)
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("jobs", [0, 1, 3])
+def test_tasks_here_and_in_processes_agree(jobs):
+    results = sorted(run_tasks(square_and_process, list(range(6)), jobs=jobs))
+    assert [result for result, _ in results] == [0, 1, 4, 9, 16, 25]
+    processes = {process for _, process in results}
+    assert (processes == {os.getpid()}) == (jobs == 0)
+    assert len(processes) <= max(jobs, 1)
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_no_tasks_give_no_results_and_start_no_process(jobs):
+    assert list(run_tasks(square, [], jobs=jobs)) == []
+    assert_no_workers_are_left()
+
+
+def test_work_done_here_is_done_one_by_one_in_order():
+    seen = []
+    results = run_tasks(seen.append, [3, 1, 2], jobs=0)
+    assert seen == []
+    next(results)
+    assert seen == [3]
+    assert list(results) == [None, None]
+    assert seen == [3, 1, 2]
+
+
+def test_a_negative_number_of_jobs_is_the_users_mistake():
+    with pytest.raises(InputError, match="--jobs: expected 0 or more, found -1"):
+        list(run_tasks(square, [1], jobs=-1))
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_an_error_arrives_with_its_message_and_ends_the_work(jobs):
+    """The third task would sleep for a minute; nobody waits for it."""
+    began = time.perf_counter()
+    with pytest.raises(DataError, match=r"s02\.dat: expected 40 trials, found 3\."):
+        list(run_tasks(refuse, [1, 2, 3], jobs=jobs))
+    assert_no_workers_are_left()
+    assert time.perf_counter() - began < 30
+
+
+def test_a_worker_that_dies_is_reported_in_words():
+    with pytest.raises(EegemoError, match=r"a worker process ended unexpectedly.*fewer --jobs"):
+        list(run_tasks(die, [1, 2, 3], jobs=2))
+    assert_no_workers_are_left()
+
+
+def test_results_that_nobody_wants_any_more_end_the_workers():
+    results = run_tasks(refuse, [1, 3], jobs=2)
+    assert next(results) == 1
+    results.close()
+    assert_no_workers_are_left()
+
+
+def test_an_error_leaves_the_callers_own_processes_alone():
+    own = multiprocessing.get_context("spawn").Process(target=sleep_long)
+    own.start()
+    try:
+        with pytest.raises(DataError):
+            list(run_tasks(refuse, [2], jobs=1))
+        own.join(0.2)
+        assert own.is_alive()
+    finally:
+        own.kill()
+        own.join()
+        own.close()
+
+
+def test_workers_leave_ctrl_c_to_the_main_process():
+    before = signal.getsignal(signal.SIGINT)
+    assert list(run_tasks(interrupt_handler, [0], jobs=1)) == [True]
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+# --- what libraries print ------------------------------------------------------------------------
+
+LOUD = """
+import os, sys
+from eegemo.execution import quiet_stderr
+def say(text):
+    os.write(2, text.encode())
+    print(text, file=sys.stderr, end="", flush=True)
+say("a")
+try:
+    with quiet_stderr():
+        say("b")
+        with quiet_stderr():
+            say("c")
+        say("d")
+        raise ValueError
+except ValueError:
+    say("e")
+open_files = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+for _ in range(10):
+    with quiet_stderr():
+        pass
+if open_files:
+    assert len(os.listdir("/proc/self/fd")) == open_files
+"""
+
+
+def test_stderr_is_silent_in_the_block_and_speaks_after_it_also_after_an_error():
+    done = subprocess.run([sys.executable, "-c", LOUD], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr == "aaee"
+
+
+def test_silence_needs_no_stderr():
+    """As under a service or pythonw, where there is none."""
+    code = "import sys, os; from eegemo.execution import quiet_stderr\n"
+    code += "os.close(2); sys.__stderr__ = sys.stderr = None\nwith quiet_stderr(): print('fine')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "fine\n"
+
+
+def test_silence_does_not_hide_standard_output(capfd):
+    with quiet_stderr():
+        os.write(1, b"heard\n")
+    assert capfd.readouterr().out == "heard\n"
+
+
+# --- progress ------------------------------------------------------------------------------------
+
+
+def test_watching_looks_again_and_again_and_once_after_the_end():
+    threads = []
+    with watching(lambda: threads.append(threading.current_thread()), every=0.01):
+        time.sleep(0.3)
+        during = len(threads)
+    assert during >= 3
+    assert threads[-1] is threading.current_thread()
+    after = len(threads)
+    time.sleep(0.05)
+    assert len(threads) == after
+
+
+def test_watching_ends_with_an_error_of_the_block():
+    looks = []
+    with pytest.raises(ValueError, match="oops"), watching(lambda: looks.append(0), every=60):
+        raise ValueError("oops")
+    assert looks == [0]
+
+
+# --- the environment -----------------------------------------------------------------------------
+
+NAMES = (
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"),
+    *("OPENBLAS_NUM_THREADS", "TF_DETERMINISTIC_OPS", "TF_CPP_MIN_LOG_LEVEL"),
+    *("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"),
+)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """The environment without what `configure` may set, put back afterwards."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "")  # so that it is put back whatever happens
+        monkeypatch.delenv(name)
+    return os.environ
+
+
+def test_threads_are_set_unless_the_user_has_set_them(environment):
+    environment["OMP_NUM_THREADS"] = "7"
+    configure(threads=2)
+    assert environment["OMP_NUM_THREADS"] == "7"
+    assert environment["TF_NUM_INTRAOP_THREADS"] == "2"
+    assert environment["TF_DETERMINISTIC_OPS"] == "1"
+
+
+@pytest.mark.parametrize("device", ["auto", "gpu"])
+def test_gpus_stay_visible_unless_the_cpu_is_asked_for(environment, device):
+    configure(device=device)
+    assert "CUDA_VISIBLE_DEVICES" not in environment
+
+
+def test_the_cpu_hides_gpus_whatever_was_set(environment):
+    environment["CUDA_VISIBLE_DEVICES"] = "0"
+    configure(device="cpu")
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["JAX_PLATFORMS"] == "cpu"
+
+
+def test_an_unknown_device_is_the_users_mistake(environment):
+    before = dict(environment)
+    with pytest.raises(InputError, match="--device: expected auto, cpu or gpu, found 'tpu'"):
+        configure(device="tpu")
+    assert dict(environment) == before
+
+
+def test_what_the_machine_has_is_plausible():
+    assert 1 <= available_cpus() <= os.cpu_count()
+    # Python with NumPy takes tens of megabytes; a peak in kilobytes or pages would be outside
+    assert 1e7 < peak_memory() < 1e11

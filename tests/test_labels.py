@@ -1,0 +1,331 @@
+"""Ratings to classes: official counts, ties, missing ratings, and relations that must hold."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eegemo.errors import DataError
+from eegemo.labels import TASKS, make_labels
+
+DENS = Path(__file__).resolve().parents[2] / "shared" / "real-ratings" / "dens_ratings.tsv"
+
+# hundredths, as rating scales give them; every tenth one is exactly 5
+hundredths = st.integers(100, 900).map(lambda n: n / 100)
+ratings = st.one_of(hundredths, hundredths, st.just(5.0), st.just(float("nan")))
+tables = st.lists(
+    st.tuples(st.sampled_from(["s01", "s02", "s03"]), ratings, ratings), min_size=1, max_size=40
+).map(lambda rows: pd.DataFrame(rows, columns=["subject", "valence", "arousal"]))
+
+
+def with_every_quadrant(table):
+    """Add a trial of each quadrant, so that no class is empty under any rule used here."""
+    corners = [("s01", v, a) for v in (9.0, 1.0) for a in (9.0, 1.0)]
+    return pd.concat([table, pd.DataFrame(corners, columns=table.columns)], ignore_index=True)
+
+
+def names_of(labels):
+    return [labels.classes[code] if code >= 0 else None for code in labels.codes]
+
+
+def expected_class(valence, arousal, threshold=5.0, ties="low"):
+    """Spell out the rule for one trial in plain Python."""
+    if valence != valence or arousal != arousal:
+        return None
+    if ties == "drop" and threshold in (valence, arousal):
+        return None
+
+    def letter(rating):
+        return "H" if rating > threshold or (rating == threshold and ties == "high") else "L"
+
+    return f"{letter(valence)}V{letter(arousal)}A"
+
+
+# --- DEAP's official counts ----------------------------------------------------------------------
+
+
+def deap_ratings(n_both, n_high_tie):
+    """Ratings of 1280 trials with DEAP's ties.
+
+    The official counts under "high if > 5" and "high if >= 5", with 16 valence and 17 arousal
+    ratings at exactly 5, leave two numbers open: the trials with both at 5, and those with high
+    valence and arousal at 5.
+    """
+    high, tie, low = 7.0, 5.0, 3.0
+    tie_high = 19 - n_both - n_high_tie
+    cells = {
+        (high, high): 439,
+        (high, tie): n_high_tie,
+        (high, low): 269 - n_high_tie,
+        (tie, high): tie_high,
+        (low, high): 298 - tie_high,
+        (tie, tie): n_both,
+        (tie, low): n_high_tie - 3,
+        (low, tie): tie_high - 2,
+        (low, low): 260,
+    }
+    rows = [cell for cell, n in cells.items() for _ in range(n)]
+    return pd.DataFrame(rows, columns=["valence", "arousal"])
+
+
+@given(st.data())
+def test_deap_ties_give_the_official_counts(data):
+    n_both = data.draw(st.integers(0, 14))
+    table = deap_ratings(n_both, data.draw(st.integers(3, 17 - n_both)))
+    assert len(table) == 1280
+    assert (table["valence"] == 5).sum() == 16
+    assert (table["arousal"] == 5).sum() == 17
+    low = make_labels(table, ties="low").counts()
+    high = make_labels(table, ties="high").counts()
+    assert low == {"HVHA": 439, "HVLA": 269, "LVHA": 298, "LVLA": 274}
+    assert high == {"HVHA": 458, "HVLA": 266, "LVHA": 296, "LVLA": 260}
+    dropped = make_labels(table, ties="drop")
+    assert dropped.dropped["tie"] == 16 + 17 - n_both
+    assert sum(dropped.counts().values()) == 1280 - dropped.dropped["tie"]
+
+
+# --- the rule, trial by trial --------------------------------------------------------------------
+
+
+@given(tables, st.sampled_from(["low", "high", "drop"]))
+def test_every_trial_gets_the_class_of_the_rule(table, ties):
+    table = with_every_quadrant(table)
+    expected = [
+        expected_class(v, a, ties=ties)
+        for v, a in zip(table["valence"], table["arousal"], strict=True)
+    ]
+    assert names_of(make_labels(table, ties=ties)) == expected
+
+
+@given(tables, st.sampled_from(["low", "high", "drop"]), st.sampled_from([0.0, 0.5, 2.0]))
+def test_every_trial_is_a_class_or_is_counted_as_dropped(table, ties, band):
+    table = with_every_quadrant(table)
+    labels = make_labels(table, ties=ties, ambiguous_band=band)
+    assert sum(labels.counts().values()) + sum(labels.dropped.values()) == len(table)
+    assert (labels.codes == -1).sum() == sum(labels.dropped.values())
+    assert labels.dropped["missing"] == table[["valence", "arousal"]].isna().any(axis=1).sum()
+
+
+@given(tables, st.sampled_from(list(TASKS)[:3]), st.sampled_from(["low", "high", "drop"]))
+def test_a_missing_rating_is_never_a_class(table, task, ties):
+    table = with_every_quadrant(table)
+    missing = table[list(TASKS[task][0])].isna().any(axis=1).to_numpy()
+    for threshold in (5.0, "median"):
+        try:
+            labels = make_labels(table, task=task, ties=ties, threshold=threshold)
+        except DataError:  # the median can leave a class empty
+            continue
+        assert (labels.codes[missing] == -1).all()
+
+
+def test_a_missing_rating_of_a_nullable_column_is_never_a_class():
+    valence = pd.Series([7, None, 2], dtype="Float64")
+    labels = make_labels(pd.DataFrame({"valence": valence}), task="valence")
+    assert names_of(labels) == ["HV", None, "LV"]
+
+
+@given(tables, st.randoms(use_true_random=False))
+def test_permuting_rows_permutes_codes(table, random):
+    table = with_every_quadrant(table)
+    order = list(range(len(table)))
+    random.shuffle(order)
+    for threshold in (5.0, "median"):
+        try:
+            codes = make_labels(table, threshold=threshold).codes
+        except DataError:
+            continue
+        # the index is left permuted too: rows count by position
+        permuted = make_labels(table.iloc[order], threshold=threshold)
+        assert permuted.codes.tolist() == codes[order].tolist()
+
+
+@given(tables)
+def test_quadrants_are_valence_and_arousal_together(table):
+    table = with_every_quadrant(table)
+    both = names_of(make_labels(table))
+    valence = names_of(make_labels(table, task="valence"))
+    arousal = names_of(make_labels(table, task="arousal"))
+    for quadrant, v, a in zip(both, valence, arousal, strict=True):
+        assert quadrant == (None if v is None or a is None else v + a)
+
+
+@given(tables)
+def test_mirrored_ratings_swap_high_and_low(table):
+    """10 - rating mirrors the scale at 5; ties go to the other side too."""
+    table = with_every_quadrant(table)
+    mirrored = table.assign(
+        valence=(10 - table["valence"]).round(2), arousal=(10 - table["arousal"]).round(2)
+    )
+    swap = str.maketrans("HL", "LH")
+    low = [name and name.translate(swap) for name in names_of(make_labels(table, ties="low"))]
+    assert low == names_of(make_labels(mirrored, ties="high"))
+
+
+@given(st.integers(1, 399))
+def test_the_ambiguous_band_is_open_and_symmetric(hundredths_wide):
+    """Whatever rounding says: 5.3 is not closer to 5 than 0.3, and neither is 4.7."""
+    edges = [(500 + sign * hundredths_wide) / 100 for sign in (-1, 1)]
+    inside = [(500 + sign * (hundredths_wide - 1)) / 100 for sign in (-1, 1)]
+    table = pd.DataFrame({"valence": [*edges, *inside]})
+    labels = make_labels(table, task="valence", ambiguous_band=hundredths_wide / 100)
+    assert names_of(labels) == ["LV", "HV", None, None]
+
+
+def test_inside_a_band_a_tie_is_dropped_whatever_the_tie_rule():
+    table = pd.DataFrame({"valence": [1.0, 5.0, 5.2, 9.0]})
+    for ties in ("low", "high", "drop"):
+        labels = make_labels(table, task="valence", ties=ties, ambiguous_band=0.5)
+        assert names_of(labels) == ["LV", None, None, "HV"]
+        assert labels.dropped == {"missing": 0, "tie": 1, "ambiguous": 1, "excluded": 0}
+
+
+def test_a_trial_counts_once_as_dropped():
+    """Missing goes before tie, tie before ambiguous."""
+    nan = float("nan")
+    table = pd.DataFrame(
+        {
+            "valence": [9.0, 9.0, 1.0, 1.0, nan, nan, 5.0, 5.1],
+            "arousal": [9.0, 1.0, 9.0, 1.0, 5.0, 5.1, 5.1, 9.0],
+        }
+    )
+    labels = make_labels(table, ties="drop", ambiguous_band=0.5)
+    assert labels.dropped == {"missing": 2, "tie": 1, "ambiguous": 1, "excluded": 0}
+
+
+# --- each subject's own median -------------------------------------------------------------------
+
+
+def test_median_is_of_each_subject_and_each_dimension():
+    table = pd.DataFrame(
+        {
+            "subject": ["a"] * 4 + ["b"] * 4,
+            "valence": [1.0, 2.0, 3.0, 4.0, 6.0, 7.0, 8.0, 9.0],
+            "arousal": [9.0, 8.0, 7.0, 6.0, 1.0, 4.0, 2.0, 3.0],
+        }
+    )
+    labels = make_labels(table, threshold="median")
+    assert names_of(labels) == [
+        *["LVHA", "LVHA", "HVLA", "HVLA"],
+        *["LVLA", "LVHA", "HVLA", "HVHA"],
+    ]
+
+
+@given(st.lists(hundredths, min_size=2, max_size=20, unique=True), st.integers(0, 3))
+def test_median_halves_distinct_ratings(values, n_missing):
+    table = pd.DataFrame({"subject": "a", "valence": [*values, *[float("nan")] * n_missing]})
+    counts = make_labels(table, task="valence", threshold="median", ties="low").counts()
+    assert counts == {"HV": len(values) // 2, "LV": len(values) - len(values) // 2}
+
+
+@given(tables)
+def test_a_subjects_median_labels_do_not_depend_on_the_other_subjects(table):
+    table = with_every_quadrant(table)
+    alone = table["subject"] == "s01"
+    try:
+        own = make_labels(table[alone], threshold="median")
+    except DataError:
+        return
+    together = make_labels(table, threshold="median")
+    assert own.codes.tolist() == together.codes[alone].tolist()
+
+
+# --- classes as given ----------------------------------------------------------------------------
+
+
+def test_given_classes_are_sorted_unless_named():
+    table = pd.DataFrame({"trial_type": ["sad", "happy", None, "rest", "sad"]})
+    labels = make_labels(table, task="given")
+    assert labels.classes == ("happy", "rest", "sad")
+    assert labels.dropped["missing"] == 1
+    chosen = make_labels(table, task="given", classes=["sad", "happy"])
+    assert chosen.classes == ("sad", "happy")
+    assert chosen.codes.tolist() == [0, 1, -1, -1, 0]
+    assert chosen.dropped == {"missing": 1, "tie": 0, "ambiguous": 0, "excluded": 1}
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.99, 9.01, -1.0, np.inf, -np.inf, 77.0])
+def test_ratings_outside_the_scale_are_refused(wrong):
+    table = pd.DataFrame({"subject": "s07", "trial": [1, 2, 3], "valence": [1.0, wrong, 9.0]})
+    with pytest.raises(DataError, match=r"valence.*between 1 and 9.*subject s07, trial 2"):
+        make_labels(table, task="valence")
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "message"),
+    [
+        ({"valence": [1.0, 9.0]}, {}, "needs the rating.*arousal"),
+        ({"valence": [1.0, 2.0]}, {"task": "valence"}, "no trial has the class HV"),
+        ({"valence": [np.nan] * 2}, {"task": "valence"}, "no trial has the class HV or LV"),
+        ({"valence": [1.0, 9.0]}, {"task": "valance"}, "task must be one of.*'valance'"),
+        ({"valence": [1.0, 9.0]}, {"task": "valence", "ties": "Low"}, "ties.*'Low'"),
+        ({"valence": [1.0, 9.0]}, {"task": "valence", "threshold": "mean"}, "threshold.*'mean'"),
+        ({"valence": [1.0, 9.0]}, {"task": "valence", "threshold": "median"}, "subject"),
+        ({"valence": [1.0, 9.0]}, {"task": "given"}, "trial_type"),
+        ({"trial_type": ["a", "a"]}, {"task": "given"}, "at least two different classes"),
+        ({"trial_type": ["a", "b"]}, {"task": "given", "classes": ["a", "c"]}, "the class c"),
+        ({"trial_type": ["a", "b"]}, {"task": "given", "classes": ["a", "a"]}, "two different"),
+    ],
+)
+def test_what_cannot_be_labelled_is_refused_in_words(table, options, message):
+    with pytest.raises(DataError, match=message):
+        make_labels(pd.DataFrame(table), **options)
+
+
+# --- real ratings --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def dens():
+    if not DENS.is_file():
+        pytest.skip(f"the real ratings are missing: expected the table {DENS}")
+    return pd.read_csv(DENS, sep="\t").rename(columns={"participant_id": "subject"})
+
+
+@pytest.mark.parametrize("ties", ["low", "high", "drop"])
+def test_real_ratings_by_the_rule_in_plain_python(dens, ties):
+    with DENS.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="\t"))
+    assert len(rows) == len(dens) == 367
+    expected = [
+        expected_class(float(row["valence"]), float(row["arousal"]), ties=ties) for row in rows
+    ]
+    assert names_of(make_labels(dens, ties=ties)) == expected
+
+
+def test_real_ratings_hold_24_exact_ties(dens):
+    """They are all that the tie rule moves."""
+    tied = ((dens["valence"] == 5) | (dens["arousal"] == 5)).to_numpy()
+    assert tied.sum() == 24
+    low, high, drop = (make_labels(dens, ties=ties).codes for ties in ("low", "high", "drop"))
+    assert ((low != high) == tied).all()
+    assert ((drop == -1) == tied).all()
+    assert make_labels(dens, ties="drop").dropped["tie"] == 24
+
+
+def test_the_authors_quadrant_of_the_real_ratings_is_no_oracle(dens):
+    """Their column says HVHA or nothing, also where both ratings are at the bottom of the scale.
+
+    So agreement with it would be wrong. It is stated here so that nobody takes it for the truth:
+    of the 251 trials they call HVHA, 56 have both ratings above 5.
+    """
+    given_class = dens["Quadrant"].dropna()
+    assert given_class.unique().tolist() == ["HVHA"]
+    called = dens.loc[given_class.index]
+    assert ((called["valence"] < 2) & (called["arousal"] < 2)).any()
+    ours = np.array(names_of(make_labels(dens)))[given_class.index]
+    assert len(ours) == 251
+    assert (ours == "HVHA").sum() == 56
+
+
+def test_real_ratings_do_not_depend_on_the_order_of_subjects(dens):
+    for threshold in (5.0, "median"):
+        codes = make_labels(dens, threshold=threshold).codes
+        backwards = make_labels(dens.iloc[::-1], threshold=threshold).codes
+        assert backwards[::-1].tolist() == codes.tolist()
