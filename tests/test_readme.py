@@ -4,11 +4,11 @@ import re
 import subprocess
 import sys
 
-from experiments import REPOSITORY
 from typer.main import get_command
 
 from eegemo.cli import app
 from eegemo.config import parse_experiment
+from experiments import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

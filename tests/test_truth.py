@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from experiments import REPOSITORY, SHARED
 
 from eegemo.config import find_experiments, load_experiment
 from eegemo.execution import available_cpus
 from eegemo.pipeline import run_experiments
+from experiments import REPOSITORY, SHARED
 
 QUICKSTART = REPOSITORY / "experiments" / "quickstart"
 SSVEP = REPOSITORY / "experiments" / "bids" / "ssvep"
@@ -39,7 +39,7 @@ def test_with_nothing_to_learn_whole_trials_are_at_chance(tmp_path):
 
 
 def test_real_eeg_with_a_label_in_it_is_classified(tmp_path):
-    """Six runs of real SSVEP recordings, whole trials held out; 0.96 to 0.99 were reached before."""
+    """Six runs of real SSVEP recordings, whole trials held out."""
     root = SHARED / "real-eeg" / "ssvep"
     if not root.is_dir():
         pytest.skip(f"the real SSVEP recordings are not there ({root})")
