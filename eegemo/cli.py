@@ -6,6 +6,8 @@ traceback).
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -72,7 +74,8 @@ def run(
     configure(device=device)  # type: ignore[arg-type]
     from eegemo.progress import TerminalProgress
 
-    with TerminalProgress() as progress:
+    go_on = _stoppable("Run the same command again to go on; finished folds are kept.")
+    with go_on, TerminalProgress() as progress:
         progress.say(f"{len(loaded)} experiment(s): {', '.join(one.name for one in loaded)}.")
         from eegemo.pipeline import compare_if_alike, run_experiments
 
@@ -141,7 +144,7 @@ def simulate(
     """Simulate a DEAP release, in its own file formats, with known truth."""
     from eegemo.progress import TerminalProgress
 
-    with TerminalProgress() as progress:
+    with _stoppable("Run the same command again."), TerminalProgress() as progress:
         from eegemo.recordings.simulated import simulate_deap
 
         simulate_deap(
@@ -168,13 +171,18 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(error, 2)
     except EegemoError as error:
         _fail(error, 1)
-    except KeyboardInterrupt:
-        typer.echo(
-            "\nStopped. Run the same command again to go on with the folds that are left.", err=True
-        )
-        sys.exit(130)
     except OSError as error:
         _fail(error, 1)
+
+
+@contextmanager
+def _stoppable(advice: str) -> Iterator[None]:
+    """Turn Ctrl-C into one line that says how to go on; exit code 130, as shells have it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped. {advice}", err=True)
+        raise typer.Exit(130) from None
 
 
 def _fail(error: Exception, code: int) -> None:

@@ -140,7 +140,7 @@ def run_tasks(
         context = multiprocessing.get_context("spawn")
         workers = min(jobs, len(tasks))
         others = set(multiprocessing.active_children())  # the caller's own processes
-        with ProcessPoolExecutor(workers, context, initializer=_ignore_interrupt) as pool:
+        with ProcessPoolExecutor(workers, context, initializer=_prepare_worker) as pool:
             waiting = {pool.submit(function, task) for task in tasks}
             try:
                 for future in as_completed(waiting):
@@ -161,9 +161,17 @@ def run_tasks(
                 raise
 
 
-def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the main process, which ends its workers."""
+def _prepare_worker() -> None:
+    """Leave Ctrl-C to the main process, which ends its workers, and end with it if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
 
 
 @contextmanager

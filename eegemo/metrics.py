@@ -250,13 +250,14 @@ def evaluate(predictions: pd.DataFrame, folds: Sequence[Mapping[str, Any]]) -> d
     dict
         ``classes``, ``n_folds``, ``n_subjects`` and ``levels``; each of the levels "window" and
         "trial" has ``total``, ``folds``, ``subjects`` (scores, see `score`), ``over_folds`` and
-        ``over_subjects`` (mean, SD and range, saying over what) and ``baselines``:
+        ``over_subjects`` (mean, SD and range, saying over what, and of how many a score is
+        defined) and ``baselines``:
 
         - ``majority``: always the commonest class of the fold's training windows;
         - ``subject_majority``: the commonest class of the subject's own training windows, the
           fold's where the subject has none; None where no subject has any;
-        - ``chance``: guessing with the class shares of the training windows, in expectation;
-        - ``uniform``: every class equally likely, in expectation.
+        - ``class_shares``: guessing with the class shares of the training windows, in expectation;
+        - ``chance``: every class equally likely, in expectation.
 
         Expected scores are those of the expected confusion matrix: exact for accuracy, recall and
         balanced accuracy, which are linear in it, and an approximation for F1 and kappa.
@@ -322,8 +323,8 @@ def _evaluate_level(
     baselines: dict[str, Any] = {
         "majority": score_confusion(constant, classes),
         "subject_majority": None,
-        "chance": score_confusion(occurring.T @ shares, classes),
-        "uniform": score_confusion(np.outer(support, np.full(n_classes, 1 / n_classes)), classes),
+        "class_shares": score_confusion(occurring.T @ shares, classes),
+        "chance": score_confusion(np.outer(support, np.full(n_classes, 1 / n_classes)), classes),
     }
     if known.any():
         baselines["subject_majority"] = {
@@ -376,6 +377,7 @@ def _spread(scores: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
         values = np.array([s[name] for s in scores if s[name] is not None], dtype=np.float64)
         some = len(values) > 0
         summary[name] = {
+            "n": len(values),
             "mean": float(values.mean()) if some else None,
             "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
             "min": float(values.min()) if some else None,

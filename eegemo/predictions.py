@@ -9,6 +9,7 @@ fold       int     the fold whose model made the prediction
 subject    str     who was recorded
 session    str     in which session
 trial      int     which trial, numbered from 1 within subject and session
+stimulus   str     what was shown or played in the trial; empty if unknown
 start      float   start of the window, in seconds from stimulus onset
 y_true     str     the class of the trial
 p_<class>  float32 predicted probability of each class; a row sums to 1
@@ -46,7 +47,7 @@ TRIAL_KEYS = ["subject", "session", "trial"]
 """The columns that identify a trial."""
 
 _TYPES = {"fold": "int64", "subject": "str", "session": "str", "trial": "int64"}
-_TYPES |= {"start": "float64", "y_true": "str"}
+_TYPES |= {"stimulus": "str", "start": "float64", "y_true": "str"}
 _PREFIX = "p_"
 
 # Softmax in float32 sums to 1 within 1e-6; probabilities rounded to half precision on the way
@@ -64,6 +65,7 @@ def make_predictions(
     y_true: Sequence[str] | ArrayLike,
     probabilities: ArrayLike,
     classes: Sequence[str],
+    stimulus: Sequence[str] | ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Put the predictions of one fold into a table.
 
@@ -77,6 +79,10 @@ def make_predictions(
         Predicted probabilities; each row sums to 1.
     classes : sequence of str
         The class of each probability column.
+    stimulus : array-like of str, shape (n_windows,), optional
+        What was shown or played; unknown if not given. Name it where several subjects shared
+        stimuli: their labels then depend on each other, and `eegemo.statistics` takes that into
+        account.
 
     Returns
     -------
@@ -106,6 +112,7 @@ def make_predictions(
         "subject": np.asarray(subject, dtype=object),
         "session": np.asarray(session, dtype=object),
         "trial": np.asarray(trial),
+        "stimulus": np.asarray([""] * len(values) if stimulus is None else stimulus, dtype=object),
         "start": np.asarray(start),
         "y_true": np.asarray(y_true, dtype=object),
     }
@@ -140,7 +147,7 @@ def check_predictions(frame: pd.DataFrame, *, source: str | Path = "Predictions"
     ------
     ResultError
         A column is missing, a value is missing, a class is unknown, probabilities do not sum
-        to 1, a window occurs twice in a fold, or a trial has two labels.
+        to 1, a window occurs twice in a fold, or a trial has two labels or stimuli.
     """
     missing = [name for name in _TYPES if name not in frame.columns]
     if missing:
@@ -188,14 +195,15 @@ def check_predictions(frame: pd.DataFrame, *, source: str | Path = "Predictions"
             f"{source}: the window of subject {row['subject']}, trial {row['trial']} at "
             f"{row['start']:g} s is predicted twice in fold {row['fold']}."
         )
-    labels = frame[[*TRIAL_KEYS, "y_true"]].drop_duplicates()
-    torn = labels.duplicated(TRIAL_KEYS)
-    if torn.any():
-        row = labels[torn].iloc[0]
-        raise ResultError(
-            f"{source}: trial {row['trial']} of subject {row['subject']} has two true classes; "
-            "a trial has one."
-        )
+    for name, words in (("y_true", "true classes"), ("stimulus", "stimuli")):
+        trials = frame[[*TRIAL_KEYS, name]].drop_duplicates()
+        torn = trials.duplicated(TRIAL_KEYS)
+        if torn.any():
+            row = trials[torn].iloc[0]
+            raise ResultError(
+                f"{source}: trial {row['trial']} of subject {row['subject']} has two {words}; "
+                "a trial has one."
+            )
     return frame
 
 
@@ -254,7 +262,7 @@ def vote(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per fold and trial, sorted: ``fold``, ``subject``, ``session``, ``trial``,
-        ``n_windows``, ``y_true`` and one ``p_<class>`` column per class (float64).
+        ``stimulus``, ``n_windows``, ``y_true`` and one ``p_<class>`` column per class (float64).
 
     Examples
     --------
@@ -269,8 +277,9 @@ def vote(predictions: pd.DataFrame) -> pd.DataFrame:
     frame = predictions.astype(dict.fromkeys(columns, "float64"))
     grouped = frame.groupby(["fold", *TRIAL_KEYS], sort=True, observed=True)
     voted = grouped[columns].mean()
-    voted.insert(0, "n_windows", grouped.size())
-    voted.insert(1, "y_true", grouped["y_true"].first())
+    voted.insert(0, "stimulus", grouped["stimulus"].first())
+    voted.insert(1, "n_windows", grouped.size())
+    voted.insert(2, "y_true", grouped["y_true"].first())
     return voted.reset_index()
 
 

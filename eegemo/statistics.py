@@ -49,16 +49,23 @@ class TrialCounts:
     Attributes
     ----------
     subject : ndarray of int, shape (n_trials,)
-        Number of the subject; labels are exchanged within it only.
+        Number of the subject.
     label : ndarray of int, shape (n_trials,)
         Number of the true class.
     counts : ndarray, shape (n_trials, n_classes)
         How many of the trial's predictions name each class.
+    block : ndarray of int, shape (n_trials,), optional
+        Number of the subject and session: labels are exchanged within it only. Sessions have base
+        rates of their own. The subject, if not given.
+    stimulus : ndarray of int, shape (n_trials,), optional
+        Number of the stimulus; negative where it is not known, as it is if not given.
     """
 
     subject: NDArray[np.intp]
     label: NDArray[np.intp]
     counts: Floats
+    block: NDArray[np.intp] | None = None
+    stimulus: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.label)
@@ -67,6 +74,30 @@ class TrialCounts:
                 f"Expected one subject, label and row of counts for each of one or more trials, "
                 f"found {len(self.subject)}, {n} and {self.counts.shape}."
             )
+
+    @property
+    def blocks(self) -> NDArray[np.intp]:
+        """The block of each trial, numbered from 0."""
+        chosen = self.subject if self.block is None else self.block
+        return np.unique(chosen, return_inverse=True)[1].astype(np.intp)
+
+    @property
+    def joint(self) -> NDArray[np.bool_]:
+        """Which blocks are shuffled together, shape (n_blocks,).
+
+        Those that share a stimulus with another one, if each knows the stimulus of every trial and
+        has none of them twice.
+        """
+        blocks = self.blocks
+        found = np.zeros(blocks.max() + 1, dtype=bool)
+        if self.stimulus is None:
+            return found
+        table = pd.DataFrame({"block": blocks, "stimulus": self.stimulus})
+        unfit = (table["stimulus"] < 0) | table.duplicated(keep=False)
+        table = table[~table["block"].isin(table.loc[unfit, "block"])]
+        shared = table.duplicated("stimulus", keep=False)
+        found[table.loc[shared, "block"]] = True
+        return found
 
     @property
     def score(self) -> float:
@@ -88,21 +119,31 @@ class PermutationTest:
         The central 95 % of the null.
     p_value : float
         One-sided: how likely shuffled labels score at least as high.
+    n_blocks, n_joint : int
+        Within how many blocks labels were shuffled, and how many of these were shuffled together
+        because they share stimuli.
     """
 
     observed: float
     null: Floats
     interval: tuple[float, float]
     p_value: float
+    n_blocks: int
+    n_joint: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything but the single draws, ready for JSON."""
+        low, high = np.quantile(self.null, [0.05, 0.95])
         return {
             "observed": self.observed,
             "null_mean": float(self.null.mean()),
             "null_sd": float(self.null.std()),
             "null_interval": list(self.interval),
+            "null_q05": float(low),
+            "null_q95": float(high),
             "p_value": self.p_value,
+            "n_blocks": self.n_blocks,
+            "n_joint": self.n_joint,
             "n_permutations": len(self.null),
         }
 
@@ -121,17 +162,28 @@ def count_trials(rows: pd.DataFrame) -> TrialCounts:
     TrialCounts
         Trials sorted by subject, session and number.
     """
-    first, counts, label = _count(rows, TRIAL_KEYS)
-    return TrialCounts(pd.factorize(first["subject"])[0].astype(np.intp), label, counts)
+    return _trial_counts(*_count(rows, TRIAL_KEYS))
 
 
 def split_trials(rows: pd.DataFrame, by: Literal["fold", "subject"]) -> Iterator[TrialCounts]:
     """Count trials apart for each fold or each subject, in sorted order."""
     keys = [by, *(key for key in TRIAL_KEYS if key != by)]
     first, counts, label = _count(rows, keys)
-    subject = pd.factorize(first["subject"])[0].astype(np.intp)
     for index in first.groupby(by, sort=True, observed=True).indices.values():
-        yield TrialCounts(subject[index], label[index], counts[index])
+        yield _trial_counts(first.iloc[index], counts[index], label[index])
+
+
+def _trial_counts(
+    first: pd.DataFrame, counts: Floats, label: NDArray[np.intp]
+) -> TrialCounts:
+    stimulus = pd.factorize(first["stimulus"], sort=True)[0]
+    return TrialCounts(
+        subject=pd.factorize(first["subject"])[0].astype(np.intp),
+        label=label,
+        counts=counts,
+        block=first.groupby(["subject", "session"], observed=True).ngroup().to_numpy(np.intp),
+        stimulus=np.where(first["stimulus"] == "", -1, stimulus).astype(np.intp),
+    )
 
 
 def _count(rows: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, Floats, NDArray[np.intp]]:
@@ -140,7 +192,7 @@ def _count(rows: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, Floats, N
     n_classes = len(names)
     predicted = names.get_indexer(pd.Index(predicted_classes(rows)))
     groups = rows.groupby(keys, sort=True, observed=True)
-    first = groups["y_true"].first().reset_index()
+    first = groups[["y_true", "stimulus"]].first().reset_index()
     cell = groups.ngroup().to_numpy() * n_classes + predicted
     counts = np.bincount(cell, minlength=len(first) * n_classes).reshape(len(first), n_classes)
     label = names.get_indexer(pd.Index(first["y_true"])).astype(np.intp)
@@ -177,15 +229,25 @@ def _balanced_accuracy(labels: NDArray[np.intp], counts: Floats, weights: Any = 
 def permutation_test(
     trials: TrialCounts, *, n_permutations: int = 4999, seed: int = 0
 ) -> PermutationTest:
-    """Compare balanced accuracy with what it is when trial labels are shuffled within subjects.
+    """Compare balanced accuracy with what it is when trial labels are shuffled.
 
-    Under the null hypothesis a subject's trials are exchangeable: which of them carries which label
-    says nothing about the predictions. Shuffling keeps each subject's class counts and whatever
-    the model predicts for it, so answering with each subject's own commonest class gains nothing
-    against this null. Windows follow their trial.
+    Labels are shuffled within each subject and session (block). Under the null hypothesis a
+    block's trials are exchangeable: which of them carries which label says nothing about the
+    predictions. Shuffling keeps the class counts of each block and whatever the model predicts for
+    it, so answering with each subject's or session's own commonest class gains nothing against
+    this null. Windows follow their trial.
 
-    This is not a test of the whole procedure: the models are not trained again on shuffled labels,
-    so a leaking split keeps its inflated score and its small p-value.
+    Where subjects share stimuli, their labels depend on each other, and so do their signals.
+    Shuffling each block by itself would then call too much significant. Instead one order of
+    stimuli is drawn for all blocks, and each block's labels are put into that order: the same
+    permutation of stimuli where blocks are complete. A block that has a stimulus twice, or trials
+    whose stimulus is not known, is shuffled by itself (see `TrialCounts.joint`).
+
+    This is not a test of the whole procedure: the models are not trained again on shuffled labels.
+    A leaking split keeps its inflated score and its small p-value. Held-out trials make the class
+    counts of the training part lean away from the test labels, so that a model without signal
+    tends to score below these draws; the p-value is then cautious. Slow drift of the signals
+    together with labels in blocks makes p small as well: it breaks the exchangeability.
 
     Parameters
     ----------
@@ -214,13 +276,19 @@ def permutation_test(
     (1.0, True)
     """
     rng = np.random.default_rng(seed)
-    blocks = [np.flatnonzero(trials.subject == one) for one in np.unique(trials.subject)]
+    blocks, joint = trials.blocks, trials.joint
+    stimulus = np.full(len(blocks), -1) if trials.stimulus is None else trials.stimulus
+    # In this order, sorting "number of the block + a random key below 1" shuffles every block at
+    # once; blocks with the same keys for the same stimuli are shuffled alike.
+    order = np.lexsort((stimulus, blocks))
+    together = joint[blocks[order]]
+    codes, key_of = np.unique(stimulus[order][together], return_inverse=True)
     null = np.empty(n_permutations)
-    for first, last in _batches(n_permutations, len(trials.label)):
-        labels = np.repeat(trials.label[np.newaxis], last - first, axis=0)
-        for block in blocks:
-            labels[:, block] = rng.permuted(labels[:, block], axis=1)
-        null[first:last] = _balanced_accuracy(labels, trials.counts)
+    for first, last in _batches(n_permutations, len(order)):
+        keys = rng.random((last - first, len(order)))
+        keys[:, together] = rng.random((last - first, len(codes)))[:, key_of]
+        shuffled = np.argsort(keys + blocks[order], axis=1)
+        null[first:last] = _balanced_accuracy(trials.label[order][shuffled], trials.counts[order])
     observed = trials.score
     at_least = int((null >= observed - _TIE).sum())
     low, high = np.quantile(null, [0.025, 0.975])
@@ -229,6 +297,8 @@ def permutation_test(
         null=null,
         interval=(float(low), float(high)),
         p_value=(1 + at_least) / (1 + n_permutations),
+        n_blocks=len(joint),
+        n_joint=int(joint.sum()),
     )
 
 
@@ -239,7 +309,7 @@ def bootstrap_interval(
     level: float = 0.95,
     n_draws: int = 4999,
     seed: int = 0,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Compute an interval for balanced accuracy by resampling trials, or subjects and trials.
 
     Parameters
@@ -258,22 +328,27 @@ def bootstrap_interval(
 
     Returns
     -------
-    low, high : float
+    (low, high) : tuple of float, or None
         Percentile interval (Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 13;
         two stages: Davison & Hinkley 1997, "Bootstrap methods and their application", sec. 3.8).
-        The trained models are taken as given. With few trials or subjects it is too narrow.
+        The trained models are taken as given. With few trials or subjects it is too narrow. None
+        where resampling cannot say anything: over a single subject, or where every draw scores the
+        same, as it does without a single error.
 
     Examples
     --------
     >>> trials = TrialCounts(subject=np.zeros(8, int), label=np.arange(8) % 2,
-    ...                      counts=np.eye(2)[np.arange(8) % 2])
-    >>> bootstrap_interval(trials, n_draws=99)
-    (1.0, 1.0)
+    ...                      counts=np.eye(2)[[0, 1, 0, 1, 0, 1, 1, 0]])
+    >>> low, high = bootstrap_interval(trials)
+    >>> low < trials.score < high
+    True
     """
     if resample not in ("trials", "subjects"):
         raise ValueError(f"resample: expected 'trials' or 'subjects', found {resample!r}.")
     rng = np.random.default_rng(seed)
     blocks = [np.flatnonzero(trials.subject == one) for one in np.unique(trials.subject)]
+    if resample == "subjects" and len(blocks) == 1:
+        return None
     scores = np.empty(n_draws)
     for first, last in _batches(n_draws, len(trials.label)):
         size = last - first
@@ -287,6 +362,8 @@ def bootstrap_interval(
                 times[:, index] * len(block), [1 / len(block)] * len(block)
             )
         scores[first:last] = _balanced_accuracy(trials.label[np.newaxis], trials.counts, weights)
+    if np.ptp(scores) < _TIE:
+        return None
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
@@ -308,9 +385,10 @@ def assess(
     Returns
     -------
     outcome : dict
-        ``permutation`` (observed, null_mean, null_sd, null_interval, p_value, n_permutations),
-        ``bootstrap`` (intervals "trials" and "subjects"), and ``folds`` and ``subjects``: the
-        permutation outcome within each, in sorted order. The p-values of single folds and subjects
+        ``permutation`` (see `PermutationTest`; null_q05 and null_q95 are percentiles of the
+        draws), ``bootstrap`` (intervals "trials" and "subjects", or None), ``folds`` and
+        ``subjects``: the permutation outcome within each, in sorted order, and ``over_folds`` and
+        ``over_subjects``: the mean of their null_mean. The p-values of single folds and subjects
         are not corrected for their number. Ready for JSON.
     null : ndarray, shape (n_permutations,)
         The draws of the total.
@@ -321,13 +399,15 @@ def assess(
     kinds: tuple[Literal["trials", "subjects"], ...] = ("trials", "subjects")
     for kind in kinds:
         interval = bootstrap_interval(trials, resample=kind, n_draws=n_permutations, seed=seed)
-        outcome["bootstrap"][kind] = list(interval)
+        outcome["bootstrap"][kind] = None if interval is None else list(interval)
     groups: tuple[Literal["fold", "subject"], ...] = ("fold", "subject")
     for unit in groups:
         outcome[f"{unit}s"] = [
             permutation_test(part, n_permutations=n_group, seed=seed).as_dict()
             for part in split_trials(rows, unit)
         ]
+        means = [part["null_mean"] for part in outcome[f"{unit}s"]]
+        outcome[f"over_{unit}s"] = {"n": len(means), "null_mean": float(np.mean(means))}
     return outcome, total.null
 
 

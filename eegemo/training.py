@@ -314,6 +314,7 @@ def _table(
         subject=table["subject"].astype(str),
         session=table["session"].astype(str),
         trial=table["trial"],
+        stimulus=table["stimulus"].astype(str),
         start=table["start"],
         y_true=np.array(classes)[table["code"]],
         probabilities=probabilities,

@@ -87,7 +87,10 @@ awkward = st.sampled_from(
         "<<",
     ]
 )
-texts = awkward | st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+# without U+0085, a line break of mainframes: PyYAML writes it as it is and reads a line feed
+texts = awkward | st.text(
+    st.characters(codec="utf-8", exclude_characters="\x85"), min_size=1, max_size=8
+)
 numbers = st.floats(1e-9, 1e9)
 
 
@@ -158,7 +161,7 @@ WRONG = [
     ("labels: {threshold: mean}", 4, "expected a number or 'median', found the text 'mean'; did"),
     ("labels: {ties: }", 4, "labels.ties: expected 'low', 'high' or 'drop', found nothing."),
     ("scaling: {steps: zscore}", 4, "scaling.steps: expected a list, found the text 'zscore'."),
-    ("scaling:\n  steps:\n  - zscore\n  - minmx", 7, "steps.1: expected 'zscore' or 'minmax', fo"),
+    ("scaling:\n  steps:\n  - zscore\n  - minmx", 7, "steps.1: expected 'zscore' or 'minmax'"),
     ("split: {n_splits: 1}", 4, "split.n_splits: expected a value greater than or equal to 2, fou"),
     ("split: {group: window}", 4, "allow_leakage: true"),
     ("split: {within: subject, group: subject}", 4, "a single subject, which cannot be held out"),
@@ -173,7 +176,7 @@ WRONG = [
     ("a: &x [1]\nb: *x", 5, "aliases (*name) are not allowed"),
     ("windows: {<<: {duration: 3}}", 4, "tag:yaml.org,2002:merge"),
     ("windows: !!python/object/apply:os.getcwd []", 4, "tags (tag:yaml.org,2002:python/object/app"),
-    ("training: {learning_rate: !!float '1e-3'}", 4, "tags (tag:yaml.org,2002:float) are not allo"),
+    ("training: {learning_rate: !!float '1e-3'}", 4, "tags (tag:yaml.org,2002:float) are not"),
     ("seed: !x 3", 4, "tags (!x) are not allowed"),
     ("3: 4", 4, "keys must be words; found 3"),
     ("on: 4", 4, "keys must be words; found True"),
@@ -347,7 +350,7 @@ def test_overrides_change_single_values():
         ("training.epochs=" + "[" * 5000, "not readable as YAML"),
         ("training.epochs=*x", "not readable as YAML"),
         ("training.epochs=1e1", "training.epochs: expected a whole number, found the text '1e1'"),
-        ("trainin.epochs=3", "trainin: there is no such key; did you mean 'training'?"),
+        ("traiming.epochs=3", "traiming: there is no such key; did you mean 'training'?"),
         ("training.epochz=3", "training.epochz: there is no such key; did you mean 'epochs'?"),
     ],
 )

@@ -28,6 +28,7 @@ def small(n_trials: int = 4, n_windows: int = 3, seed: int = 0) -> pd.DataFrame:
         subject=["s01"] * len(trial),
         session=["1"] * len(trial),
         trial=trial + 1,
+        stimulus=[f"video{t + 1}" for t in trial],
         start=np.tile(np.arange(n_windows) * 0.5, n_trials),
         y_true=np.array(["low", "mid", "high"], dtype=object)[trial % 3],
         probabilities=rng.dirichlet(np.ones(3), len(trial)),
@@ -38,7 +39,8 @@ def small(n_trials: int = 4, n_windows: int = 3, seed: int = 0) -> pd.DataFrame:
 def test_columns_and_order_of_classes():
     frame = small()
     assert list(frame) == [
-        "fold", "subject", "session", "trial", "start", "y_true", "p_low", "p_mid", "p_high",
+        "fold", "subject", "session", "trial", "stimulus", "start", "y_true",
+        "p_low", "p_mid", "p_high",
     ]  # fmt: skip
     assert class_names(frame) == ["low", "mid", "high"]
     assert frame["p_low"].dtype == np.float32
@@ -73,6 +75,10 @@ def two_labels(frame):
     return frame.assign(y_true=["mid", *frame["y_true"][1:]])
 
 
+def two_stimuli(frame):
+    return frame.assign(stimulus=["other", *frame["stimulus"][1:]])
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -86,6 +92,8 @@ def two_labels(frame):
         (logits, "between 0 and 1"),
         (lambda f: pd.concat([f, f.iloc[:1]]), "predicted twice in fold 2"),
         (two_labels, "two true classes"),
+        (two_stimuli, "trial 1 of subject s01 has two stimuli"),
+        (lambda f: f.drop(columns="stimulus"), "missing stimulus"),
     ],
 )
 def test_what_is_no_prediction_is_refused(change, says, tmp_path):
@@ -103,6 +111,13 @@ def test_wrong_shapes_are_refused():
         make_predictions(**one, y_true=["a"], probabilities=[[1, 0]] * 2, classes=["a", "b"])
 
 
+def test_an_unknown_stimulus_is_empty_and_votes_too(tmp_path):
+    one = {"fold": 0, "subject": ["a"], "session": ["1"], "trial": [1], "start": [0.0]}
+    frame = make_predictions(**one, y_true=["a"], probabilities=[[1, 0]], classes=["a", "b"])
+    again = read_predictions(write_predictions(frame, tmp_path / "p.parquet"))
+    assert again["stimulus"].tolist() == vote(again)["stimulus"].tolist() == [""]
+
+
 def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(ResultError, match="no such file"):
         read_predictions(tmp_path / "nothing.parquet")
@@ -118,6 +133,7 @@ def test_vote_is_the_mean_of_probabilities():
     for row in voted.itertuples():
         own = frame[frame["trial"] == row.trial]
         assert row.y_true == own["y_true"].iloc[0]
+        assert row.stimulus == f"video{row.trial}"
         # means in float64 of float32 values: equal to the last digit but for the order of sums
         assert row.p_mid == pytest.approx(own["p_mid"].astype(float).mean(), abs=1e-12)
     np.testing.assert_allclose(probabilities(voted).sum(axis=1), 1, atol=1e-6)  # float32 input

@@ -144,6 +144,17 @@ def test_samples_before_time_zero_are_left_out(sfreq):
     np.testing.assert_array_equal(trials.arrays[0], expected)
 
 
+def test_starts_are_counted_from_stimulus_onset_also_where_trials_begin_later(tmp_path):
+    """Trials from 0.5 s: the first window starts at 0.5 s, in memory and on disk alike."""
+    epochs = make_epochs(tmin=0.5, n_times=96)
+    for trials in (trials_of([epochs]), load_trials([store_trials(epochs, tmp_path / "t")])):
+        windows = make_windows(trials, make_labels_of([0, 1]), duration=1.0, stride=1.0)
+        windows = pickle.loads(pickle.dumps(windows))
+        assert windows.table["start"].tolist() == [0.5, 1.5, 2.5] * 2
+        expected = epochs.get_data()[0, :, :32].T.astype(np.float32)
+        np.testing.assert_array_equal(windows.gather(np.array([0]))[0], expected)
+
+
 def test_epochs_stay_as_they_were():
     epochs = make_epochs(tmin=-0.5)
     before = epochs.get_data(copy=True)
