@@ -24,7 +24,7 @@ _PUBLIC = {
     "make_windows": "windows",
     "fit_scaling": "scaling",
     "make_folds": "splits",
-    "check_folds": "splits",
+    "check_folds": "folds",
     "build_model": "models",
     "fit_fold": "training",
     "predict_windows": "training",
@@ -55,6 +55,7 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from .comparison import compare as compare
     from .errors import EegemoError as EegemoError
+    from .folds import check_folds as check_folds
     from .labels import make_labels as make_labels
     from .metrics import confusion_matrix as confusion_matrix
     from .metrics import evaluate as evaluate
@@ -70,7 +71,6 @@ if TYPE_CHECKING:
     from .recordings import simulate_deap as simulate_deap
     from .report import write_report as write_report
     from .scaling import fit_scaling as fit_scaling
-    from .splits import check_folds as check_folds
     from .splits import make_folds as make_folds
     from .training import fit_fold as fit_fold
     from .training import predict_windows as predict_windows

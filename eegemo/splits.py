@@ -9,58 +9,18 @@ shares such that every part comes as close as it can to its share of every class
 the whole.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from eegemo.errors import DataError, LeakageError
+from eegemo.folds import GROUPS, Fold, Group, check_folds
 
-__all__ = [
-    "GROUPS",
-    "Fold",
-    "check_folds",
-    "deal_groups",
-    "describe_split",
-    "group_numbers",
-    "make_folds",
-    "shared_groups",
-]
+__all__ = ["deal_groups", "make_folds"]
 
 Method = Literal["stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"]
-Group = Literal["trial", "stimulus", "session", "subject", "window"]
-
-#: The columns that identify a group; a stimulus is the same one for every subject.
-GROUPS: dict[str, tuple[str, ...]] = {
-    "trial": ("subject", "session", "trial"),
-    "stimulus": ("stimulus",),
-    "session": ("subject", "session"),
-    "subject": ("subject",),
-}
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One division of the windows.
-
-    Attributes
-    ----------
-    name : str
-        Unique within a split, and telling: ``"3"``, ``"s07"`` or ``"s07-3"``.
-    train, validation, test : ndarray of int
-        Row numbers of the window table, sorted.
-    """
-
-    name: str
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
-
-    def parts(self) -> dict[str, np.ndarray]:
-        """Map each role to its windows."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def make_folds(
@@ -339,117 +299,3 @@ def _fill_empty(part: np.ndarray, size: np.ndarray, open_parts: np.ndarray) -> N
         donor = np.bincount(part).argmax()
         members = np.flatnonzero(part == donor)
         part[members[np.argmin(size[members])]] = empty
-
-
-def group_numbers(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Give each row the number of its group of each kind; -1 where the stimulus is not known.
-
-    Returns
-    -------
-    numbers : dict of str to ndarray of int, shape (n_windows,)
-        For ``window`` and each key of `GROUPS`.
-    """
-    numbers: dict[str, np.ndarray] = {"window": np.arange(len(table))}
-    for kind, columns in GROUPS.items():
-        grouped = table.groupby(list(columns), sort=True, observed=True)
-        numbers[kind] = grouped.ngroup().to_numpy()
-    numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
-    return numbers
-
-
-def _members(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Mark which groups have a row among `rows`; those without a number do not count."""
-    mark = np.zeros(int(numbers.max(initial=-1)) + 2, bool)
-    mark[numbers[rows]] = True
-    mark[-1] = False
-    return mark
-
-
-def shared_groups(fold: Fold, numbers: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Count the groups of the test part that are also in training or validation.
-
-    Parameters
-    ----------
-    fold : Fold
-    numbers : dict of str to ndarray
-        From `group_numbers`.
-
-    Returns
-    -------
-    shared : dict of str to int
-        For ``window``, ``trial``, ``session``, ``subject`` and ``stimulus``.
-    """
-    learnt = np.concatenate([fold.train, fold.validation])
-    return {
-        kind: int((_members(number, learnt) & _members(number, fold.test)).sum())
-        for kind, number in numbers.items()
-    }
-
-
-def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> None:
-    """Prove that no fold shares what it promised not to share.
-
-    Training, validation and test are disjoint sets of windows; none of them shares a group with
-    another; and unless `group` is ``"window"`` none shares a trial, whatever the group.
-
-    Parameters
-    ----------
-    folds : sequence of Fold
-    table : DataFrame, one row per window
-    group : str
-        The grouping that the folds promise.
-
-    Raises
-    ------
-    LeakageError
-        Naming the fold, the two parts and the first shared group.
-    """
-    numbers = group_numbers(table)
-    promised = ["window"] if group == "window" else list(dict.fromkeys(("window", "trial", group)))
-    for fold in folds:
-        if not len(fold.train) or not len(fold.test):
-            raise LeakageError(f"split: fold {fold.name} has an empty training or test part.")
-        parts = fold.parts()
-        for kind in promised:
-            marks = {role: _members(numbers[kind], rows) for role, rows in parts.items()}
-            for first, second in (
-                ("train", "test"),
-                ("validation", "test"),
-                ("train", "validation"),
-            ):
-                both = np.flatnonzero(marks[first] & marks[second])
-                if both.size:
-                    row = table.iloc[int(np.argmax(numbers[kind] == both[0]))]
-                    raise LeakageError(
-                        f"split: fold {fold.name} has the same {kind} in {first} and {second} "
-                        f"(subject {row['subject']}, trial {row['trial']}; {both.size} in all)."
-                    )
-
-
-def describe_split(
-    folds: Sequence[Fold], table: pd.DataFrame, *, group: Group, within: str | None
-) -> str:
-    """Say in plain words what is held out and what the test part shares with training.
-
-    Returns
-    -------
-    sentence : str
-    """
-    one_each = "One model per subject and fold. " if within == "subject" else ""
-    if group == "window":
-        return (
-            f"{one_each}Windows are split at random: windows of the same trial are in training and "
-            "in test, so the score says how well a trial is recognised, not an emotion."
-        )
-    held_out = {
-        "trial": "Whole trials are held out",
-        "session": "Whole sessions are held out",
-        "stimulus": "Whole stimuli are held out: no test video occurs in training, for any subject",
-        "subject": "Whole subjects are held out: no test subject occurs in training",
-    }[group]
-    numbers = group_numbers(table)
-    nouns = {"subject": "subjects", "stimulus": "stimuli"}
-    shared = [shared_groups(fold, numbers) for fold in folds]
-    known = [noun for kind, noun in nouns.items() if any(counts[kind] for counts in shared)]
-    rest = f"; test and training share {' and '.join(known)}, never a trial" if known else ""
-    return f"{one_each}{held_out}{rest}."

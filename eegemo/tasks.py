@@ -13,12 +13,12 @@ import numpy as np
 
 from eegemo.errors import DataError, InputError
 from eegemo.execution import peak_memory, quiet_stderr
+from eegemo.folds import Fold, group_numbers, shared_groups
 from eegemo.predictions import write_predictions
 from eegemo.preprocessing import preprocess
 from eegemo.provenance import now
 from eegemo.recordings import Recording
 from eegemo.scaling import Scaling
-from eegemo.splits import Fold, group_numbers, shared_groups
 from eegemo.store import write_json, write_text
 from eegemo.windows import Windows, store_trials
 

@@ -17,10 +17,10 @@ import numpy as np
 import pandas as pd
 
 from eegemo.errors import ConfigError, DataError
+from eegemo.folds import Fold
 from eegemo.models import build_model
 from eegemo.predictions import make_predictions
 from eegemo.scaling import Scaling, fit_scaling
-from eegemo.splits import Fold
 from eegemo.store import atomic_file
 from eegemo.windows import Windows
 

@@ -200,9 +200,12 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
             arrays.append(np.asarray(np.load(path / "trials.npy", mmap_mode="r")))
             metadata = pd.read_parquet(path / "metadata.parquet")
             signal = pd.read_parquet(path / "signal.parquet")
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"{path}: not a folder of stored trials ({error}).") from error
-        sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
+            sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
+        except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+            raise DataError(
+                f"{path}: not a whole folder of stored trials ({error}). If it is one that eegemo "
+                "stored, delete it and run again: it will be made anew."
+            ) from error
         about.append(_About(metadata, sfreq, tuple(signal["channel"]), tmin))
     return _collect(tuple(arrays), about, paths)
 

@@ -12,8 +12,9 @@ import pytest
 from eegemo.config import load_experiment
 from eegemo.errors import ConfigError, DataError, EegemoError
 from eegemo.execution import Progress
-from eegemo.pipeline import is_complete, prepare_experiment, run_experiment, run_experiments
+from eegemo.pipeline import is_complete, run_experiment, run_experiments
 from eegemo.predictions import read_predictions
+from eegemo.preparation import prepare_experiment
 from eegemo.scaling import load_scaling
 from eegemo.store import lock
 from eegemo.training import predict_windows

@@ -1,0 +1,158 @@
+"""From the text of an experiment file to a checked `Experiment`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from eegemo.config.messages import explain, say
+from eegemo.config.sections import Experiment
+from eegemo.config.strict_yaml import Place, StrictLoader, lines_of
+from eegemo.errors import ConfigError
+
+__all__ = ["find_experiments", "load_experiment", "parse_experiment"]
+
+
+def parse_experiment(
+    text: str, *, source: str = "experiment", overrides: Sequence[str] = ()
+) -> Experiment:
+    r"""Check the text of an experiment file.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+    source : str
+        Named in messages: the file's path.
+    overrides : sequence of str
+        Changes of single values, as ``"training.epochs=2"``; the value is YAML.
+
+    Returns
+    -------
+    experiment : Experiment
+
+    Raises
+    ------
+    ConfigError
+        One line per mistake: where it is, what was expected and what was found.
+
+    Examples
+    --------
+    >>> text = "name: a\ndata: {source: deap, root: data/deap}\nmodel: {name: cnn_lstm, unitz: 3}"
+    >>> parse_experiment(text, source="a.yaml")
+    Traceback (most recent call last):
+    eegemo.errors.ConfigError: a.yaml, line 3: model.unitz: there is no such key; did you mean
+    'units'?
+    """
+    try:
+        # one character that YAML forbids is reported like any other mistake
+        node = yaml.compose(text, StrictLoader)
+        content = yaml.load(text, StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{source}{line}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        problem = "too deeply nested" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(f"{source}: not readable as YAML: {problem}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{source}: expected an experiment (name, data, model, ...), found {say(content)}."
+        )
+    origin = {place: f"{source}, line {line}" for place, line in lines_of(node).items()}
+    for override in overrides:
+        place = _override(content, override)
+        origin = {known: at for known, at in origin.items() if known[: len(place)] != place}
+        origin[place] = f"--set {override}"
+    try:
+        return Experiment.model_validate(content)
+    except ValidationError as error:
+        problems: dict[Place, list[Any]] = {}
+        for found in error.errors(include_url=False):
+            problems.setdefault(_place(found["loc"]), []).append(found)
+        # where one alternative got further into a value than another, its complaint is the useful
+        # one
+        outer = {place[:n] for place in problems for n in range(1, len(place))}
+        messages = [
+            f"{_at(source, origin, place)}: {explain(complaints, place, content)}"
+            for place, complaints in problems.items()
+            if place not in outer
+        ]
+        raise ConfigError("\n".join(messages)) from None
+
+
+def _override(content: dict[str, Any], override: str) -> tuple[str, ...]:
+    """Set one value; return its place."""
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(
+            f"--set {override}: expected section.key=value, such as training.epochs=2."
+        )
+    try:
+        value = yaml.load(text, StrictLoader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"--set {override}: {text!r} is not readable as YAML.") from None
+    target = content
+    for part in parts[:-1]:
+        inner = target.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"--set {override}: {part} is not a section.")
+        target = inner
+    target[parts[-1]] = value
+    return tuple(parts)
+
+
+def _place(found: Place) -> Place:
+    """Leave out pydantic's own marks (of the alternatives it tried) between the file's keys."""
+    if found[:1] == ("data",):
+        found = ("data", *found[2:])  # the second is the source
+    # sections hold no sections: what is text below their keys is such a mark
+    return found[:2] + tuple(part for part in found[2:] if isinstance(part, int))
+
+
+def _at(source: str, origin: Mapping[Place, str], place: Place) -> str:
+    """Say where a value, or the section it should be in, was written."""
+    for length in range(len(place), 0, -1):
+        if place[:length] in origin:
+            return origin[place[:length]]
+    return source
+
+
+def load_experiment(path: str | Path, *, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and check an experiment file (see `parse_experiment`)."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such experiment file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error}).") from None
+    return parse_experiment(text, source=str(path), overrides=overrides)
+
+
+def find_experiments(paths: Sequence[str | Path]) -> list[Path]:
+    """Expand folders to the experiment files in them, in order of name.
+
+    Raises
+    ------
+    ConfigError
+        If a path does not exist, or a folder holds no ``.yaml`` file.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(
+                p for p in path.iterdir() if p.suffix in (".yaml", ".yml") and p.is_file()
+            )
+            if not inside:
+                deeper = sorted({str(p.parent) for p in path.rglob("*.yaml")})
+                hint = f" There are some in {', '.join(deeper)}." if deeper else ""
+                raise ConfigError(f"{path}: there is no experiment file (.yaml) here.{hint}")
+            files += inside
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise ConfigError(f"{path}: there is no such experiment file or folder.")
+    return list(dict.fromkeys(files))

@@ -1,0 +1,80 @@
+"""YAML as experiment files use it: without what surprises people or harms machines."""
+
+from collections.abc import Hashable
+from typing import Any, TypeAlias
+
+import yaml
+
+__all__ = ["Place", "StrictLoader", "lines_of"]
+
+#: Where a value is: keys and list positions from the top.
+Place: TypeAlias = tuple[str | int, ...]
+
+
+class StrictLoader(yaml.SafeLoader):
+    """YAML as experiment files use it: no duplicate keys, no aliases, no tags."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse aliases, which can blow up, and tags, which can build objects."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=mark)
+        event = self.peek_event()
+        if getattr(event, "tag", None) is not None:
+            problem = f"tags ({event.tag}) are not allowed"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        node: yaml.Node | None = super().compose_node(parent, index)
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Refuse keys that are there twice, of which YAML would keep the last."""
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                problem = f"keys must be words; found {key!r}"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            if key in seen:
+                problem = f"the key {key!r} is there twice, first in line {seen[key]}"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen[key] = key_node.start_mark.line + 1
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Read a number unless YAML reads it as people do not: 010 is 8, and 1:30 is 90."""
+        is_int = node.tag == "tag:yaml.org,2002:int"
+        number: int | float = (self.construct_yaml_int if is_int else self.construct_yaml_float)(
+            node
+        )
+        if ":" in node.value or (is_int and not _is_plain(node.value, number)):
+            problem = f"{node.value} means {number} in YAML; write that, or a text in quotes"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return number
+
+
+def _is_plain(text: str, number: float) -> bool:
+    try:
+        return int(text) == number
+    except ValueError:
+        return False
+
+
+for _kind in ("int", "float"):
+    StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", StrictLoader.construct_number)
+
+
+def lines_of(node: yaml.Node | None, place: Place = ()) -> dict[Place, int]:
+    """Map the place of every value to its line."""
+    if node is None:
+        return {}
+    lines = {place: node.start_mark.line + 1}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = (*place, key.value)
+            lines |= lines_of(value, inner)
+            lines[inner] = key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for k, value in enumerate(node.value):
+            lines |= lines_of(value, (*place, k))
+    return lines
