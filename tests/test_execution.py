@@ -164,7 +164,7 @@ if open_files:
 
 
 def test_stderr_is_silent_in_the_block_and_speaks_after_it_also_after_an_error():
-    done = subprocess.run([sys.executable, "-c", LOUD], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", LOUD], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert done.stderr == "aaee"
 
@@ -173,7 +173,7 @@ def test_silence_needs_no_stderr():
     """As under a service or pythonw, where there is none."""
     code = "import sys, os; from eegemo.execution import quiet_stderr\n"
     code += "os.close(2); sys.__stderr__ = sys.stderr = None\nwith quiet_stderr(): print('fine')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "fine\n"
 
 
@@ -210,7 +210,8 @@ def test_watching_ends_with_an_error_of_the_block():
 NAMES = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"),
     *("OPENBLAS_NUM_THREADS", "TF_DETERMINISTIC_OPS", "TF_CPP_MIN_LOG_LEVEL"),
-    *("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS"),
+    *("CUDA_VISIBLE_DEVICES", "JAX_PLATFORMS", "EEGEMO_DEVICE"),
+    *("TF_FORCE_GPU_ALLOW_GROWTH", "XLA_PYTHON_CLIENT_PREALLOCATE"),
 )
 
 
@@ -255,3 +256,52 @@ def test_what_the_machine_has_is_plausible():
     assert 1 <= available_cpus() <= os.cpu_count()
     # Python with NumPy takes tens of megabytes; a peak in kilobytes or pages would be outside
     assert 1e7 < peak_memory() < 1e11
+
+
+LONG_RUN = """
+import time
+from eegemo.execution import run_tasks
+if __name__ == "__main__":
+    list(run_tasks(time.sleep, [120, 120], jobs=2))
+"""
+
+
+def children_of(pid):
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False
+    )
+    return [int(line) for line in listed.stdout.split()]
+
+
+def wait_for(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="uses ps and POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_no_worker_outlives_its_parent(tmp_path, how):
+    """Workers of a killed run must not go on writing into a folder that the next run uses."""
+    script = tmp_path / "run.py"
+    script.write_text(LONG_RUN)
+    default = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    parent = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL, **default)
+    wait_for(lambda: len(children_of(parent.pid)) >= 3)  # two workers and a resource tracker
+    time.sleep(1.0)  # the workers have to be at work, not only started
+    children = children_of(parent.pid)
+    parent.send_signal(how)
+    parent.wait(timeout=20)
+    wait_for(lambda: not any(map(running, children)))
+
+
+def running(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return not stat.stdout.strip().startswith("Z")
