@@ -21,12 +21,14 @@ from .predictions import TRIAL_KEYS
 from .report import Result, read_result
 from .report.page import SCORES, data_uri, render
 from .report.tables import summary, write_table
-from .report.words import number_word
+from .report.words import LEVEL, kept_apart, listed, number_word, p_words, some
 from .store import write_text
 
 __all__ = ["check_comparable", "compare", "difference", "first_sentence"]
 
 _KEYS: dict[Literal["fold", "subject"], str] = {"fold": "name", "subject": "subject"}
+_FEW_FOLDS = 5
+_NEAR = 0.05  # scores further apart than this are not called close, however folds vary
 _ADVICE = {
     "data": "Run both on the same recordings with the same preprocessing and windows.",
     "labels": "Run both with the same labels section.",
@@ -78,6 +80,7 @@ def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
         leaks=any(result.leaks for result in results.values()),
         simulated=any(result.simulated for result in results.values()),
         differences={other: _differences(results[first], results[other]) for other in others},
+        kept_apart=kept_apart(results[first]),
         costs=tables["costs"].to_dict("records"),
         figures=drawn,
         scores=SCORES,
@@ -208,7 +211,7 @@ def _differences(first: Result, second: Result) -> list[dict[str, Any]]:
 
 
 def first_sentence(results: Mapping[str, Result]) -> str:
-    """Say which result scored higher, by how much, and how often; without a verdict.
+    """Say which results are better than chance, and which of them is ahead; without a verdict.
 
     Parameters
     ----------
@@ -218,43 +221,73 @@ def first_sentence(results: Mapping[str, Result]) -> str:
     Returns
     -------
     str
-        Plain text about the balanced accuracy of windows.
+        Plain text about the balanced accuracy of all windows together. Paired differences over
+        folds say how sure an order is: means over folds are no scores to quote, since chance
+        differs between folds.
     """
-    where = "On simulated data, " if any(r.simulated for r in results.values()) else ""
-    means = {
-        name: result.metrics["levels"]["window"]["over_folds"]["balanced_accuracy"]["mean"]
+    start = "On simulated data, " if any(r.simulated for r in results.values()) else ""
+    if any(result.leaks for result in results.values()):
+        return f"{start}{_ranking(results)}. The split leaks, so none of these numbers is evidence."
+    levels = {name: result.metrics["levels"]["window"] for name, result in results.items()}
+    tests = {name: level["significance"]["permutation"] for name, level in levels.items()}
+    above = [name for name, test in tests.items() if test["p_value"] <= LEVEL]
+    if len(above) == len(results):
+        return f"{start}{_ranking(results)}; no test was made."
+    chance = next(iter(levels.values()))["baselines"]["chance"]["balanced_accuracy"]
+    scores = [f"{name} {test['observed']:.3f} ({p_words(test)})" for name, test in tests.items()]
+    if above:
+        who = f"only {listed(above)} {'is' if len(above) == 1 else 'are'}"
+    else:
+        who = "neither is" if len(results) == 2 else f"none of {number_word(len(results))} is"
+    who = who if start else who[0].upper() + who[1:]
+    return (
+        f"{start}{who} distinguishable from chance ({chance:.2f}): balanced accuracy of windows "
+        f"{listed(scores)}."
+    )
+
+
+def _ranking(results: Mapping[str, Result]) -> str:
+    """Order results by their score, and say how sure the order of the first two is."""
+    totals = {
+        name: result.metrics["levels"]["window"]["total"]["balanced_accuracy"]
         for name, result in results.items()
     }
-    best, *rest = sorted(means, key=lambda name: -means[name])
-    folds = difference(results[rest[0]], results[best], unit="fold")
-    subjects = difference(results[rest[0]], results[best], unit="subject")
-    spread = "" if folds["sd"] is None else f" ± {folds['sd']:.3f} SD"
-    counted = (
-        f"{folds['mean']:+.3f}{spread} over {folds['n']} paired "
-        f"fold{'s' if folds['n'] != 1 else ''}, ahead in {folds['higher']} of them and for "
-        f"{subjects['higher']} of {subjects['n']} subject{'s' if subjects['n'] != 1 else ''}"
+    best, second, *_ = ranked = sorted(totals, key=lambda name: -totals[name])
+    numbers = [f"{name} {totals[name]:.3f}" for name in ranked]
+    folds = difference(results[second], results[best], unit="fold")
+    subjects = difference(results[second], results[best], unit="subject")
+    paired = some(folds["n"], "paired fold")
+    mean = f"{folds['mean']:+.3f}".replace("-", "−")
+    spread = f"{mean} on " if folds["sd"] is None else f"{mean} ± {folds['sd']:.3f} SD over "
+    support = (
+        f"{best} minus {second} is {spread}{paired}, higher in {folds['higher']} of them and for "
+        f"{subjects['higher']} of {some(subjects['n'], 'subject')}"
     )
-    if folds["sd"] is not None and abs(folds["mean"]) < folds["sd"]:
-        counted += ", a difference smaller than its spread"
-    if len(results) == 2 and folds["mean"] == 0:
-        text = (
-            f"{where}{best} and {rest[0]} scored the same mean balanced accuracy, "
-            f"{means[best]:.3f}, over {folds['n']} folds."
-        )
-    elif len(results) == 2:
-        text = (
-            f"{where}{best} scored higher than {rest[0]}, with a mean balanced accuracy of "
-            f"{means[best]:.3f} against {means[rest[0]]:.3f}: {counted}."
-        )
+    if len(results) > 2:
+        support = f"of the first two, {support}"
+    if totals[best] == totals[second] and not folds["mean"]:
+        return f"{listed(numbers)} scored the same balanced accuracy of windows in {paired}"
+    if _open(folds):
+        if totals[best] - totals[ranked[-1]] < _NEAR:
+            return f"{listed(numbers)} are close: in balanced accuracy of windows, {support}"
+        numbers[0] = f"{best} scored {totals[best]:.3f}"
+        return f"{listed(numbers)} in balanced accuracy of windows: {support}"
+    if len(results) == 2:
+        lead = f"{best} scored higher than {second}"
     else:
-        others = ", ".join(f"{name} {means[name]:.3f}" for name in rest)
-        text = (
-            f"{where}{best} scored highest of {number_word(len(results))}, with a mean balanced "
-            f"accuracy of {means[best]:.3f} ({others}); against {rest[0]}, the next: {counted}."
-        )
-    if any(result.leaks for result in results.values()):
-        text += " The split leaks, so none of these numbers is evidence."
-    return text
+        lead = f"{best} scored highest of {number_word(len(results))}"
+    return f"{lead} in balanced accuracy of windows, {listed(numbers)}: {support}"
+
+
+def _open(folds: Mapping[str, Any]) -> bool:
+    """Tell whether paired differences leave open which result is ahead.
+
+    The mean must exceed the SD of the differences; with fewer than five folds, where an SD says
+    little, twice.
+    """
+    if folds["sd"] is None:
+        return True
+    return bool(folds["mean"] <= folds["sd"] * (1 if folds["n"] >= _FEW_FOLDS else 2))
 
 
 def _tables(results: Mapping[str, Result]) -> dict[str, pd.DataFrame]:

@@ -17,7 +17,7 @@ from eegemo.recordings import find_recordings, read_simulation, simulate_deap
 from eegemo.splits import make_folds
 from eegemo.store import FileDigests, digest_bytes, digest_json, lock
 from eegemo.tasks import TrialsTask, store_subject
-from eegemo.windows import Windows, load_trials, make_windows
+from eegemo.windows import Trials, Windows, load_trials, make_windows
 
 __all__ = ["Prepared", "prepare_experiment"]
 
@@ -90,7 +90,7 @@ def prepare_experiment(
     labels = make_labels(trials.metadata, **experiment.labels.model_dump())
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
     folds = make_folds(windows.table, **experiment.split.model_dump(), seed=experiment.seed)
-    notes += _label_notes(experiment, labels) + _fold_notes(folds, windows)
+    notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
     digests = _digests(experiment, folders, windows, folds)
     folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
     simulated = experiment.data.source == "simulated" or read_simulation(root) is not None
@@ -154,6 +154,13 @@ def _prepare_trials(
         progress.update(label, done, len(folders), label, subject)
     notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]
     return folders, [note for lines in notes for note in lines]
+
+
+def _length_notes(trials: Trials) -> list[str]:
+    seconds = {array.shape[1] / trials.sfreq for array in trials.arrays}
+    if len(seconds) == 1:
+        return []
+    return [f"Trials differ in length between subjects: {min(seconds):g} to {max(seconds):g} s."]
 
 
 def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:

@@ -5,10 +5,8 @@ interval over windows is several times too narrow. Everything here moves whole t
 of a trial is its label and how often each class was predicted in it, so the cost does not grow with
 the number of windows.
 
-What these numbers are: statements about *stored* predictions of models that are already trained.
-Nothing is trained again, so the spread that another training set or seed would bring is not in
-them, and a score inflated by a leaking split stays inflated, with a small p-value. Shuffling labels
-before training (the audit) answers that question.
+These are statements about *stored* predictions: nothing is trained again, so what another training
+set or seed would change is not in them, and a leaking split keeps its score and a small p-value.
 """
 
 from __future__ import annotations
@@ -83,11 +81,7 @@ class TrialCounts:
 
     @property
     def joint(self) -> NDArray[np.bool_]:
-        """Which blocks are shuffled together, shape (n_blocks,).
-
-        Those that share a stimulus with another one, if each knows the stimulus of every trial and
-        has none of them twice.
-        """
+        """Which blocks share stimuli with others, have none twice, and know all; (n_blocks,)."""
         blocks = self.blocks
         found = np.zeros(blocks.max() + 1, dtype=bool)
         if self.stimulus is None:
@@ -114,14 +108,12 @@ class PermutationTest:
     observed : float
         Balanced accuracy of the true labels.
     null : ndarray, shape (n_permutations,)
-        Balanced accuracies of shuffled labels.
+        Balanced accuracies of shuffled labels; `interval` is their central 95 %.
     interval : tuple of float
-        The central 95 % of the null.
     p_value : float
         One-sided: how likely shuffled labels score at least as high.
     n_blocks, n_joint : int
-        Within how many blocks labels were shuffled, and how many of these were shuffled together
-        because they share stimuli.
+        Within how many blocks labels were shuffled, and how many of these jointly.
     """
 
     observed: float
@@ -173,15 +165,14 @@ def split_trials(rows: pd.DataFrame, by: Literal["fold", "subject"]) -> Iterator
         yield _trial_counts(first.iloc[index], counts[index], label[index])
 
 
-def _trial_counts(
-    first: pd.DataFrame, counts: Floats, label: NDArray[np.intp]
-) -> TrialCounts:
+def _trial_counts(first: pd.DataFrame, counts: Floats, label: NDArray[np.intp]) -> TrialCounts:
     stimulus = pd.factorize(first["stimulus"], sort=True)[0]
+    block = first.groupby(["subject", "session"], observed=True).ngroup().to_numpy()
     return TrialCounts(
         subject=pd.factorize(first["subject"])[0].astype(np.intp),
         label=label,
         counts=counts,
-        block=first.groupby(["subject", "session"], observed=True).ngroup().to_numpy(np.intp),
+        block=block.astype(np.intp),
         stimulus=np.where(first["stimulus"] == "", -1, stimulus).astype(np.intp),
     )
 
@@ -202,17 +193,8 @@ def _count(rows: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, Floats, N
 def _balanced_accuracy(labels: NDArray[np.intp], counts: Floats, weights: Any = 1.0) -> Floats:
     """Score many labellings (or weightings) of the same trials at once.
 
-    Parameters
-    ----------
-    labels : ndarray of int, shape (n_draws, n_trials) or (1, n_trials)
-    counts : ndarray, shape (n_trials, n_classes)
-    weights : float or ndarray, shape (n_draws, n_trials)
-        How often each trial is drawn.
-
-    Returns
-    -------
-    ndarray, shape (n_draws,)
-        The mean recall of the classes that occur in each draw.
+    Labels (1 or n_draws, n_trials), counts (n_trials, n_classes), and weights (n_draws, n_trials),
+    how often each trial is drawn, give (n_draws,): the mean recall of the classes that occur.
     """
     total = counts.sum(axis=1)
     recalls, occurring = [], []
@@ -234,20 +216,19 @@ def permutation_test(
     Labels are shuffled within each subject and session (block). Under the null hypothesis a
     block's trials are exchangeable: which of them carries which label says nothing about the
     predictions. Shuffling keeps the class counts of each block and whatever the model predicts for
-    it, so answering with each subject's or session's own commonest class gains nothing against
-    this null. Windows follow their trial.
+    it, so answering with each block's own commonest class gains nothing. Windows follow their
+    trial.
 
-    Where subjects share stimuli, their labels depend on each other, and so do their signals.
-    Shuffling each block by itself would then call too much significant. Instead one order of
-    stimuli is drawn for all blocks, and each block's labels are put into that order: the same
-    permutation of stimuli where blocks are complete. A block that has a stimulus twice, or trials
-    whose stimulus is not known, is shuffled by itself (see `TrialCounts.joint`).
+    Where subjects share stimuli, their labels depend on each other, and so do their signals;
+    shuffling each block by itself would call too much significant. One order of stimuli is then
+    drawn for all blocks, and each block's labels are put into it: the same permutation wherever
+    blocks are complete. A block with a stimulus twice, or trials of unknown stimuli, is shuffled
+    by itself (`TrialCounts.joint`).
 
-    This is not a test of the whole procedure: the models are not trained again on shuffled labels.
-    A leaking split keeps its inflated score and its small p-value. Held-out trials make the class
-    counts of the training part lean away from the test labels, so that a model without signal
-    tends to score below these draws; the p-value is then cautious. Slow drift of the signals
-    together with labels in blocks makes p small as well: it breaks the exchangeability.
+    The models are not trained again on shuffled labels. A leaking split keeps its inflated score
+    and its small p-value. Holding trials out makes training counts lean away from test labels, so
+    that a model without signal tends to score below these draws; p is then cautious. Slow drift
+    of the signals together with labels in blocks makes p small as well.
 
     Parameters
     ----------
@@ -332,8 +313,7 @@ def bootstrap_interval(
         Percentile interval (Efron & Tibshirani 1993, "An introduction to the bootstrap", ch. 13;
         two stages: Davison & Hinkley 1997, "Bootstrap methods and their application", sec. 3.8).
         The trained models are taken as given. With few trials or subjects it is too narrow. None
-        where resampling cannot say anything: over a single subject, or where every draw scores the
-        same, as it does without a single error.
+        over a single subject, or where every draw scores the same, as without a single error.
 
     Examples
     --------

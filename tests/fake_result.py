@@ -49,12 +49,12 @@ def fake_result(
     weights = np.linspace(1.5, 1.0, len(classes))
     rows = pd.DataFrame(
         [
-            (s, "1", trial + 1, float(w))
+            (s, "1", trial + 1, f"video{trial + 1:02d}", float(w))
             for s in subjects
             for trial in range(n_trials)
             for w in range(n_windows)
         ],
-        columns=["subject", "session", "trial", "start"],
+        columns=["subject", "session", "trial", "stimulus", "start"],
     )
     shape = (n_subjects, n_trials)
     label = truth_rng.choice(len(classes), size=shape, p=weights / weights.sum())
@@ -206,7 +206,7 @@ def fake_result(
             "classes": list(classes),
             "trials": totals,
             "windows": {c: n * n_windows for c, n in totals.items()},
-            "dropped": {"missing": 1, "tie": 3, "ambiguous": 0},
+            "dropped": {"missing": 1, "tie": 3, "ambiguous": 0, "excluded": 2},
             "by_subject": by_subject,
         },
         "split": {

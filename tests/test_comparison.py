@@ -41,15 +41,87 @@ def test_files_and_page(written):
 
 def test_the_sentence_names_the_higher_and_claims_no_more(written, pair):
     sentence = Page(written / "comparison.html").h1
-    assert sentence.startswith("On simulated data, CNN-GRU scored higher than CNN-LSTM")
-    assert "12 paired folds" in sentence
+    one, two = map(read_result, pair)
+    scores = [r.metrics["levels"]["window"]["total"]["balanced_accuracy"] for r in (two, one)]
+    assert sentence.startswith(
+        f"On simulated data, CNN-GRU scored {scores[0]:.3f} and CNN-LSTM {scores[1]:.3f} in"
+    )
+    assert "SD over 12 paired folds" in sentence
     assert "of 4 subjects" in sentence
+    assert sentence.endswith("no test was made.")
     page = Page(written / "comparison.html").text
     assert "significant" not in page
     assert "No formal test" in page
-    one, two = map(read_result, pair)
     turned = first_sentence({"CNN-GRU": two, "CNN-LSTM": one})
     assert turned == sentence  # which one is named first does not change what was found
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Two results in which there is nothing to find, on the folds of `pair`."""
+    folder = tmp_path_factory.mktemp("noise")
+    return [
+        fake_result(folder / model, model=model, effect=0.0, seed=seed)
+        for seed, model in enumerate(("cnn_lstm", "cnn_gru"), start=4)
+    ]
+
+
+def test_scores_at_chance_are_not_ranked(noise, pair):
+    nothing = dict(zip(("A", "B"), map(read_result, noise), strict=True))
+    tests = [r.metrics["levels"]["window"]["significance"]["permutation"] for r in nothing.values()]
+    assert all(test["p_value"] > 0.05 for test in tests)
+    sentence = first_sentence(nothing)
+    assert sentence.startswith("On simulated data, neither is distinguishable from chance (0.25)")
+    assert f"A {tests[0]['observed']:.3f} (p = 0." in sentence
+    some = {**nothing, "C": read_result(pair[1])}
+    assert "only C is distinguishable from chance" in first_sentence(some)
+    assert "C 0.6" in first_sentence(some)
+    assert "(p ≤ 0.0002)" in first_sentence(some)
+
+
+def with_scores(folds, totals):
+    """Two results with given fold scores and totals, all far from chance."""
+
+    class Fake:
+        simulated = leaks = False
+
+        def __init__(self, values, total):
+            parts = [
+                {"name": str(i), "subject": str(i), "balanced_accuracy": value}
+                for i, value in enumerate(values)
+            ]
+            permutation = {"p_value": 0.0002, "n_permutations": 4999, "observed": total}
+            self.metrics = {
+                "levels": {
+                    "window": {
+                        "total": {"balanced_accuracy": total},
+                        "folds": parts,
+                        "subjects": parts,
+                        "significance": {"permutation": permutation},
+                        "baselines": {"chance": {"balanced_accuracy": 0.25}},
+                    }
+                }
+            }
+
+    return {
+        name: Fake(*one) for name, one in zip("ab", zip(folds, totals, strict=True), strict=True)
+    }
+
+
+@pytest.mark.parametrize(
+    ("folds", "totals", "says"),
+    [
+        ([[0.50] * 6, [0.7, 0.71, 0.72] * 2], (0.5, 0.71), "b scored higher than a in"),
+        ([[0.88, 0.89, 0.87], [0.9, 0.88, 0.88]], (0.881, 0.889), "b 0.889 and a 0.881 are close"),
+        ([[0.50] * 3, [0.9, 0.55, 0.6]], (0.5, 0.68), "b scored 0.680 and a 0.500 in balanced"),
+        ([[0.50], [0.9]], (0.5, 0.9), "b scored 0.900 and a 0.500 in balanced"),
+        ([[0.50] * 6, [0.4, 0.41] * 3], (0.5, 0.51), "b 0.510 and a 0.500 are close"),
+    ],
+)
+def test_an_order_is_claimed_only_where_folds_agree(folds, totals, says):
+    sentence = first_sentence(with_scores(folds, totals))
+    assert sentence.startswith(says)
+    assert sentence.endswith("no test was made.")
 
 
 def test_differences_are_paired_and_counted(pair, written):
@@ -83,7 +155,8 @@ def test_a_result_equals_itself(pair, tmp_path):
 def test_three_results_and_names_that_clash(pair, tmp_path):
     third = fake_result(tmp_path / "third", seed=3, effect=0.2)
     page = Page(compare([*pair, third], tmp_path / "out"))
-    assert "scored highest of three" in page.h1
+    assert ", lstm 0." in page.h1
+    assert "of the first two, gru minus lstm is +" in page.h1
     # two of the models and experiments have the same name: folders tell them apart
     assert {"lstm", "gru", "third"} <= set(page.text.split())
     assert (tmp_path / "out" / "figures" / "confusion_2.png").exists()

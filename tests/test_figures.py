@@ -47,8 +47,8 @@ def draw_all(classes, n):
     yield figures.learning_curves(histories, [len(h) for h in histories])
     yield figures.learning_curves_together({"A": histories, classes[0]: histories[:1]})
     yield figures.score_dots(
-        names, scores, unit="fold", intervals=np.c_[scores - 0.1, scores + 0.1], total=0.4,
-        references={"chance": 0.25},
+        names, scores, unit="fold", total=0.4,
+        nulls=np.c_[scores - 0.2, scores - 0.1, scores + 0.1],
     )  # fmt: skip
     yield figures.paired_scores(names, {classes[0]: scores, "B": others}, unit="fold")
     yield figures.paired_scores(names, {"A": scores, "B": others, "C": others}, unit="fold")
@@ -87,6 +87,43 @@ def test_differences_are_in_percentage_points():
         {"Windows": [[0.1, -0.1], [np.nan, np.nan]]}, ["a", "b"], first="A", second="B"
     )
     assert {"+10", "−10", "–", "percentage points: B minus A"} <= set(texts(figure))
+
+
+def test_no_difference_has_no_sign_and_every_number_can_be_read():
+    figure = figures.confusion_differences(
+        {"Windows": [[-0.004, 0.004], [0.8, -0.8]]}, ["a", "b"], first="A", second="B"
+    )
+    numbers = {t.get_text(): t.get_color() for t in figure.axes[0].texts}
+    assert set(numbers) == {"0", "+80", "−80"}
+    assert numbers["+80"] == numbers["−80"] == "white"
+    assert numbers["0"] != "white"
+
+
+def test_marks_and_bars_use_the_same_percentile():
+    figure = figures.score_dots(
+        ["in", "out"], [0.5, 0.6], unit="fold", nulls=[[0.1, 0.3, 0.55]] * 2
+    )
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    assert list(lines["fold above 95 % of them"].get_xdata()) == [1]
+    assert list(lines["fold not above"].get_xdata()) == [0]
+    assert list(lines["their mean"].get_ydata()) == [0.3, 0.3]
+    assert not [text for text in texts(figure) if "chance" in text]
+
+
+def test_paired_dots_lie_side_by_side_and_close_up():
+    figure = figures.paired_scores(["x", "y"], {"A": [0.8, 0.82], "B": [0.8, 0.83]}, unit="fold")
+    first, second = figure.axes[0].lines[:2]
+    assert np.all(np.asarray(first.get_xdata()) < np.asarray(second.get_xdata()))
+    low, high = figure.axes[0].get_ylim()
+    assert 0.7 < low < 0.8
+    assert 0.83 < high < 0.93
+
+
+def test_the_null_is_drawn_over_its_own_range():
+    figure = figures.null_distributions({"Windows": (0.3, np.linspace(0.2, 0.28, 99))})
+    low, high = figure.axes[0].get_xlim()
+    assert 0.15 < low < 0.2
+    assert 0.3 < high < 0.35
 
 
 def test_few_folds_are_named_and_many_are_sorted():

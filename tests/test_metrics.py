@@ -214,10 +214,10 @@ def test_baselines_against_rows_written_out(result):
         for fold, true in zip(rows["fold"], rows["y_true"], strict=True):
             counts = folds[fold]["windows"]["train"]
             shares.append(counts[true] / sum(counts.values()))
-        same(baselines["chance"]["accuracy"], np.mean(shares))
+        same(baselines["class_shares"]["accuracy"], np.mean(shares))
         recalls = [np.mean(np.array(shares)[(rows["y_true"] == c).to_numpy()]) for c in classes]
-        same(baselines["chance"]["balanced_accuracy"], np.mean(recalls))
-        assert baselines["uniform"]["balanced_accuracy"] == pytest.approx(0.25)
+        same(baselines["class_shares"]["balanced_accuracy"], np.mean(recalls))
+        assert baselines["chance"]["balanced_accuracy"] == pytest.approx(0.25)
         subjects = {part["subject"]: part for part in levels[level]["subjects"]}
         right = rows["y_true"].to_numpy() == np.array(own)
         for subject, part in subjects.items():
@@ -244,3 +244,15 @@ def test_one_fold_has_no_spread(result):
     spread = evaluate(rows, result.folds)["levels"]["window"]["over_folds"]
     assert spread["over"] == "over 1 fold"
     assert spread["accuracy"]["sd"] is None
+
+
+def test_scores_that_some_folds_lack_are_counted(result):
+    """Kappa is 0/0 in a fold where everything is one class and called so."""
+    rows = result.predictions.copy()
+    first = rows["fold"] == 0
+    columns = [f"p_{name}" for name in class_names(rows)]
+    rows.loc[first, "y_true"] = class_names(rows)[0]
+    rows.loc[first, columns] = [1.0, 0.0, 0.0, 0.0]
+    spread = evaluate(rows, result.folds)["levels"]["window"]["over_folds"]
+    assert spread["kappa"]["n"] == spread["n"] - 1
+    assert spread["accuracy"]["n"] == spread["n"]

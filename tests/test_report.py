@@ -67,8 +67,8 @@ def test_everything_is_written_and_nothing_else_is_left(folder):
     assert {p.name for p in (folder / "figures").iterdir()} == {
         f"{name}.png"
         for name in (
-            "confusion", "confusion_folds", "classes", "null", "folds", "subjects", "curves",
-            "counts",
+            "confusion", "confusion_folds_windows", "confusion_folds_trials", "classes",
+            "null", "folds", "subjects", "curves", "counts",
         )
     }  # fmt: skip
     assert {p.name for p in folder.iterdir()} == {
@@ -98,10 +98,17 @@ def test_the_sentence_comes_first_and_says_what_was_found(folder):
     numbers = json.loads((folder / "metrics.json").read_text())
     assert page.h1 == numbers["headline"] == headline(folder) == headline(read_result(folder))
     total = numbers["levels"]["window"]["total"]
-    assert page.h1.startswith("On simulated data, CNN-LSTM told four classes apart with a balanced")
-    assert f"{total['balanced_accuracy']:.2f} in 2 s windows from trials it had never" in page.h1
-    assert "better than chance (p = 0.0002)" in page.h1
-    assert f"wrong for {100 * (1 - total['accuracy']):.0f} windows in 100" in page.h1
+    test = numbers["levels"]["window"]["significance"]["permutation"]
+    assert page.h1.startswith(
+        "On simulated data, CNN-LSTM classified 2 s windows from unseen trials of people it was "
+        f"trained on into four classes with a balanced accuracy of {total['balanced_accuracy']:.2f}"
+    )
+    assert f"95 % of shuffled labels score below {test['null_q95']:.2f}): better than" in page.h1
+    assert "better than chance (p ≤ 0.0002)" in page.h1
+    miss = 100 * (1 - total["balanced_accuracy"])
+    assert f"but, on average over classes, wrong for {miss:.0f} in 100" in page.h1
+    assert page.h1.endswith("; no trial is in both training and test.")
+    assert numbers["trial_sentence"] in page.text
     assert page.text.index(page.h1) < page.text.index("Key numbers")
     assert "banner" not in [v for k, v in page.attributes if k == "class"]
 
@@ -126,17 +133,69 @@ def test_a_leak_that_was_not_declared_is_found_in_the_counts(tmp_path):
     assert any("declared free of leaks" in remark for remark in remarks(read_result(path)))
 
 
+def test_a_leak_is_struck_through_and_votes_are_per_fold(leaking, folder):
+    page = Page(leaking / "report.html")
+    assert "fold × trial votes" in page.text
+    assert "fold × trial votes" not in Page(folder / "report.html").text
+    assert json.loads((leaking / "metrics.json").read_text())["trial_sentence"] == ""
+    assert "p, shuffled" not in page.text
+    assert [v for k, v in page.attributes if k == "class"].count("s") > 30
+
+
 def test_nothing_to_learn_is_not_called_a_finding(tmp_path):
     sentence = headline(fake_result(tmp_path / "r", effect=0.0, n_trials=16))
-    assert "not distinguishable from chance (p = 0." in sentence
+    assert "gave no evidence of telling four classes apart in 2 s windows from" in sentence
+    assert "(95 % interval 0." in sentence
+    assert "chance 0.25" in sentence
+    assert "), p = 0." in sentence
+    assert sentence.endswith("; no trial is in both training and test.")
+
+
+def change_split(path, shared=None, **values):
+    record = json.loads((path / "provenance.json").read_text())
+    record["split"] |= values
+    (path / "provenance.json").write_text(json.dumps(record))
+    for file in path.glob("folds/*/fold.json"):
+        fold = json.loads(file.read_text())
+        fold["shared"] |= shared or {}
+        file.write_text(json.dumps(fold))
 
 
 def test_held_out_people_are_called_people(tmp_path):
     path = fake_result(tmp_path / "r")
-    record = json.loads((path / "provenance.json").read_text())
-    record["split"]["group"] = "subject"
-    (path / "provenance.json").write_text(json.dumps(record))
-    assert "people it had never seen" in headline(path)
+    change_split(path, group="subject", shared={"subject": 0, "session": 0})
+    write_report(path)
+    page = Page(path / "report.html")
+    assert "from people it had never seen" in page.h1
+    assert page.h1.endswith("; no subject is in both training and test.")
+    assert "no subject shared between training and test" in page.text
+    change_split(path, group="session")
+    assert "from unseen sessions of people it had never seen" in headline(path)
+    change_split(path, group="stimulus", shared={"subject": 4, "stimulus": 0})
+    assert "from trials with unseen stimuli of people it was trained on" in headline(path)
+
+
+def test_stimuli_seen_with_others_are_remarked(tmp_path):
+    pooled = fake_result(tmp_path / "pooled", within=False)
+    found = "The test stimuli were seen in training with other subjects"
+    assert any(found in remark for remark in remarks(read_result(pooled)))
+    within = fake_result(tmp_path / "within")
+    assert not any(found in remark for remark in remarks(read_result(within)))
+    rows = pd.read_parquet(pooled / "predictions.parquet")
+    rows.assign(stimulus="").to_parquet(pooled / "predictions.parquet")
+    assert not any(found in remark for remark in remarks(read_result(pooled)))
+
+
+def test_how_labels_were_shuffled_is_said(folder):
+    assert "in the same order of stimuli for all" in Page(folder / "report.html").text
+
+
+def test_one_subject_has_no_interval_over_subjects(tmp_path):
+    path = fake_result(tmp_path / "r", n_subjects=1)
+    write_report(path)
+    numbers = json.loads((path / "metrics.json").read_text())
+    assert numbers["levels"]["window"]["significance"]["bootstrap"]["subjects"] is None
+    assert "With 1 subject, nothing can be said" in Page(path / "report.html").text
 
 
 def test_names_with_html_are_harmless(tmp_path):
@@ -181,6 +240,9 @@ def test_tables_agree_with_the_metrics(folder):
             table = tables[unit][tables[unit]["level"] == level]
             expected = [part["balanced_accuracy"] for part in one[unit]]
             np.testing.assert_allclose(table["balanced_accuracy"], expected, rtol=1e-12)
+            tests = one["significance"][unit]
+            np.testing.assert_allclose(table["p_uncorrected"], [t["p_value"] for t in tests])
+            np.testing.assert_allclose(table["null_q95"], [t["null_q95"] for t in tests])
         cells = tables["confusion"].query("level == @level and part == 'total'")
         assert cells["count"].tolist() == np.ravel(one["total"]["confusion"]).tolist()
         scores = tables["scores"].query("level == @level").set_index("what")
@@ -199,6 +261,8 @@ def test_the_page_shows_the_numbers(folder):
         for unit in ("folds", "subjects"):
             assert level[f"over_{unit}"]["over"] in text
     assert "1 trial with a missing rating, 3 exactly at the threshold" in text
+    assert "2 of a class that was not asked for" in text
+    assert "shared stimuli" in text
     for digest in json.loads((folder / "provenance.json").read_text())["digests"].values():
         assert digest in text
     assert (folder / "experiment.yaml").read_text().splitlines()[0] in text

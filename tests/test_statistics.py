@@ -102,6 +102,97 @@ def test_false_alarms_stay_within_their_binomial_interval():
         assert low <= (p <= level).sum() <= high
 
 
+def binomial_limits(runs, level=0.05):
+    return stats.binom.interval(0.999, runs, level)
+
+
+def test_sessions_with_base_rates_of_their_own_raise_no_false_alarms():
+    """A model that only tells sessions apart: with subjects as blocks, most p would be small."""
+    rng = np.random.default_rng(8)
+    runs, alarms, as_subjects = 300, 0, 0
+    session = np.repeat([0, 1], 20)
+    rate = np.where(session == 0, 0.85, 0.15)
+    for _ in range(runs):
+        label, answer = (rng.random((2, 40)) < rate).astype(int)
+        trials = TrialCounts(np.zeros(40, int), label, np.eye(2)[answer], block=session)
+        alarms += permutation_test(trials, n_permutations=199).p_value <= 0.05
+        whole = TrialCounts(np.zeros(40, int), label, np.eye(2)[answer])
+        as_subjects += permutation_test(whole, n_permutations=199).p_value <= 0.05
+    assert alarms <= binomial_limits(runs)[1]
+    assert as_subjects > 0.5 * runs
+
+
+def shared_stimuli(rng, *, n_subjects=8, n_stimuli=16, dropped=0):
+    """Labels and answers both follow the stimulus, and have nothing to do with each other."""
+    subject = np.repeat(np.arange(n_subjects), n_stimuli)
+    stimulus = np.concatenate([rng.permutation(n_stimuli) for _ in range(n_subjects)])
+    own, common = rng.random((2, 2, len(subject))) < 0.5, rng.random((2, n_stimuli)) < 0.5
+    follows = rng.random((2, len(subject))) < 0.7
+    label, answer = np.where(follows, common[:, stimulus], own[0]).astype(int)
+    kept = np.sort(rng.permutation(len(subject))[dropped:])
+    counts = np.eye(2)[answer]
+    return subject[kept], label[kept], counts[kept], stimulus[kept]
+
+
+@pytest.mark.parametrize("dropped", [0, 30])
+def test_shared_stimuli_raise_no_false_alarms(dropped):
+    rng = np.random.default_rng(9)
+    runs, alarms, alone = 300, 0, 0
+    for _ in range(runs):
+        subject, label, counts, stimulus = shared_stimuli(rng, dropped=dropped)
+        trials = TrialCounts(subject, label, counts, stimulus=stimulus)
+        alarms += permutation_test(trials, n_permutations=199).p_value <= 0.05
+        trials = TrialCounts(subject, label, counts)
+        alone += permutation_test(trials, n_permutations=199).p_value <= 0.05
+    assert alarms <= binomial_limits(runs)[1]
+    assert alone > 0.1 * runs
+
+
+def test_joint_shuffling_agrees_with_every_order_of_the_stimuli():
+    """Three subjects, each with the same four stimuli in another order: 4! labellings."""
+    rng = np.random.default_rng(10)
+    orders = np.array([rng.permutation(4) for _ in range(3)])
+    own = rng.integers(2, size=(3, 4))  # the label of each stimulus, by subject
+    own[:, 0], own[:, 1] = 0, 1
+    counts = rng.integers(0, 6, size=(3, 4, 2)).astype(float) + 1
+    label = np.take_along_axis(own, orders, axis=1).ravel()
+    shown = np.take_along_axis(counts, orders[..., np.newaxis], axis=1).reshape(-1, 2)
+    trials = TrialCounts(np.repeat(np.arange(3), 4), label, shown, stimulus=orders.ravel())
+    every = [
+        slow_score(own[:, list(order)].ravel(), counts.reshape(-1, 2))
+        for order in itertools.permutations(range(4))
+    ]
+    outcome = permutation_test(trials, n_permutations=2000)
+    assert (outcome.n_blocks, outcome.n_joint) == (3, 3)
+    assert set(np.round(outcome.null, 9)) == set(np.round(every, 9))
+    assert outcome.null.mean() == pytest.approx(np.mean(every), abs=5 * np.std(every) / 44)
+
+
+def test_which_blocks_are_shuffled_together():
+    def joint(stimulus, block):
+        n = len(stimulus)
+        values = np.array(stimulus), np.array(block)
+        return TrialCounts(
+            values[1], np.zeros(n, int), np.ones((n, 2)), stimulus=values[0]
+        ).joint.tolist()
+
+    assert joint([0, 1, 0, 1], [0, 0, 1, 1]) == [True, True]
+    assert joint([0, 1, 2, 3], [0, 0, 1, 1]) == [False, False]  # nothing is shared
+    assert joint([0, 0, 0, 1, 0, 1], [0, 0, 1, 1, 2, 2]) == [False, True, True]  # one twice
+    assert joint([0, -1, 0, 1, 0, 1], [0, 0, 1, 1, 2, 2]) == [False, True, True]  # unknown
+    assert joint([0, 0, 0, 1], [0, 0, 1, 1]) == [False, False]  # nobody left to share with
+    assert joint([0, 1, 0], [0, 0, 1]) == [True, True]
+
+
+def test_blocks_and_stimuli_come_from_the_predictions(predictions):
+    rows = predictions.assign(session=np.where(predictions["trial"] > 6, "2", "1"))
+    assert permutation_test(count_trials(rows), n_permutations=9).n_blocks == 8
+    assert count_trials(predictions).joint.all()
+    assert not count_trials(predictions.assign(stimulus="")).joint.any()
+    for part in split_trials(predictions, "subject"):
+        assert not part.joint.any()
+
+
 def test_windows_counted_as_independent_would_fool():
     """The null over trials is wider than a binomial over windows: why trials are moved whole."""
     trials = random_trials(np.random.default_rng(3), n_windows=50)
@@ -178,6 +269,17 @@ def test_bootstrap_covers_as_often_as_it_says():
     assert low - 0.04 * runs <= covered <= high
 
 
+def test_intervals_that_mean_nothing_are_none():
+    label = np.arange(12) % 2
+    perfect = TrialCounts(np.repeat([0, 1], 6), label, np.eye(2)[label])
+    assert bootstrap_interval(perfect) is None
+    assert bootstrap_interval(perfect, resample="subjects") is None
+    one = TrialCounts(np.zeros(12, int), label, np.eye(2)[label[::-1]] + np.eye(2)[label] * 2)
+    one.counts[0] = [0, 3]
+    assert bootstrap_interval(one) is not None
+    assert bootstrap_interval(one, resample="subjects") is None
+
+
 def test_assess_is_complete_and_ready_for_json(predictions):
     outcome, null = assess(predictions, n_permutations=99, n_group=49)
     json.dumps(outcome, allow_nan=False)
@@ -185,6 +287,9 @@ def test_assess_is_complete_and_ready_for_json(predictions):
     assert len(outcome["folds"]) == predictions["fold"].nunique()
     assert len(outcome["subjects"]) == 4
     assert set(outcome["bootstrap"]) == {"trials", "subjects"}
+    assert outcome["permutation"]["null_q95"] == pytest.approx(np.quantile(null, 0.95))
+    means = [part["null_mean"] for part in outcome["folds"]]
+    assert outcome["over_folds"] == {"n": len(means), "null_mean": pytest.approx(np.mean(means))}
 
 
 def test_bad_input_is_named():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -86,6 +87,15 @@ def confusion_matrices(matrices: Mapping[str, ArrayLike], classes: Sequence[str]
     return figure
 
 
+def _ink_on(colour: tuple[float, ...]) -> str:
+    """Choose dark or white text for a background, by its luminance (WCAG 2.2, relative)."""
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]
+    )
+    # at 0.22, white and INK have the same contrast
+    return "white" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.22 else INK
+
+
 @styled
 def confusion_differences(
     differences: Mapping[str, ArrayLike], classes: Sequence[str], *, first: str, second: str
@@ -115,8 +125,10 @@ def confusion_differences(
         _draw_matrix(axes, array, classes, cmap="PuOr", vmin=-limit, vmax=limit)
         axes.set_title(title)
         for (row, column), value in np.ndenumerate(array if len(classes) <= _MANY_CLASSES else []):
-            colour = "white" if abs(value) > 0.65 * limit else INK
-            text = f"{100 * value:+.0f}".replace("-", "−") if np.isfinite(value) else "–"
+            colour = _ink_on(mpl.colormaps["PuOr"]((np.nan_to_num(value) / limit + 1) / 2))
+            points = round(100 * float(np.nan_to_num(value)))  # no "-0" and no "+0"
+            text = f"{points:+d}".replace("-", "−") if points else "0"
+            text = text if np.isfinite(value) else "–"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     figure.supxlabel(f"percentage points: {second} minus {first}", fontsize=8.5, color=MUTED)
     return figure

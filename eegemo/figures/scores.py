@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .style import (
     ACCENT,
@@ -50,9 +50,8 @@ def score_dots(
     values: ArrayLike,
     *,
     unit: str,
-    intervals: ArrayLike | None = None,
+    nulls: ArrayLike | None = None,
     total: float | None = None,
-    references: Mapping[str, float] | None = None,
     label: str = "balanced accuracy",
 ) -> Figure:
     """Draw one score per fold or subject, each over what shuffled labels give there.
@@ -65,12 +64,11 @@ def score_dots(
         Their scores; NaN where a score is not defined.
     unit : str
         "fold" or "subject".
-    intervals : array-like, shape (n, 2), optional
-        Central interval of shuffled labels, per fold or subject.
+    nulls : array-like, shape (n, 3), optional
+        Scores of shuffled labels in each fold or subject: 5th percentile, mean, 95th percentile.
+        There is no line for chance, since it differs from one to the next.
     total : float, optional
         The score of all rows together.
-    references : mapping of str to float, optional
-        Horizontal lines, such as chance.
     label : str
         What the score is called.
 
@@ -80,7 +78,7 @@ def score_dots(
         In the given order; sorted by score where there are too many to name.
     """
     scores = np.asarray(values, dtype=float)
-    bands = None if intervals is None else np.asarray(intervals, dtype=float)
+    bands = None if nulls is None else np.asarray(nulls, dtype=float)
     if len(scores) > MANY:
         order = np.argsort(scores, kind="stable")
         scores, names = scores[order], [names[i] for i in order]
@@ -91,11 +89,16 @@ def score_dots(
     above = np.ones(len(scores), dtype=bool)
     if bands is not None:
         thick = float(np.clip(300 / len(scores), 1.5, 13))
-        axes.vlines(x, *bands.T, color=BAND, linewidth=thick, label="95 % of shuffled labels")
-        above = scores > bands[:, 1]
+        low, mean, high = bands.T
+        axes.vlines(
+            x, low, high, color=BAND, linewidth=thick, label="middle 90 % of shuffled labels"
+        )
+        inside: dict[str, Any] = {"linestyle": "none", "markersize": thick, "markeredgewidth": 1.6}
+        axes.plot(x, mean, marker="_", color=SECOND, label="their mean", **inside)
+        above = scores > high
     mark: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": ACCENT}
     mark["markersize"] = np.clip(260 / len(scores), 2.5, 7)
-    text = {True: f"{unit} above them", False: f"{unit} not above them"}
+    text = {True: f"{unit} above 95 % of them", False: f"{unit} not above"}
     for which, fill in ((True, ACCENT), (False, "white")):
         chosen = above == which
         if chosen.any():
@@ -103,14 +106,21 @@ def score_dots(
             axes.plot(x[chosen], scores[chosen], color=fill, label=name, **mark)
     if total is not None:
         axes.axhline(total, color=ACCENT, linewidth=1.2, label=f"all together {total:.2f}")
-    for (name, value), dash in zip((references or {}).items(), ("--", ":", "-."), strict=False):
-        line: dict[str, Any] = {"color": SECOND, "linewidth": 1.2, "linestyle": dash}
-        axes.axhline(value, label=f"{name} {value:.2f}", **line)
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(label)
     _names_below(axes, names, unit)
     legend(figure, axes)
     return figure
+
+
+def _zoom(values: NDArray[np.float64], *, least: float) -> tuple[float, float]:
+    """Return limits around scores, at least so far apart that small differences look small."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return -0.02, 1.02
+    low, high = float(known.min()), float(known.max())
+    margin = max(0.08 * (high - low), (least - (high - low)) / 2)
+    return max(low - margin, -0.02), min(high + margin, 1.02)
 
 
 @styled
@@ -150,13 +160,15 @@ def paired_scores(
     top, bottom = panels[0, 0], panels[-1, 0]
     x = np.arange(table.shape[1])
     size = float(np.clip(260 / len(x), 2.5, 7))
-    top.vlines(x, table.min(axis=0), table.max(axis=0), color=BAND, linewidth=2)
+    # dots side by side: equal scores must not hide each other
+    aside = np.linspace(-1, 1, len(table)) * min(0.16, 0.05 * (len(table) - 1))
     markers = "osD^v<>Pp*hX"
     colours = class_colours(len(table))
     for index, (row, name) in enumerate(zip(table, scores, strict=True)):
         marker = markers[index % len(markers)]
-        top.plot(x, row, marker, color=colours[index], markersize=size, label=name)
-    top.set_ylim(-0.02, 1.02)
+        top.plot(x + aside[index], row, marker, color=colours[index], markersize=size, label=name)
+    top.plot(x + aside[:, np.newaxis], table, color=BAND, linewidth=1.5, zorder=1)
+    top.set_ylim(*_zoom(table, least=0.1))
     top.set_ylabel(label)
     top.grid(visible=False, axis="x")
     known = (table[-1] - table[0])[np.isfinite(table[-1] - table[0])]
@@ -193,12 +205,15 @@ def null_distributions(levels: Mapping[str, tuple[float, ArrayLike]]) -> Figure:
     figure = new_figure(WIDTH, 2.4)
     panels = row_of_axes(figure, len(levels))
     for axes, (title, (observed, draws)) in zip(panels, levels.items(), strict=True):
-        bins = list(np.linspace(0, 1, 101))
+        null = np.asarray(draws, dtype=float)
+        low, high = _zoom(np.append(null, observed), least=0.05)
+        # of few trials there are few different scores: no more bars than these
+        n_bars = int(np.clip(len(np.unique(np.round(null, 6))), 5, 40))
         look: dict[str, Any] = {"color": "#a9b6c3", "edgecolor": "white", "linewidth": 0.3}
-        axes.hist(np.asarray(draws, dtype=float), bins=bins, **look)
+        axes.hist(null, bins=n_bars, **look)
         axes.axvline(observed, color=ACCENT, linewidth=2)
         axes.set_title(f"{title}: observed {observed:.2f}")
-        axes.set(xlabel="balanced accuracy", xlim=(0, 1), yticks=[])
+        axes.set(xlabel="balanced accuracy", xlim=(low, high), yticks=[])
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False)
     return figure

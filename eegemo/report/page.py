@@ -16,7 +16,16 @@ from ..metrics import LEVELS, SUMMARY_SCORES
 from ..store import write_json, write_text
 from .result import Result, read_result
 from .tables import BASELINES, make_tables, write_table
-from .words import headline, p_words, remarks
+from .words import (
+    headline,
+    interval_words,
+    kept_apart,
+    p_words,
+    remarks,
+    shuffling,
+    some,
+    trial_sentence,
+)
 
 SCORES = {
     "balanced_accuracy": "Balanced accuracy",
@@ -51,7 +60,13 @@ def write_report(result_dir: str | Path) -> Path:
     """
     result = read_result(result_dir)
     sentence = headline(result)
-    numbers = {"headline": sentence, "leaks": result.leaks, "simulated": result.simulated}
+    votes = "" if result.leaks else trial_sentence(result)
+    numbers = {
+        "headline": sentence,
+        "trial_sentence": votes,
+        "leaks": result.leaks,
+        "simulated": result.simulated,
+    }
     write_json(result.path / "metrics.json", {**numbers, **result.metrics})
     for name, table in make_tables(result).items():
         write_table(table, result.path / "tables" / f"{name}.csv")
@@ -63,6 +78,9 @@ def write_report(result_dir: str | Path) -> Path:
         "report.html",
         result=result,
         headline=sentence,
+        trial_sentence=votes,
+        kinds={"window": "windows", "trial": _votes(result)},
+        kept_apart=kept_apart(result),
         remarks=remarks(result),
         figures=drawn,
         cards=_cards(result),
@@ -80,18 +98,18 @@ def write_report(result_dir: str | Path) -> Path:
 def _draw(result: Result) -> Iterator[tuple[str, Figure]]:
     levels, classes = result.metrics["levels"], result.classes
     window = levels["window"]
-    titles = dict(zip(LEVELS, ("Windows", "Trial votes"), strict=True))
+    titles = {"window": "Windows", "trial": _votes(result).capitalize()}
     yield (
         "confusion",
         figures.confusion_matrices(
             {titles[name]: levels[name]["total"]["confusion"] for name in LEVELS}, classes
         ),
     )
-    if len(window["folds"]) > 1:
+    for name in LEVELS if len(window["folds"]) > 1 else ():
         yield (
-            "confusion_folds",
+            f"confusion_folds_{name}s",
             figures.fold_confusions(
-                [one["confusion"] for one in window["folds"]],
+                [one["confusion"] for one in levels[name]["folds"]],
                 [one["name"] for one in window["folds"]],
                 classes,
             ),
@@ -99,7 +117,7 @@ def _draw(result: Result) -> Iterator[tuple[str, Figure]]:
     yield (
         "classes",
         figures.class_scores(
-            {f"{name}s": levels[name]["total"]["per_class"] for name in LEVELS}, classes
+            {titles[name].lower(): levels[name]["total"]["per_class"] for name in LEVELS}, classes
         ),
     )
     yield (
@@ -118,9 +136,11 @@ def _draw(result: Result) -> Iterator[tuple[str, Figure]]:
                 [one[key] for one in window[f"{unit}s"]],
                 [one["balanced_accuracy"] for one in window[f"{unit}s"]],
                 unit=unit,
-                intervals=[p["null_interval"] for p in window["significance"][f"{unit}s"]],
+                nulls=[
+                    [part[f"null_{what}"] for what in ("q05", "mean", "q95")]
+                    for part in window["significance"][f"{unit}s"]
+                ],
                 total=window["total"]["balanced_accuracy"],
-                references={"chance": window["baselines"]["uniform"]["balanced_accuracy"]},
                 label="balanced accuracy (windows)",
             ),
         )
@@ -129,14 +149,19 @@ def _draw(result: Result) -> Iterator[tuple[str, Figure]]:
     yield "counts", figures.class_counts(result.provenance["labels"]["by_subject"], classes)
 
 
+def _votes(result: Result) -> str:
+    """Name the votes: a trial that is divided votes in every fold that tests part of it."""
+    return "fold × trial votes" if result.leaks else "trial votes"
+
+
 def _cards(result: Result) -> list[dict[str, Any]]:
     """Choose the numbers shown first, each with what it has to beat."""
     cards = []
     for level, name, title in (
         ("window", "balanced_accuracy", "Balanced accuracy, windows"),
         ("window", "macro_f1", "Macro F1, windows"),
-        ("trial", "balanced_accuracy", "Balanced accuracy, trial vote"),
-        ("trial", "accuracy", "Accuracy, trial vote"),
+        ("trial", "balanced_accuracy", f"Balanced accuracy, {_votes(result)}"),
+        ("trial", "accuracy", f"Accuracy, {_votes(result)}"),
     ):
         one = result.metrics["levels"][level]
         significance = one["significance"]
@@ -145,10 +170,10 @@ def _cards(result: Result) -> list[dict[str, Any]]:
             {
                 "title": title,
                 "value": one["total"][name],
-                "chance": one["baselines"]["uniform"][name],
+                "chance": one["baselines"]["chance"][name],
                 "majority": one["baselines"]["majority"][name],
-                "null": significance["permutation"]["null_interval"] if shown else None,
-                "interval": significance["bootstrap"]["trials"] if shown else None,
+                "test": significance["permutation"] if shown else None,
+                "interval": interval_words(one, "trials") if shown else None,
             }
         )
     return cards
@@ -181,6 +206,9 @@ def render(template: str, **context: Any) -> str:
         "place": lambda value: f"{100 * min(max(value, 0), 1):.2f}%",
         "p": p_words,
         "spread": _spread,
+        "some": some,
+        "interval": interval_words,
+        "shuffling": shuffling,
     }
     return environment.get_template(template).render(**context) + "\n"
 
@@ -192,10 +220,12 @@ def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
-def _spread(summary: Mapping[str, float | None], digits: int = 2, *, sign: bool = False) -> str:
-    """Write a mean and its SD; what the SD is over is said beside it."""
-    mean = _number(summary["mean"], digits, sign=sign)
-    return mean if summary["sd"] is None else f"{mean} ± {_number(summary['sd'], digits)}"
+def _spread(summary: Mapping[str, Any], n: int, digits: int = 2, *, sign: bool = False) -> str:
+    """Write a mean and its SD over how many of `n` parts, where the score is not in all of them."""
+    text = _number(summary["mean"], digits, sign=sign)
+    if summary["sd"] is not None:
+        text += f" ± {_number(summary['sd'], digits)}"
+    return text if summary["n"] in (n, 0) else f"{text} (n = {summary['n']} of {n})"
 
 
 def _duration(seconds: float) -> str:

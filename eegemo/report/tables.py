@@ -16,8 +16,8 @@ from .result import Result
 BASELINES = {
     "majority": "commonest class",
     "subject_majority": "subject's commonest class",
-    "chance": "guess by class shares",
-    "uniform": "guess evenly",
+    "class_shares": "guess by class shares",
+    "chance": "chance: guess evenly",
 }
 
 
@@ -62,8 +62,8 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
                     row = {"level": level, "fold": scores["fold"], **row}
                 else:
                     row["majority_accuracy"] = scores["majority_accuracy"]
-                row["null_low"], row["null_high"] = null["null_interval"]
-                tables[unit].append({**row, "p_value": null["p_value"]})
+                row |= {f"null_{what}": null[f"null_{what}"] for what in ("mean", "q05", "q95")}
+                tables[unit].append({**row, "p_uncorrected": null["p_value"]})
                 part = f"{key if key == 'subject' else 'fold'} {scores[key]}"
                 tables["confusion"] += _cells(scores, result.classes, level=level, part=part)
     frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}

@@ -139,8 +139,11 @@ def trial_sentence(result: Result) -> str:
     level = result.metrics["levels"]["trial"]
     n = some(level["total"]["n"], "trial")
     if level["significance"]["permutation"]["p_value"] > LEVEL:
-        return f"The votes of {n} gave no evidence of it{_findings(level)}."
-    return f"The windows' votes classified {n}{_findings(level)}."
+        classes = number_word(len(result.classes))
+        told = f"gave no evidence of telling {classes} classes apart in {n}"
+    else:
+        told = f"classified {n}"
+    return f"The vote of each trial's windows {told}{_findings(level)}."
 
 
 def _findings(level: Mapping[str, Any]) -> str:
@@ -311,12 +314,15 @@ def remarks(result: Result) -> list[str]:
 
 
 def _stimuli_known_from_others(result: Result) -> bool:
-    if result.provenance["split"]["within"] or not _shared(result, "stimulus"):
+    within = result.provenance["split"]["within"]
+    if result.leaks or within or not _shared(result, "stimulus"):
         return False
     trials = result.trials[result.trials["stimulus"] != ""]
     # Where the stimulus is the class, as in a paradigm with one stimulus each, this is the task.
     classes_of = trials.groupby("y_true")["stimulus"].nunique()
-    return bool((trials.groupby("stimulus")["subject"].nunique() > 1).any() and classes_of.max() > 1)
+    return bool(
+        (trials.groupby("stimulus")["subject"].nunique() > 1).any() and classes_of.max() > 1
+    )
 
 
 _OF = re.compile(r"(?P<unit>Subject|Fold) [^:]+: (?P<file>\S+\.\w+: )?(?P<rest>.+)")
@@ -350,9 +356,8 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
             rest = re.sub(r"(left out, [^:]+): [\d, ]+$", r"\1", match["rest"])
             key = f"{unit}s: {rest}"
         groups.setdefault(key, []).append(note)
-    return [
-        same[0]
-        if len(same) == 1
-        else f"{len(same)} {re.sub(r'(trials?) left', r'\1 each left', key)}"
-        for key, same in groups.items()
-    ]
+    merged = []
+    for key, same in groups.items():
+        together = re.sub(r"(trials?) left", r"\1 each left", key)
+        merged.append(same[0] if len(same) == 1 else f"{len(same)} {together}")
+    return merged

@@ -1,0 +1,74 @@
+"""What is said of numbers, without a result folder."""
+
+import pytest
+
+from eegemo.report.words import _findings, interval_words, merge_notes, shuffling
+
+
+def level(**changes):
+    """One level of a result's metrics, as far as words need it."""
+    values = {"observed": 0.29, "p": 0.01, "q95": 0.28, "mean": 0.25, "low": 0.27, "own": 0.26}
+    values |= {"accuracy": 0.4, "majority": 0.3, "never": (), "null_low": 0.2, **changes}
+    classes = {c: {"precision": None if c in values["never"] else 0.3} for c in ("A", "B", "C")}
+    test = {"observed": values["observed"], "p_value": values["p"], "n_permutations": 4999}
+    test |= {"null_mean": values["mean"], "null_q95": values["q95"]}
+    test |= {"null_interval": [values["null_low"], 0.3]}
+    interval = None if values["low"] is None else [values["low"], 1.0]
+    return {
+        "total": {"accuracy": values["accuracy"], "per_class": classes},
+        "subjects": [{}, {}],
+        "baselines": {
+            "majority": {"accuracy": values["majority"]},
+            "chance": {"balanced_accuracy": 0.25},
+            "subject_majority": {"balanced_accuracy": values["own"]},
+        },
+        "significance": {"permutation": test, "bootstrap": {"trials": interval, "subjects": None}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "better than chance (p = 0.010), but, on average over classes, wrong for 71 in 100"),
+        ({"observed": 0.6}, "better than chance (p = 0.010), and, on average over classes, wrong"),
+        ({"observed": 0.9, "low": 0.8, "p": 0.0002}, "): far better than chance (p ≤ 0.0002)"),
+        ({"observed": 0.9, "low": 0.2}, "better than chance (p = 0.010), and, on average over"),
+        ({"observed": 1.0, "low": None, "accuracy": 1}, ": far better than chance"),
+        ({"own": 0.3}, "but no better than each subject's commonest class (0.30)"),
+        ({"observed": 0.24}, "better than shuffled labels (p = 0.010), but not than guessing"),
+        ({"mean": 0.21}, "(chance 0.25, shuffled labels 0.21 on average; 95 %"),
+        ({"accuracy": 0.3}, "its accuracy of 0.30 does not beat always answering the commonest"),
+        ({"never": ("A", "C")}, "in 100; it never answered A or C"),
+        ({"p": 0.56}, ": balanced accuracy 0.29 (95 % interval 0.27–1.00, chance 0.25), p = 0.56"),
+        ({"p": 0.99, "observed": 0.1}, "p = 0.99, no better than chance (it lies below what"),
+    ],
+)
+def test_words_follow_the_numbers(changes, says):
+    assert says in _findings(level(**changes))
+
+
+def test_intervals_without_meaning_say_so():
+    perfect = level(low=None, accuracy=1)
+    assert interval_words(perfect, "trials") == "not estimable: no error"
+    one = {**perfect, "subjects": [{}]}
+    assert interval_words(one, "subjects") == "–"
+    assert interval_words(level(), "trials") == "0.27 – 1.00"
+
+
+def test_notes_that_say_the_same_are_said_once():
+    left_out = "Subject 01: run-{}_eeg.vhdr: 1 trials left out, outside the recording: {}"
+    absent = "Fold s0{}/1: no training trial of LVHA, which the test part has."
+    notes = [left_out.format(n, 33 * n) for n in range(5)]
+    notes += [absent.format(1), "1 trials have no class because a rating is missing."]
+    notes += [absent.format(2)]
+    assert merge_notes(notes) == [
+        "5 runs: 1 trial each left out, outside the recording",
+        "2 folds: no training trial of LVHA, which the test part has.",
+        "1 trial has no class because a rating is missing.",
+    ]
+    assert merge_notes(notes[:1]) == [left_out.format(0, 0).replace("1 trials", "1 trial")]
+
+
+def test_both_ways_of_shuffling_are_said():
+    assert "each on its own" in shuffling({"n_blocks": 3, "n_joint": 0})
+    assert "1 of 3 blocks" in shuffling({"n_blocks": 3, "n_joint": 2})
