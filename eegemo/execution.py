@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal, TypeVar
 
 from eegemo.errors import EegemoError, InputError
@@ -79,8 +79,7 @@ def configure(*, device: Device = "auto", threads: int = 1) -> None:
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    for name, value in environment.items():
-        os.environ.setdefault(name, value)
+    os.environ.update(environment)
     os.environ["EEGEMO_DEVICE"] = device
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -147,7 +146,8 @@ def run_tasks(
                     yield future.result()
             except BrokenProcessPool as error:
                 raise EegemoError(
-                    "a worker process ended unexpectedly; often there was not enough memory. "
+                    "a worker process ended unexpectedly; often there was not enough memory, or "
+                    'a script lacks its `if __name__ == "__main__":`. '
                     "Run the same command again, with fewer --jobs, to go on with what is left."
                 ) from error
             except BaseException:
@@ -164,6 +164,7 @@ def run_tasks(
 def _prepare_worker() -> None:
     """Leave Ctrl-C to the main process, which ends its workers, and end with it if it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -176,12 +177,16 @@ def _prepare_worker() -> None:
 
 @contextmanager
 def watching(look: Callable[[], None], *, every: float = 0.5) -> Iterator[None]:
-    """Call `look` again and again, in a thread, while the block runs."""
+    """Call `look` again and again, in a thread, while the block runs.
+
+    Looking never ends the work: it stops at the first exception of `look`.
+    """
     over = threading.Event()
 
     def loop() -> None:
-        while not over.wait(every):
-            look()
+        with suppress(Exception):
+            while not over.wait(every):
+                look()
 
     thread = threading.Thread(target=loop, daemon=True)
     thread.start()
@@ -190,7 +195,8 @@ def watching(look: Callable[[], None], *, every: float = 0.5) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        look()
+        with suppress(Exception):
+            look()
 
 
 def peak_memory() -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from eegemo.errors import LeakageError
+from eegemo.errors import DataError, LeakageError
 
 __all__ = [
     "GROUPS",
@@ -115,6 +115,8 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
 
     Raises
     ------
+    DataError
+        If a fold has nothing to train on, or nothing to test.
     LeakageError
         Naming the fold, the two parts and the first shared group.
     """
@@ -122,7 +124,7 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
     promised = ["window"] if group == "window" else list(dict.fromkeys(("window", "trial", group)))
     for fold in folds:
         if not len(fold.train) or not len(fold.test):
-            raise LeakageError(f"split: fold {fold.name} has an empty training or test part.")
+            raise DataError(f"split: fold {fold.name} has an empty training or test part.")
         parts = fold.parts()
         for kind in promised:
             marks = {role: _members(numbers[kind], rows) for role, rows in parts.items()}

@@ -5,11 +5,13 @@ fit       every fold of every experiment                                     one
 finish    predictions of all folds -> provenance -> report
 """
 
+import json
 import os
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,12 @@ import pandas as pd
 
 from eegemo.comparison import compare
 from eegemo.config import Experiment
-from eegemo.errors import ResultError
+from eegemo.errors import InputError, ResultError
 from eegemo.execution import Progress, peak_memory, run_tasks, watching
 from eegemo.folds import describe_split
 from eegemo.predictions import read_predictions, write_predictions
 from eegemo.preparation import Prepared, prepare_experiment
-from eegemo.provenance import describe_environment, now
+from eegemo.provenance import describe_software, git_commit, now
 from eegemo.report import write_report
 from eegemo.scaling import fit_scaling
 from eegemo.store import (
@@ -33,7 +35,7 @@ from eegemo.store import (
     write_json,
     write_text,
 )
-from eegemo.tasks import FitTask, fit_and_save
+from eegemo.tasks import FitTask, fit_and_save, is_fitted
 
 __all__ = [
     "compare_if_alike",
@@ -95,6 +97,12 @@ def run_experiments(
     """
     progress = progress or Progress()
     results = Path(results)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{results}: expected a folder for results, or a place where one can be made ({error})."
+        ) from error
     prepared = [
         prepare_experiment(one, results=results, jobs=jobs, progress=progress)
         for one in experiments
@@ -110,10 +118,8 @@ def run_experiments(
             open_runs.append(run)
             tasks += _begin(run, progress)
         with watching(lambda: _look(open_runs, progress)):
-            for fitted in run_tasks(fit_and_save, tasks, jobs=jobs):
-                run = next(run for run in open_runs if run.prepared.folder == fitted.result)
-                run.peaks[fitted.process] = fitted.peak_memory
-                run.devices.append(fitted.device)
+            for _ in run_tasks(fit_and_save, tasks, jobs=jobs):
+                pass  # what a fold has to say lies in its folder
         for run in open_runs:
             progress.say(f"{run.prepared.experiment.name}: writing the report.")
             _finish(run)
@@ -122,7 +128,11 @@ def run_experiments(
 
 def is_complete(folder: Path) -> bool:
     """Tell whether a result folder holds a whole result; its parts are written in this order."""
-    names = ("predictions.parquet", "provenance.json", "metrics.json", "report.html")
+    try:
+        read_predictions(folder / "predictions.parquet")
+    except ResultError:
+        return False
+    names = ("provenance.json", "metrics.json", "report.html")
     return all((folder / name).is_file() for name in names)
 
 
@@ -137,8 +147,6 @@ class _Run:
     began: float
     started: str
     jobs: int
-    peaks: dict[int, int] = field(default_factory=dict)
-    devices: list[str] = field(default_factory=list)
 
     def fold_folder(self, number: int) -> Path:
         return self.prepared.folder / "folds" / str(number)
@@ -152,29 +160,32 @@ def _begin(run: _Run, progress: Progress) -> list[FitTask]:
     _write_folds(prepared)
     tasks = []
     for number, fold in enumerate(prepared.folds):
-        folder = run.fold_folder(number)
-        if (folder / "done").is_file():
-            continue
-        scaling = fit_scaling(windows, fold.train, **experiment.scaling.model_dump())
-        tasks.append(
-            FitTask(
-                result=prepared.folder,
-                folder=folder,
-                number=number,
-                windows=windows,
-                fold=fold,
-                scaling=scaling,
-                model=experiment.model.model_dump(),
-                training=experiment.training.model_dump(),
-                seed=int(
-                    np.random.SeedSequence([experiment.seed, number]).generate_state(1)[0] >> 1
-                ),
-            )
+        task = FitTask(
+            folder=run.fold_folder(number),
+            number=number,
+            windows=windows,
+            fold=fold,
+            scaling=fit_scaling(windows, fold.train, **experiment.scaling.model_dump()),
+            model=experiment.model.model_dump(),
+            training=experiment.training.model_dump(),
+            seed=int(np.random.SeedSequence([experiment.seed, number]).generate_state(1)[0] >> 1),
         )
+        if is_fitted(task):
+            continue
+        _remove(task.folder)
+        tasks.append(task)
     kept = len(prepared.folds) - len(tasks)
     if kept:
         progress.say(f"{experiment.name}: going on after {kept} of {len(prepared.folds)} folds.")
     return tasks
+
+
+def _remove(folder: Path) -> None:
+    """Remove what an interrupted or damaged fold has left."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
+    else:
+        folder.unlink(missing_ok=True)
 
 
 def _write_folds(prepared: Prepared) -> None:
@@ -213,8 +224,9 @@ def _look(runs: Sequence[_Run], progress: Progress) -> None:
                 epochs, finished = epochs + experiment.training.epochs, finished + 1
             elif (folder / "history.csv").is_file():
                 lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
-                epochs += len(lines) - 1
-                note = f"fold {fold.name} epoch {len(lines) - 1}"
+                epoch = max(len(lines) - 1, 0)
+                epochs += epoch
+                note = f"fold {fold.name} epoch {epoch}"
         progress.update(
             str(run.prepared.folder),
             epochs,
@@ -246,23 +258,28 @@ def _describe_run(run: _Run) -> dict[str, Any]:
     subject = trials.metadata["subject"].to_numpy()
     names = sorted(set(subject.tolist()))
     window_counts = np.bincount(windows.codes, minlength=len(labels.classes))
+    records = [_read_fold(run.fold_folder(k)) for k in range(len(prepared.folds))]
     notes = list(prepared.notes)
-    own = sorted(
-        {unit for k in range(len(prepared.folds)) for unit in _own_units(run.fold_folder(k))}
-    )
+    own = {unit for record in records for unit in record["scaled_by_own_windows"]}
     if own:
         notes.append(
             f"{len(own)} held-out subjects are scaled by their own windows, without their labels, "
             "because scaling per subject was asked for."
         )
+    made_with = [record["made_with"] for record in records]
+    software = [{name: one[name] for name in describe_software()} for one in made_with]
+    if any(one != software[0] for one in software):
+        notes.append("Folds were fitted with different software: see made_with in each fold.json.")
     split = experiment.split
     return {
-        **describe_environment(run.devices, run.jobs),
+        **software[0],
+        "git_commit": git_commit(),
+        "device": ", ".join(sorted({one["device"] for one in made_with})),
+        "jobs": run.jobs,
         "started": run.started,
         "finished": now(),
         "wall_seconds": time.perf_counter() - run.began,
-        "peak_memory_bytes": peak_memory()
-        + sum(v for k, v in run.peaks.items() if k != os.getpid()),
+        "peak_memory_bytes": _peak_memory(made_with, run.jobs),
         "seed": experiment.seed,
         "digests": prepared.digests,
         "data": {
@@ -299,22 +316,24 @@ def _describe_run(run: _Run) -> dict[str, Any]:
         },
         "model": {
             "name": experiment.model.name,
-            "n_parameters": _read_fold(run.fold_folder(0))["n_parameters"],
+            "n_parameters": records[0]["n_parameters"],
         },
         "notes": notes,
     }
 
 
-def _read_fold(folder: Path) -> dict[str, Any]:
-    import json
+def _peak_memory(made_with: Sequence[dict[str, Any]], jobs: int) -> int:
+    """Return this process's peak and those of the largest workers that ran beside each other."""
+    peaks: dict[int, int] = {}
+    for one in made_with:
+        peaks[one["process"]] = max(peaks.get(one["process"], 0), one["peak_memory_bytes"])
+    peaks.pop(os.getpid(), None)
+    return peak_memory() + sum(sorted(peaks.values())[::-1][:jobs])
 
+
+def _read_fold(folder: Path) -> dict[str, Any]:
     record: dict[str, Any] = json.loads((folder / "fold.json").read_text(encoding="utf-8"))
     return record
-
-
-def _own_units(folder: Path) -> list[str]:
-    units: list[str] = _read_fold(folder)["scaled_by_own_windows"]
-    return units
 
 
 def comparison_folder(results: Sequence[str | Path], parent: str | Path) -> Path:

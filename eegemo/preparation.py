@@ -3,6 +3,7 @@
 Everything that can be wrong with an experiment or its data is found out here.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from eegemo.config import DeapData, Experiment, SimulatedData
+from eegemo.errors import DataError
 from eegemo.execution import Progress, run_tasks
 from eegemo.folds import Fold
 from eegemo.labels import Labels, make_labels
-from eegemo.recordings import find_recordings, read_simulation, simulate_deap
+from eegemo.recordings import SimulatedRelease, find_recordings, read_simulation, simulate_deap
 from eegemo.splits import make_folds
-from eegemo.store import FileDigests, digest_bytes, digest_json, lock
+from eegemo.store import FileDigests, digest_bytes, digest_json, is_whole, lock
 from eegemo.tasks import TrialsTask, store_subject
 from eegemo.windows import Trials, Windows, load_trials, make_windows
 
@@ -107,8 +109,7 @@ def _make_data(experiment: Experiment, progress: Progress) -> str:
     ) | {"formats": [data.variant]}
     root = Path(data.root) / digest_json(arguments)[:8]
     with lock(root.with_suffix(".lock"), wait=True):
-        release = read_simulation(root)
-        if release is None or not release.complete:
+        if not _is_simulated(root):
             progress.say(f"Simulating a DEAP release of {data.n_subjects} subjects in {root}.")
             simulate_deap(
                 root,
@@ -118,6 +119,15 @@ def _make_data(experiment: Experiment, progress: Progress) -> str:
                 ),
             )
     return str(root)
+
+
+def _is_simulated(root: Path) -> bool:
+    """Tell whether a whole simulated release is there, made by this version of the simulation."""
+    release = read_simulation(root)
+    if release is None or not release.complete or release.version != SimulatedRelease.version:
+        return False
+    files = [file for file in root.glob("data_preprocessed_*/s*.*") if file.is_file()]
+    return len(files) == len(release.subjects) * len(release.formats)
 
 
 def _prepare_trials(
@@ -144,7 +154,10 @@ def _prepare_trials(
         )
         folder = store / "trials" / f"{recording.subject}-{key[:32]}"
         folders.append(folder)
-        if not folder.is_dir():
+        if not is_whole(folder, files):
+            if folder.exists():
+                progress.say(f"{folder} is damaged: making it again.")
+                shutil.rmtree(folder)
             tasks.append(TrialsTask(recording, folder, steps))
     files.save()
     label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
@@ -179,9 +192,22 @@ def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
 
 
 def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
-    """Say in which folds the test part has a class that training does not."""
+    """Say in which folds the test part has a class that training does not.
+
+    Raises
+    ------
+    DataError
+        If a training part has a single class.
+    """
     notes = []
     for fold in folds:
+        learnt = np.unique(windows.codes[fold.train])
+        if len(learnt) < 2:
+            name = windows.labels.classes[learnt[0]]
+            raise DataError(
+                f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
+                "to tell apart. Leave that subject out, or change the labels or the split."
+            )
         absent = np.setdiff1d(windows.codes[fold.test], windows.codes[fold.train])
         if absent.size:
             names = ", ".join(windows.labels.classes[code] for code in absent)

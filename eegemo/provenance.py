@@ -4,14 +4,13 @@ import datetime
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import eegemo
 
-__all__ = ["describe_environment", "git_commit", "now"]
+__all__ = ["describe_software", "git_commit", "now"]
 
 _PACKAGES = "keras tensorflow jax torch mne mne-bids numpy scipy scikit-learn pandas pyarrow"
 
@@ -25,6 +24,7 @@ def git_commit() -> str | None:
     """Return the commit of the checkout eegemo runs from, and whether files differ from it."""
     folder = Path(eegemo.__file__).parent
     try:
+        _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # not a repository around it
         asked = [
             _git(folder, "rev-parse", "HEAD"),
             _git(folder, "status", "--porcelain", "--", "."),
@@ -40,8 +40,8 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def describe_environment(devices: Sequence[str], jobs: int) -> dict[str, Any]:
-    """Describe software and machine, as ``provenance.json`` holds them."""
+def describe_software() -> dict[str, Any]:
+    """Describe what computes: eegemo, Python, the back end and the versions of packages."""
     versions = {}
     for name in _PACKAGES.split():
         try:
@@ -53,8 +53,5 @@ def describe_environment(devices: Sequence[str], jobs: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
-        "device": ", ".join(sorted(set(devices))) or "none",
-        "jobs": jobs,
         "versions": versions,
-        "git_commit": git_commit(),
     }

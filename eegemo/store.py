@@ -22,12 +22,14 @@ __all__ = [
     "atomic_folder",
     "digest_bytes",
     "digest_json",
+    "is_whole",
     "lock",
     "write_json",
     "write_text",
 ]
 
 _CHUNK = 1 << 22
+_MANIFEST = "manifest.json"
 
 
 @contextmanager
@@ -60,16 +62,19 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`, and rename it to `path` if the block succeeds.
 
-    If another process made `path` in the meantime, that one is kept: names are content digests, so
-    the two are equal.
+    A manifest of digests is added, by which `is_whole` later tells damage. If another process made
+    `path` in the meantime, that one is kept: names are content digests, so the two are equal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _flush(file)
+        digests = FileDigests()
+        files = sorted(file for file in temporary.rglob("*") if file.is_file())
+        contents = {file.relative_to(temporary).as_posix(): digests.digest(file) for file in files}
+        write_text(temporary / _MANIFEST, json.dumps(contents, indent=2) + "\n")
+        for file in files:
+            _flush(file)
         temporary.chmod(0o777 & ~_umask())
         try:
             temporary.rename(path)
@@ -145,10 +150,10 @@ class FileDigests:
         self._known: dict[str, list[Any]] = {}
         if memory is not None and memory.is_file():
             try:
-                known = json.loads(memory.read_text(encoding="utf-8"))
-                self._known = known if isinstance(known, dict) else {}
-            except (OSError, ValueError):
-                self._known = {}  # only a shortcut: hash again
+                known = dict(json.loads(memory.read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError):
+                known = {}  # only a shortcut: hash again
+            self._known = {path: entry for path, entry in known.items() if _is_entry(entry)}
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of the bytes of one file."""
@@ -181,6 +186,31 @@ def _digest_stream(stream: IO[bytes]) -> str:
     while chunk := stream.read(_CHUNK):
         state.update(chunk)
     return state.hexdigest()
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) == 5 and isinstance(entry[4], str)
+
+
+def is_whole(folder: Path, digests: FileDigests) -> bool:
+    """Tell whether a folder that `atomic_folder` made still holds what it was made with.
+
+    Examples
+    --------
+    >>> folder = Path(tempfile.mkdtemp()) / "artefact"
+    >>> with atomic_folder(folder) as temporary:
+    ...     _ = (temporary / "a.txt").write_text("whole")
+    >>> is_whole(folder, FileDigests())
+    True
+    >>> _ = (folder / "a.txt").write_text("who")
+    >>> is_whole(folder, FileDigests())
+    False
+    """
+    try:
+        contents = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        return all(digests.digest(folder / name) == digest for name, digest in contents.items())
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 @contextmanager

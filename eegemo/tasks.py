@@ -3,6 +3,7 @@
 This module is what a worker process imports, so it leaves out all that only the main process needs.
 """
 
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -12,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from eegemo.errors import DataError, InputError
-from eegemo.execution import peak_memory, quiet_stderr
+from eegemo.execution import configure, peak_memory, quiet_stderr
 from eegemo.folds import Fold, group_numbers, shared_groups
-from eegemo.predictions import write_predictions
+from eegemo.predictions import read_predictions, write_predictions
 from eegemo.preprocessing import preprocess
-from eegemo.provenance import now
+from eegemo.provenance import describe_software, now
 from eegemo.recordings import Recording
 from eegemo.scaling import Scaling
 from eegemo.store import write_json, write_text
 from eegemo.windows import Windows, store_trials
 
-__all__ = ["FitTask", "Fitted", "TrialsTask", "fit_and_save", "store_subject"]
+__all__ = ["FitTask", "TrialsTask", "fit_and_save", "is_fitted", "store_subject"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ def store_subject(task: TrialsTask) -> str:
 class FitTask:
     """All that a process needs to fit one fold; signals are found on disk."""
 
-    result: Path
     folder: Path
     number: int
     windows: Windows
@@ -73,33 +73,9 @@ class FitTask:
     seed: int
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What the main process is told of a finished fold.
-
-    Attributes
-    ----------
-    result : Path
-        The result folder it belongs to.
-    number : int
-        The fold's number.
-    process : int
-        Process id of the worker.
-    peak_memory : int
-        The most resident memory of that worker so far, in bytes.
-    device : str
-        What the fold was trained on, as the back end names it.
-    """
-
-    result: Path
-    number: int
-    process: int
-    peak_memory: int
-    device: str
-
-
-def fit_and_save(task: FitTask) -> Fitted:
+def fit_and_save(task: FitTask) -> None:
     """Fit one fold and write its folder; the marker ``done`` comes last."""
+    configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
     with quiet_stderr():
         import keras
 
@@ -131,11 +107,29 @@ def fit_and_save(task: FitTask) -> Fitted:
         "best_epoch": fitted.best_epoch,
         "seconds": fitted.seconds,
         "n_parameters": int(fitted.model.count_params()),
+        "made_with": {
+            **describe_software(),
+            "device": device,
+            "process": os.getpid(),
+            "peak_memory_bytes": peak_memory(),
+        },
     }
     write_json(task.folder / "fold.json", record)
     write_text(task.folder / "done", now() + "\n")
     keras.utils.clear_session()
-    return Fitted(task.result, task.number, os.getpid(), peak_memory(), device)
+
+
+def is_fitted(task: FitTask) -> bool:
+    """Tell whether the task's folder holds the whole result of this very task."""
+    try:
+        record = json.loads((task.folder / "fold.json").read_text(encoding="utf-8"))
+        tested = len(read_predictions(task.folder / "predictions.parquet"))
+        same = (record["name"], record["seed"]) == (task.fold.name, task.seed)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    names = ("done", "model.keras", "scaling.npz", "history.csv")
+    there = all((task.folder / name).is_file() for name in names)
+    return same and there and tested == len(task.fold.test)
 
 
 def _device(tensor: Any) -> str:

@@ -136,18 +136,56 @@ def _array(epochs: "mne.BaseEpochs") -> np.ndarray:
     if epochs.times[-1] < -0.5 / epochs.info["sfreq"]:
         raise DataError("trials: the epochs end before the onset of the stimulus.")
     data = epochs.get_data(copy=False)[:, :, _onset(epochs) :]
-    return np.ascontiguousarray(np.swapaxes(data, 1, 2), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        array = np.ascontiguousarray(np.swapaxes(data, 1, 2), dtype=np.float32)
+    if not np.isfinite(array).all():
+        trial, _, channel = np.argwhere(~np.isfinite(array))[0]
+        row = epochs.metadata.iloc[trial]
+        raise DataError(
+            f"subject {row['subject']}, trial {row['trial']}, channel {epochs.ch_names[channel]}: "
+            "a sample is not a number, or too large for one (1e38 V)."
+        )
+    return array
+
+
+def _join_runs(runs: "Sequence[mne.BaseEpochs]") -> tuple[np.ndarray, pd.DataFrame]:
+    """Put the runs of one recording together, with channels in the order of the first."""
+    first = runs[0]
+    arrays = []
+    for number, run in enumerate(runs, start=1):
+        array = _array(run)
+        where = f"subject {run.metadata['subject'].iloc[0]}, run {number} of {len(runs)}"
+        if set(run.ch_names) != set(first.ch_names):
+            odd = ", ".join(sorted(set(run.ch_names) ^ set(first.ch_names)))
+            raise DataError(
+                f"{where}: its channels differ from the first run's ({odd}). "
+                "Choose channels that all runs have."
+            )
+        if run.info["sfreq"] != first.info["sfreq"] or len(run.times) != len(first.times):
+            raise DataError(
+                f"{where}: {len(run.times)} samples at {run.info['sfreq']:g} Hz a trial, "
+                f"{len(first.times)} at {first.info['sfreq']:g} Hz in the first run. "
+                "Set preprocessing.sfreq."
+            )
+        order = [run.ch_names.index(name) for name in first.ch_names]
+        arrays.append(array if order == sorted(order) else array[:, :, order])
+    whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return whole, pd.concat([run.metadata for run in runs], ignore_index=True)
 
 
 def store_trials(
-    epochs: "mne.BaseEpochs", folder: str | Path, *, notes: Sequence[str] = ()
+    epochs: "mne.BaseEpochs | Sequence[mne.BaseEpochs]",
+    folder: str | Path,
+    *,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Store the trials of one recording in a folder that exists only when it is complete.
 
     Parameters
     ----------
-    epochs : mne.Epochs
-        With ``metadata``; samples before time zero are left out.
+    epochs : mne.Epochs or sequence of mne.Epochs
+        Of one recording, or of each of its runs, with ``metadata``; samples before time zero are
+        left out. Channels are put in the order of the first run.
     folder : path
         Made by this function. If it exists it is left as it is.
     notes : sequence of str
@@ -159,14 +197,21 @@ def store_trials(
         Holding ``trials.npy`` (n_trials, n_times, n_channels; float32, volts),
         ``metadata.parquet``, ``signal.parquet`` (channel names, sampling frequency, time of the
         first sample) and ``notes.txt``.
+
+    Raises
+    ------
+    DataError
+        If runs differ in channels, sampling frequency or length, or a sample is not a number.
     """
     folder = Path(folder)
-    array = _array(epochs)
+    runs = list(epochs) if isinstance(epochs, Sequence) else [epochs]
+    first = runs[0]
+    array, metadata = _join_runs(runs)
     with atomic_folder(folder) as temporary:
         np.save(temporary / "trials.npy", array)
-        epochs.metadata.reset_index(drop=True).to_parquet(temporary / "metadata.parquet")
-        signal = pd.DataFrame({"channel": epochs.ch_names, "sfreq": float(epochs.info["sfreq"])})
-        signal["tmin"] = _first_time(epochs)
+        metadata.to_parquet(temporary / "metadata.parquet")
+        signal = pd.DataFrame({"channel": first.ch_names, "sfreq": float(first.info["sfreq"])})
+        signal["tmin"] = _first_time(first)
         signal.to_parquet(temporary / "signal.parquet")
         lines = "".join(f"{' '.join(note.split())}\n" for note in notes)
         (temporary / "notes.txt").write_text(lines, encoding="utf-8")

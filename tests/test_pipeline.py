@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from eegemo.config import load_experiment
-from eegemo.errors import ConfigError, DataError, EegemoError
+from eegemo.errors import ConfigError, DataError, EegemoError, InputError
 from eegemo.execution import Progress
 from eegemo.pipeline import is_complete, run_experiment, run_experiments
 from eegemo.predictions import read_predictions
@@ -136,6 +136,66 @@ def test_a_fold_without_its_marker_is_not_taken_for_done(copied, root):
     run_experiment(tiny(root), results=results, jobs=0)
     keras.models.load_model(folder / "folds" / "0" / "model.keras")
     assert is_complete(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("predictions.parquet", lambda path: path.write_bytes(path.read_bytes()[:100])),
+        ("fold.json", lambda path: path.write_text("{}")),
+        (
+            "fold.json",
+            lambda path: path.write_text(path.read_text().replace('"seed": ', '"seed": 1')),
+        ),
+        ("model.keras", lambda path: path.unlink()),
+    ],
+)
+def test_a_damaged_fold_is_fitted_again_although_it_is_marked_done(copied, root, file, damage):
+    results, folder = copied
+    (folder / "report.html").unlink()
+    whole = read_predictions(folder / "predictions.parquet")
+    damage(folder / "folds" / "1" / file)
+    heard = Heard()
+    run_experiment(tiny(root), results=results, jobs=0, progress=heard)
+    assert any("going on after 1 of 2 folds" in line for line in heard.lines)
+    again = read_predictions(folder / "predictions.parquet")
+    pd.testing.assert_frame_equal(whole, again, check_exact=True)
+
+
+def test_torn_predictions_are_put_together_again_from_the_folds(copied, root):
+    results, folder = copied
+    path = folder / "predictions.parquet"
+    whole = read_predictions(path)
+    path.write_bytes(path.read_bytes()[:200])
+    run_experiment(tiny(root), results=results, jobs=0)
+    pd.testing.assert_frame_equal(whole, read_predictions(path), check_exact=True)
+
+
+@pytest.mark.parametrize("file", ["trials.npy", "metadata.parquet", "notes.txt", "manifest.json"])
+def test_a_damaged_store_is_noticed_and_made_again(copied, root, file):
+    results, _ = copied
+    victim = next((results / ".store" / "trials").glob("s02-*")) / file
+    victim.write_bytes(victim.read_bytes()[:-3] + b"abc")
+    heard = Heard()
+    before = prepare_experiment(tiny(root), results=results, progress=heard)
+    assert any("is damaged: making it again" in line for line in heard.lines)
+    quiet = Heard()
+    again = prepare_experiment(tiny(root), results=results, progress=quiet)
+    assert quiet.lines == []
+    assert before.digests == again.digests
+
+
+def test_a_simulated_release_that_lost_a_file_is_made_again(tmp_path):
+    first = prepare_experiment(tiny(tmp_path), results=tmp_path / "r")
+    next(tmp_path.rglob("s02.dat")).unlink()
+    second = prepare_experiment(tiny(tmp_path), results=tmp_path / "r")
+    assert first.digests == second.digests
+
+
+def test_results_must_be_a_folder(root, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="expected a folder for results"):
+        run_experiment(tiny(root), results=tmp_path / "file", jobs=0)
 
 
 def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(

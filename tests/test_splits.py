@@ -437,7 +437,7 @@ def test_the_proof_wants_something_to_learn_and_to_test():
     table = deap_table()
     rows, none = np.arange(6), np.array([], int)
     for fold in (Fold("x", none, none, rows), Fold("x", rows, none, none)):
-        with pytest.raises(LeakageError, match="empty training or test part"):
+        with pytest.raises(DataError, match="empty training or test part"):
             check_folds([fold], table, group="trial")
 
 

@@ -300,3 +300,39 @@ def test_trials_that_fail_to_be_stored_leave_no_folder(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         store_trials(make_epochs(), tmp_path / "trials")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- several runs of one recording ---------------------------------------------------------------
+
+
+def test_runs_are_joined_with_channels_in_the_order_of_the_first(tmp_path):
+    first, second = make_epochs(2, seed=1), make_epochs(3, seed=2)
+    second.info["bads"] = [CHANNELS[0]]  # MNE would refuse to join runs that differ in this
+    shuffled = second.copy().reorder_channels(list(CHANNELS)[::-1])
+    trials = load_trials([store_trials([first, shuffled], tmp_path / "t")])
+    expected = np.concatenate([one.get_data(copy=False) for one in (first, second)])
+    np.testing.assert_array_equal(trials.arrays[0], expected.swapaxes(1, 2).astype(np.float32))
+    assert trials.ch_names == tuple(CHANNELS)
+    assert len(trials.metadata) == 5
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (lambda: make_epochs(2).drop_channels([CHANNELS[0]]), "run 2 of 2: its channels differ"),
+        (lambda: make_epochs(2, sfreq=2 * SFREQ), "run 2 of 2: 64 samples at"),
+        (lambda: make_epochs(2, n_times=60), "run 2 of 2: 60 samples at"),
+    ],
+)
+def test_runs_that_do_not_match_are_refused(tmp_path, other, message):
+    with pytest.raises(DataError, match=message):
+        store_trials([make_epochs(2), other()], tmp_path / "t")
+    assert not (tmp_path / "t").exists()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_samples_that_are_no_single_precision_numbers_are_refused_by_name(value):
+    epochs = make_epochs(3)
+    epochs.get_data(copy=False)[1, 0, 5] = value
+    with pytest.raises(DataError, match=f"subject s01, trial 2, channel {CHANNELS[0]}"):
+        trials_of([epochs])
