@@ -125,7 +125,7 @@ def check_comparable(results: Mapping[str, Result]) -> None:
                 f"{', '.join(other.classes)}."
             )
         for what, advice in _ADVICE.items():
-            digests = [str(r.provenance["digests"].get(what)) for r in (first, other)]
+            digests = [r.provenance["digests"][what] for r in (first, other)]
             if digests[0] != digests[1]:
                 raise ResultError(
                     f"{pair}: their {what} differ (digests {digests[0][:8]} and {digests[1][:8]}). "
@@ -204,7 +204,15 @@ def difference(
 
 def _differences(first: Result, second: Result) -> list[dict[str, Any]]:
     return [
-        {"level": level, "unit": unit, **difference(first, second, unit=unit, level=level)}
+        {
+            "level": level,
+            "unit": unit,
+            **difference(first, second, unit=unit, level=level),
+            "nulls": [
+                result.metrics["levels"][level]["significance"][f"over_{unit}s"]["null_mean"]
+                for result in (first, second)
+            ],
+        }
         for level in LEVELS
         for unit in _KEYS
     ]
@@ -305,6 +313,9 @@ def _tables(results: Mapping[str, Result]) -> dict[str, pd.DataFrame]:
                     values = {score: spread[score][part] for score in SCORES}
                     what = f"{part} {spread['over']}"
                     rows["scores"].append({**head, "what": what, "n": spread["n"], **values})
+                null = {"balanced_accuracy": one["significance"][f"over_{unit}s"]["null_mean"]}
+                what = f"mean {spread['over']}, shuffled labels"
+                rows["scores"].append({**head, "what": what, "n": spread["n"], **null})
                 for part in one[f"{unit}s"]:
                     rows[f"{unit}s"].append({**head, unit: part[key], **summary(part)})
             for label, scores in one["total"]["per_class"].items():

@@ -1,7 +1,7 @@
 """Signals to signals: choose channels, resample, filter, re-reference, correct the baseline.
 
-Every function takes a Raw or Epochs in volts and returns a new one; its input is never changed.
-Times are in seconds and count from the onset of the stimulus.
+Functions take a Raw or Epochs in volts and return a new one; the input is never changed. Times are
+in seconds and count from the onset of the stimulus.
 
 `preprocess` runs the steps in one fixed order: channels, resampling, band-pass, reference, then
 (for continuous signals) cutting into trials, then baseline. Filtering comes before cutting, since a
@@ -162,7 +162,7 @@ def resample(inst: Instance, sfreq: float) -> Instance:
     Raises
     ------
     DataError
-        If `sfreq` is above the rate of the recording, or not positive.
+        If `sfreq` is above the rate of the recording, not positive, or too far below it.
 
     Examples
     --------
@@ -278,8 +278,6 @@ def correct_baseline(epochs: mne.BaseEpochs, baseline: Sequence[float]) -> mne.B
 
 
 # The steps themselves, on an object that nobody else holds.
-
-
 def _copy(inst: Instance) -> Instance:
     new = inst.copy()
     if not new.preload:
@@ -298,9 +296,13 @@ def _resample(inst: Instance, sfreq: float) -> Instance:
             f"sfreq={sfreq:g} Hz is above the {old:g} Hz of the recording; resampling cannot add "
             "what was not recorded. Choose a rate that is not higher."
         )
-    # MNE's own polyphase method takes the ratio of the two lengths, which is only about right (and
-    # slow) when the old length is no multiple of it; here the ratio is that of the rates.
+    # MNE's own polyphase method takes the ratio of the lengths, which is only about right, and slow
     ratio = Fraction(sfreq / old).limit_denominator(10_000)
+    if not math.isclose(ratio, sfreq / old, rel_tol=1e-5):  # else times would drift
+        raise DataError(
+            f"sfreq={sfreq:g} Hz cannot be reached from the {old:g} Hz of the recording: their "
+            "ratio needs whole numbers above 10000. Choose another rate."
+        )
     # "line" joins first and last sample for padding: an offset must not ring at the edges
     data = scipy.signal.resample_poly(
         inst.get_data(copy=False) if isinstance(inst, mne.BaseEpochs) else inst.get_data(),
@@ -327,9 +329,7 @@ def _resample(inst: Instance, sfreq: float) -> Instance:
         )
     new = mne.io.RawArray(data, info, first_samp=round(inst.first_samp * ratio), verbose="ERROR")
     annotations = inst.annotations.copy()
-    if (
-        annotations.orig_time is None
-    ):  # then MNE adds the time of the first sample when they are set
+    if annotations.orig_time is None:  # then MNE adds the time of the first sample on setting them
         annotations.onset -= inst.first_time
     return new.set_annotations(annotations, verbose="ERROR")
 

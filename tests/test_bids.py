@@ -16,13 +16,14 @@ CHANNELS = ("Fz", "Cz", "Pz", "EOG")
 EVENTS = [(1.0, 2.0, "happy"), (4.0, 2.0, "sad"), (7.0, 2.0, "happy")]
 
 
-def write_brainvision(folder, stem, data):
-    """Write microvolts, shape (n_channels, n_times), as 32-bit floats."""
+def write_brainvision(folder, stem, data, signals=None):
+    """Write microvolts, shape (n_channels, n_times), as 32-bit floats; `signals` names the file."""
+    signals = signals or f"{stem}.eeg"
     header = [
         "Brain Vision Data Exchange Header File Version 1.0",
         "[Common Infos]",
         "Codepage=UTF-8",
-        f"DataFile={stem}.eeg",
+        f"DataFile={signals}",
         f"MarkerFile={stem}.vmrk",
         "DataFormat=BINARY",
         "DataOrientation=MULTIPLEXED",
@@ -42,7 +43,7 @@ def write_brainvision(folder, stem, data):
     ]
     (folder / f"{stem}.vhdr").write_text("\n".join(header) + "\n", encoding="utf-8")
     (folder / f"{stem}.vmrk").write_text("\n".join(marker) + "\n", encoding="utf-8")
-    (folder / f"{stem}.eeg").write_bytes(data.T.astype("<f4").tobytes())
+    (folder / signals).write_bytes(data.T.astype("<f4").tobytes())
 
 
 def write_tsv(path, columns, rows):
@@ -66,6 +67,7 @@ def write_run(
     columns=("onset", "duration", "trial_type"),
     data=None,
     bad=(),
+    signals=None,
 ):
     session_part = f"_ses-{session}" if session else ""
     run_part = f"_run-{run}" if run else ""
@@ -74,7 +76,7 @@ def write_run(
     description = {"Name": "test", "BIDSVersion": "1.9.0"}
     (root / "dataset_description.json").write_text(json.dumps(description))
     stem = f"sub-{subject}{session_part}_task-{task}{run_part}"
-    write_brainvision(folder, f"{stem}_eeg", make_signal() if data is None else data)
+    write_brainvision(folder, f"{stem}_eeg", make_signal() if data is None else data, signals)
     sidecar = {"TaskName": task, "SamplingFrequency": SFREQ, "PowerLineFrequency": 50}
     (folder / f"{stem}_eeg.json").write_text(json.dumps(sidecar))
     write_tsv(
@@ -115,14 +117,15 @@ def test_only_eeg(tmp_path):
     (run,) = find_recordings_bids(tmp_path)[0].read(eeg_only=True)
     assert run.inst.ch_names == ["Fz", "Cz", "Pz"]
     assert run.inst.info["bads"] == ["Cz"]
-    assert any("marked bad are Cz" in note for note in run.notes)
+    assert any("marked bad: Cz (kept, but not part of an average" in note for note in run.notes)
 
 
 def test_trials_are_cut_at_the_same_moments_after_resampling(tmp_path):
     write_run(tmp_path, events=[(1.003, 2.0, "a"), (4.5, 2.0, "b")])
     (run,) = find_recordings_bids(tmp_path, tmin=-0.5, tmax=1.0)[0].read()
     epochs = preprocess(run.inst, sfreq=125.0, cut=run.cut)
-    assert (epochs.tmin, len(epochs.times)) == (-62 / 125, 188)
+    # -62.5 to 125 samples from the onset: whole ones inside, the end not included
+    assert (epochs.tmin, len(epochs.times)) == (-62 / 125, 62 + 125)
     onset = epochs.get_data()[:, 0, 62] * 1e6 - 100
     # rounded to the nearest sample: half of 8 ms, and the filter's ripple
     np.testing.assert_allclose(onset, [1.003, 4.5], atol=0.0045 + 0.02)
@@ -171,7 +174,7 @@ def test_trials_left_out_are_reported_and_keep_their_numbers(tmp_path):
     assert second.cut(second.inst).metadata["trial"].tolist() == [5, 6, 7]
     notes = " ".join(first.notes)
     assert "2 trials left out, outside the recording: 1, 4" in notes
-    assert "1 trials left out, marked bad: 3" in notes
+    assert "1 trial left out, marked bad: 3" in notes
     assert not any("left out" in note for note in second.notes)
 
 
@@ -209,24 +212,63 @@ def test_trial_types(tmp_path):
         find_recordings_bids(tmp_path, trial_types=["hapy"])
     with pytest.raises(DataError, match=r"not every trial has a duration.*tmax"):
         find_recordings_bids(tmp_path)
-    assert find_recordings_bids(tmp_path, tmax=1.0)[0].options["tmax"] == 1.0
+    assert find_recordings_bids(tmp_path, tmax=0.5)[0].options["tmax"] == 0.5
 
 
-def test_files_are_all_that_matter(tmp_path):
+@pytest.mark.parametrize(
+    ("onsets", "options", "says"),
+    [
+        ([1, 2.5, 5], {}, r"trials 1 and 2 overlap\. .* 1 and 2\.5 s.* 0 to 2 s after .*1 of 3"),
+        ([5, 1, 3.5, 2.9], {}, r"trials 1 and 2 overlap\. .* 1 and 2\.9 s.*3 of 4"),
+        ([1, 4, 4.001], {}, r"trials 2 and 3 overlap\. .* 4 and 4\.001 s"),
+        ([1, 3], {"tmin": 0.5, "tmax": 3}, r" 0\.5 to 3 s after"),
+        ([1, 3], {"tmin": -1, "tmax": 2.5}, r" 0 to 2\.5 s after"),
+        ([1, 3], {"tmin": -1}, None),
+        ([1, 3], {"tmin": 0.5, "tmax": 2.5}, None),
+        ([1, 2.999999, 5], {}, None),  # six digits
+    ],
+)
+def test_trials_that_overlap_are_refused(tmp_path, onsets, options, says):
+    """Else the same signal could be in training and in the test."""
     write_run(tmp_path, run="1")
-    write_run(tmp_path, run="2", task="rest")
-    folder = tmp_path / "sub-01" / "eeg"
-    (tmp_path / "task-music_eeg.json").write_text("{}")
-    (tmp_path / "task-rest_eeg.json").write_text("{}")
-    for name in (".DS_Store", "._sub-01_task-music_run-1_eeg.vhdr", "notes.txt"):
-        (folder / name).write_text("stray")
-    (recording,) = find_recordings_bids(tmp_path, task="music")
-    assert [file.name for file in recording.files] == sorted(
-        [f"sub-01_task-music_run-1_eeg.{suffix}" for suffix in ("eeg", "vhdr", "vmrk", "json")]
-        + [f"sub-01_task-music_run-1_{name}.tsv" for name in ("channels", "events")]
-        + ["task-music_eeg.json"],
-        key=lambda name: next(str(path) for path in tmp_path.rglob(name)),
-    )
+    write_run(tmp_path, run="2", events=[(onset, 2, "a") for onset in onsets])
+    if says is None:
+        recordings = find_recordings_bids(tmp_path, **options)
+        assert [len(run.cut(run.inst)) for run in recordings[0].read()] == [3, len(onsets)]
+        return
+    says = says.replace("trials 1 and 2", "trials 4 and 5").replace("trials 2 and 3", "5 and 6")
+    with pytest.raises(DataError, match=r"run-2_events\.tsv: .*" + says):
+        find_recordings_bids(tmp_path, **options)
+
+
+def test_a_trial_marked_bad_may_overlap(tmp_path):
+    write_run(tmp_path, events=[(1, 2, "a"), (2, 2, "a"), (5, 2, "a"), (1, 0.5, "BAD_start")])
+    (run,) = find_recordings_bids(tmp_path, trial_types=["a"])[0].read()
+    assert run.cut(run.inst).metadata["trial"].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize("length", [0.31, 0.54, 0.5, 1.0])
+@pytest.mark.parametrize("first", [0.0, 0.002, 0.0137])
+def test_neighbours_share_no_sample_at_any_rate(tmp_path, length, first):
+    n = int((10 - first) / length)
+    onsets = [round(first + length * k, 6) for k in range(n)]
+    write_run(tmp_path, events=[(onset, length, "a") for onset in onsets])
+    (run,) = find_recordings_bids(tmp_path)[0].read()
+    for sfreq in (250.0, 128.0, 99.0, 33.0, 7.0):
+        epochs = preprocess(run.inst, sfreq=sfreq, cut=run.cut)
+        starts = epochs.events[:, 0]
+        assert len(starts) == n
+        assert np.diff(starts).min() >= len(epochs.times)
+        assert length - 1 / sfreq < len(epochs.times) / sfreq <= length + 0.05 / sfreq
+        # half a sample of rounding, and what the few samples outside a packed recording allow
+        assert np.abs(starts / sfreq - onsets).max() < 0.51 / sfreq
+
+
+def test_a_rate_too_low_for_any_sample(tmp_path):
+    write_run(tmp_path)
+    (run,) = find_recordings_bids(tmp_path, tmax=0.5)[0].read()
+    with pytest.raises(DataError, match=r"tmax=0\.5 s has no sample after its onset at 1 Hz"):
+        preprocess(run.inst, sfreq=1.0, cut=run.cut)
 
 
 def test_subjects(tmp_path):
@@ -295,8 +337,9 @@ def test_wrong_data_sets(tmp_path):
     with pytest.raises(DataError, match=r"_eeg\.vhdr has no events\.tsv"):
         find_recordings_bids(tmp_path)
     stem = write_run(tmp_path)
-    with pytest.raises(DataError, match="no samples"):
-        find_recordings_bids(tmp_path, tmin=0.5, tmax=0.5)
+    for tmin, tmax in ((0.5, 0.5), (-1.0, 0.0)):
+        with pytest.raises(DataError, match="no samples after its onset"):
+            find_recordings_bids(tmp_path, tmin=tmin, tmax=tmax)
     (stem.parent / f"{stem.name}_eeg.edf").write_bytes(b"")
     with pytest.raises(DataError, match="are the same run"):
         find_recordings_bids(tmp_path)

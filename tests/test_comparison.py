@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,6 +142,40 @@ def test_differences_are_paired_and_counted(pair, written):
             table = pd.read_csv(written / "tables" / "differences.csv")
             table = table.query("level == @level and unit == @unit")
             np.testing.assert_allclose(table["difference"], b - a, atol=1e-12)
+
+
+def test_shuffled_labels_are_shown_once_for_each_level_and_unit(pair, written):
+    one, two = map(read_result, pair)
+    page = (written / "comparison.html").read_text()
+    assert "mean of shuffled labels" not in page
+    pairs = page[page.index('id="pairs"') : page.index("<figure", page.index('id="pairs"'))]
+    scores = pd.read_csv(written / "tables" / "scores.csv").set_index(["result", "level", "what"])
+    for level in ("window", "trial"):
+        for unit, over in (("fold", "over 12 folds"), ("subject", "over 4 subjects")):
+            for name, result in (("CNN-LSTM", one), ("CNN-GRU", two)):
+                levels = result.metrics["levels"][level]
+                null = levels["significance"][f"over_{unit}s"]["null_mean"]
+                assert f">{null:.3f}</td>" in pairs
+                row = scores.loc[(name, level, f"mean {over}, shuffled labels")]
+                assert row["balanced_accuracy"] == pytest.approx(null)
+
+
+@pytest.mark.parametrize("digests", ["a string", {"data": "ab"}, None])
+def test_damaged_digests_are_named(pair, tmp_path, digests):
+    other = fake_result(tmp_path / "other", model="cnn_gru")
+    record = json.loads((other / "provenance.json").read_text())
+    record["digests"] = digests
+    (other / "provenance.json").write_text(json.dumps(record))
+    with pytest.raises(ResultError, match=r"other/provenance\.json: expected .* as 'digests"):
+        compare([pair[0], other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_of_two_without_validation(pair, tmp_path):
+    other = fake_result(tmp_path / "other", model="cnn_gru", seed=1)
+    for file in other.glob("folds/*/history.csv"):
+        pd.read_csv(file)[["epoch", "loss", "accuracy"]].to_csv(file, index=False)
+    assert compare([pair[0], other], tmp_path / "out").is_file()
 
 
 def test_a_result_equals_itself(pair, tmp_path):

@@ -1,5 +1,6 @@
 """DEAP's files: shapes, units, names, metadata, and what is refused."""
 
+import os
 import pickle
 
 import mne
@@ -237,7 +238,6 @@ def release(tmp_path):
         "s01.mat",
     ):
         (folder / stray).write_bytes(b"stray")
-    (folder / "s06.dat").mkdir()
     return tmp_path
 
 
@@ -285,3 +285,38 @@ def test_wrong_folders_and_subjects(release, tmp_path):
         find_recordings_deap(tmp_path / "empty")
     with pytest.raises(DataError, match=r"expected one of python, matlab.*BDF"):
         find_recordings_deap(release, variant="bdf")
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda path: path.symlink_to("annex/gone"), "a broken link to annex/gone.*fetch"),
+        (lambda path: path.symlink_to("s06.dat"), "a broken link"),
+        (lambda path: path.mkdir(), "a folder"),
+        (lambda path: os.mkfifo(path), "a named pipe"),
+    ],
+)
+def test_what_is_no_file_is_not_left_out(release, make, says):
+    """A subject would be missing unnoticed."""
+    make(release / "data_preprocessed_python" / "s06.dat")
+    with pytest.raises(DataError, match=rf"s06\.dat: expected a file, found {says}"):
+        find_recordings_deap(release)
+    assert len(find_recordings_deap(release, subjects=[1, 2])) == 2
+
+
+def test_links_to_files_are_files(release):
+    folder = release / "data_preprocessed_python"
+    (folder / "s06.dat").symlink_to("s01.dat")
+    assert len(find_recordings_deap(release)) == 4
+
+
+def test_folders_that_cannot_be_read(release, monkeypatch):
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        find_recordings_deap(release / ("a" * 300))
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(type(release), "iterdir", refuse)
+    with pytest.raises(DataError, match="python cannot be read: Permission denied"):
+        find_recordings_deap(release)

@@ -104,12 +104,15 @@ def test_bad_channels_stay_so_that_recordings_agree():
 @pytest.mark.parametrize(
     ("channels", "says"),
     [
-        (["Fz", "fp1"], r"no channel fp1\. Did you mean Fp1\?.*Fz, Fp1"),
+        (
+            ["Fz", "fp1"],
+            r"channels=\['Fz', 'fp1'\]: .*no channel fp1\. Did you mean Fp1\?.*Fz, Fp1",
+        ),
         (["T7"], r"no channel T7\.? "),
         ("emotiv", "no channel AF3, F7"),
         ("all", "'all' is not known; expected 'eeg', 'emotiv' or a list"),
-        (["Fz", "Fz"], "more than once: Fz"),
-        ([], "empty"),
+        (["Fz", "Fz"], "channels names more than once: Fz"),
+        ([], "channels is an empty list"),
     ],
 )
 def test_wrong_channels(channels, says):
@@ -182,7 +185,7 @@ def test_resampled_raw_keeps_annotations_and_first_sample(date):
     assert list(new.annotations.description) == ["a", "BAD_b"]
 
 
-@pytest.mark.parametrize("sfreq", [512.0, 0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("sfreq", [512.0, 0.0, -1.0, float("nan"), float("inf"), 1e-6, 0.01])
 def test_wrong_rates(sfreq):
     with pytest.raises(DataError, match="sfreq="):
         resample(make_raw(np.zeros(1000)), sfreq)

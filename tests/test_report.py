@@ -298,7 +298,7 @@ def no_epochs(path):
         ("provenance.json", remove, "provenance.json is missing"),
         ("predictions.parquet", remove, "predictions.parquet is missing"),
         ("provenance.json", lambda p: p.write_text("{"), "cannot be read as JSON"),
-        ("provenance.json", lambda p: p.write_text("{}"), "'split' is missing"),
+        ("provenance.json", lambda p: p.write_text("{}"), "'eegemo', found no such entry"),
         ("experiment.yaml", lambda p: p.write_text("a: [1"), "cannot be read as YAML"),
         ("folds/7/done", remove, "fold 7 is not finished"),
         ("folds/7", lambda p: p.rename(p.parent / "old"), "fold 7 is missing"),
@@ -320,6 +320,8 @@ def test_no_folder_and_lost_predictions_are_named(tmp_path):
     with pytest.raises(ResultError, match="no such folder"):
         write_report(tmp_path / "nothing")
     path = fake_result(tmp_path / "r")
+    with pytest.raises(ResultError, match="expected a result folder, found a file"):
+        write_report(path / "experiment.yaml")
     rows = pd.read_parquet(path / "predictions.parquet")
     rows[rows["fold"] != 5].to_parquet(path / "predictions.parquet")
     with pytest.raises(ResultError, match="fold 5 has no predictions"):
@@ -342,10 +344,16 @@ def test_folds_may_count_from_one(tmp_path):
     assert [fold["fold"] for fold in read_result(path).folds] == [1, 2, 3]
 
 
-def test_a_run_without_validation_has_a_report_too(tmp_path):
-    path = fake_result(tmp_path / "r")
-    for history in path.glob("folds/*/history.csv"):
-        pd.read_csv(history).assign(val_loss=np.nan, val_accuracy=np.nan).to_csv(
-            history, index=False
-        )
+@pytest.mark.parametrize("which", ["every fold", "one fold"])
+@pytest.mark.parametrize("how", ["empty", "absent"])
+@pytest.mark.parametrize("n_subjects", [1, 5])  # single lines, and more folds than are drawn singly
+def test_a_run_without_validation_has_a_report_too(tmp_path, how, which, n_subjects):
+    path = fake_result(tmp_path / "r", n_subjects=n_subjects)
+    for file in sorted(path.glob("folds/*/history.csv"))[: 1 if which == "one fold" else None]:
+        history = pd.read_csv(file)
+        if how == "empty":
+            history = history.assign(val_loss=np.nan, val_accuracy=np.nan)
+        else:
+            history = history.drop(columns=["val_loss", "val_accuracy"])
+        history.to_csv(file, index=False)
     assert write_report(path).is_file()

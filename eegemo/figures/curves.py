@@ -28,11 +28,16 @@ _MANY_FOLDS = 12  # above this, single lines would be a tangle
 
 
 def _stack(histories: Sequence[pd.DataFrame], column: str) -> NDArray[np.float64]:
-    """Stack one column of all histories, shape (n_folds, most epochs), NaN after each end."""
+    """Stack one column of all histories, shape (n_folds, most epochs), NaN after each end.
+
+    A history without the column is all NaN, and so is what is infinite after training diverged.
+    """
     longest = max(len(history) for history in histories)
     table = np.full((len(histories), longest), np.nan)
     for row, history in zip(table, histories, strict=True):
-        row[: len(history)] = history[column].to_numpy(dtype=float)
+        if column in history:
+            row[: len(history)] = history[column].to_numpy(dtype=float)
+    table[~np.isfinite(table)] = np.nan
     return table
 
 
@@ -66,7 +71,7 @@ def learning_curves(histories: Sequence[pd.DataFrame], best_epochs: Sequence[int
     ----------
     histories : sequence of DataFrame
         One per fold: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, a row per epoch; the
-        last two are empty where no validation part was set aside, and are then not drawn.
+        last two are absent or empty where no validation part was set aside, and then not drawn.
     best_epochs : sequence of int
         The epoch, from 1, whose weights each fold kept.
 

@@ -12,10 +12,12 @@ Where `tmin` and `tmax` lie around the onset of an event (time zero)::
     time (s)   tmin <= 0            0.0                    tmax
                 |     baseline       |       stimulus       |
 
-The interval is half open: a trial of 3 s at 128 Hz has 384 samples.
+The interval is half open: a trial of 3 s at 128 Hz has 384 samples. Trials may overlap before their
+onsets only: a sample in two trials could be in training and in the test.
 """
 
 import difflib
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,7 +31,9 @@ import pandas as pd
 
 from eegemo.errors import DataError
 from eegemo.recordings.base import Recording, Run
+from eegemo.recordings.bids_files import find_paths, list_files
 from eegemo.recordings.events import (
+    check_overlap,
     check_trial_types,
     find_bad_spans,
     leave_out,
@@ -38,12 +42,12 @@ from eegemo.recordings.events import (
     read_tsv,
     shortest_duration,
 )
+from eegemo.recordings.files import check_file, named_errors
 
 __all__ = ["BidsRecording", "find_recordings_bids"]
 
-_EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
-# Sidecars that signals and metadata depend on. They may sit higher up in the data set.
-_SIDECARS = ("channels", "coordsystem", "eeg", "electrodes", "events")
+# The part of a sample by which a trial may be longer than it should be.
+_SLACK = 0.05
 # What MNE-BIDS says about files that hold nothing this reader uses.
 _IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
 
@@ -68,21 +72,37 @@ class _Cut:
         -------
         mne.Epochs
             One per trial, loaded, from `tmin` to just before `tmax`.
+
+        Raises
+        ------
+        DataError
+            If a trial has no sample from its onset on.
         """
         sfreq = float(raw.info["sfreq"])
-        n_times = round((self.tmax - self.tmin) * sfreq)
-        before = round(self.tmin * sfreq)
+        # Whole samples inside the interval, so that a trial is never longer than it should be and
+        # neighbours stay apart. A rate that is rounded in its file (511.9987 Hz) costs no sample.
+        start = math.ceil(self.tmin * sfreq - _SLACK)
+        stop = math.floor(self.tmax * sfreq + _SLACK)
+        own = stop - max(start, 0)  # samples that no other trial may have
+        if own < 1:
+            raise DataError(
+                f"A trial from tmin={self.tmin:g} to tmax={self.tmax:g} s has no sample after its "
+                f"onset at {sfreq:g} Hz."
+            )
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
-        # Which trials fit was decided in seconds (`leave_out`). Rounding may push one over an edge
-        # by a sample; it is moved back.
-        onsets = np.clip(onsets, -before, len(raw.times) - n_times - before)
+        # Which trials fit, and that none overlap, was decided in seconds (`leave_out`,
+        # `check_overlap`). Rounding may push one over an edge or a neighbour by a sample; it is
+        # moved back.
+        packed = own * np.arange(len(onsets))
+        onsets = np.maximum.accumulate(np.maximum(onsets, -start) - packed) + packed
+        onsets = np.minimum(onsets, len(raw.times) - stop - packed[::-1])
         codes = np.ones_like(onsets)
         return mne.Epochs(
             raw,
             np.column_stack([onsets + raw.first_samp, np.zeros_like(onsets), codes]),
             event_id={"trial": 1},
-            tmin=before / sfreq,
-            tmax=(before + n_times - 1) / sfreq,
+            tmin=start / sfreq,
+            tmax=(stop - 1) / sfreq,
             baseline=None,
             picks="all",
             preload=True,
@@ -122,7 +142,10 @@ class BidsRecording(Recording):
             raw.load_data(verbose="ERROR")
             data_file = Path(path.fpath).name
             if raw.info["bads"]:
-                notes.append(f"{data_file}: marked bad are {', '.join(raw.info['bads'])}")
+                notes.append(
+                    f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (kept, but not part "
+                    "of an average reference, which so may differ from that of other runs)"
+                )
             for name in raw.ch_names:
                 if not np.isfinite(raw.get_data([name])).all():
                     raise DataError(f"{path.fpath}, channel {name} holds NaN or infinity.")
@@ -172,26 +195,24 @@ def find_recordings_bids(
     ------
     DataError
         If this is not a BIDS data set, or it lacks EEG, events, the task, a subject or a trial type
-        that was asked for, or its events are not readable.
+        that was asked for, its events are not readable or overlap, or a file or folder of what was
+        chosen cannot be read.
     """
     root = Path(root)
-    if not (root / "dataset_description.json").is_file():
-        raise DataError(
-            f"{root} is not a BIDS data set: expected a folder with dataset_description.json, "
-            f"found {'no such file in it' if root.is_dir() else 'no such folder'}."
-        )
-    paths = [
-        path
-        for path in mne_bids.find_matching_paths(
-            root, datatypes="eeg", suffixes="eeg", extensions=list(_EXTENSIONS)
-        )
-        if not Path(path.fpath).name.startswith(".")
-    ]
+    with named_errors(root):
+        if not (root / "dataset_description.json").is_file():
+            raise DataError(
+                f"{root} is not a BIDS data set: expected a folder with dataset_description.json, "
+                f"found {'no such file in it' if root.is_dir() else 'no such folder'}."
+            )
+    paths = find_paths(root)
     if not paths:
         raise DataError(f"{root} holds no EEG; expected files such as sub-01/eeg/*_eeg.vhdr.")
     task = _choose_task(paths, task, root)
     paths = _choose_subjects([path for path in paths if str(path.task) == task], subjects, root)
     _check_formats(paths)
+    for path in paths:
+        check_file(Path(path.fpath))
     runs: dict[str, list[tuple[mne_bids.BIDSPath, Path, pd.DataFrame]]] = {}
     for path in sorted(paths, key=lambda path: (path.subject, path.session or "", str(path.fpath))):
         events_file = _find_events_file(path)
@@ -212,8 +233,13 @@ def find_recordings_bids(
             )
     if tmax is None:
         tmax = shortest_duration([t for tables in trials.values() for t in tables], root)
-    if not tmin < tmax:
-        raise DataError(f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples.")
+    if not max(tmin, 0.0) < tmax:
+        raise DataError(
+            f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples after its onset."
+        )
+    for subject, found in runs.items():
+        for (_, file, table), run in zip(found, trials[subject], strict=True):
+            check_overlap(run, tmin, tmax, file, find_bad_spans(table))
     options: dict[str, object] = {
         "task": task,
         "tmin": tmin,
@@ -223,8 +249,8 @@ def find_recordings_bids(
     return [
         BidsRecording(
             subject=subject,
-            files=tuple(sorted({f for path, *_ in found for f in _list_files(path, root)})),
-            reader="bids-1",
+            files=tuple(sorted({f for path, *_ in found for f in list_files(path, root)})),
+            reader="bids-2",
             options=options,
             paths=tuple(path for path, *_ in found),
             events=tuple(trials[subject]),
@@ -308,27 +334,3 @@ def _read_raw(path: Any) -> tuple[mne.io.BaseRaw, list[str]]:
         for message in messages
         if not any(word in message for word in _IRRELEVANT_WARNINGS)
     ]
-
-
-def _list_files(path: Any, root: Path) -> list[Path]:
-    """Return every file that a run depends on: its signals and the sidecars that apply to it."""
-    own = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
-    folder = Path(path.directory)
-    stem = Path(path.fpath).name.removesuffix(path.extension)
-    files = [file for file in folder.iterdir() if file.is_file() and file.stem == stem]
-    while True:
-        for file in folder.iterdir():
-            *entities, suffix = file.stem.split("_")
-            named = dict(part.split("-", 1) for part in entities if "-" in part)
-            if (
-                suffix in _SIDECARS
-                and file.suffix in (".tsv", ".json")
-                and not file.name.startswith(".")
-                and all(
-                    own.get(key, value) == value for key, value in named.items() if key != "space"
-                )
-            ):
-                files.append(file)
-        if folder == root or folder == folder.parent:
-            return files
-        folder = folder.parent

@@ -55,17 +55,17 @@ def resolve_channels(inst: Any, channels: str | Sequence[str]) -> list[str]:
     else:
         names = list(channels)
     if not names:
-        raise DataError("The list of channels is empty.")
+        raise DataError("channels is an empty list; expected 'eeg', 'emotiv' or names.")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise DataError(f"Channels are named more than once: {', '.join(twice)}.")
+        raise DataError(f"channels names more than once: {', '.join(twice)}.")
     missing = [name for name in names if name not in present]
     if missing:
         lower = {name.lower(): name for name in present}
         close = difflib.get_close_matches(missing[0].lower(), lower, n=3)
         hint = f" Did you mean {', '.join(lower[name] for name in close)}?" if close else ""
         raise DataError(
-            f"The recording has no channel {', '.join(missing)}.{hint} Its channels are "
-            f"{', '.join(present)}."
+            f"channels={channels!r}: the recording has no channel {', '.join(missing)}.{hint} Its "
+            f"channels are {', '.join(present)}."
         )
     return names

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from eegemo.errors import DataError
 from eegemo.recordings.base import RATINGS, Recording, Run
 from eegemo.recordings.channels import EMOTIV_CHANNELS
+from eegemo.recordings.files import check_file, list_folder, named_errors
 from eegemo.recordings.pickles import load_pickled_arrays
 
 __all__ = [
@@ -121,7 +122,8 @@ def find_recordings_deap(
     Raises
     ------
     DataError
-        If the folder is missing, holds no such file, or lacks a participant that was asked for.
+        If the folder is missing or cannot be read, holds no such file, lacks a participant that was
+        asked for, or has something else than a file under the name of one.
 
     Examples
     --------
@@ -138,9 +140,10 @@ def find_recordings_deap(
             f"Unknown variant of DEAP {variant!r}; expected one of {', '.join(_VARIANTS)}. "
             "The original recordings (BDF) cannot be read yet."
         )
-    if not root.is_dir():
-        kind = "is a file, not a folder" if root.exists() else "does not exist"
-        raise DataError(f"The DEAP folder {root} {kind}; expected the folder of the release.")
+    with named_errors(root):
+        if not root.is_dir():
+            kind = "is a file, not a folder" if root.exists() else "does not exist"
+            raise DataError(f"The DEAP folder {root} {kind}; expected the folder of the release.")
     found = _list_files(root, variant)
     if not found:
         others = [name for name in _VARIANTS if name != variant and _list_files(root, name)]
@@ -149,10 +152,10 @@ def find_recordings_deap(
             f"No file named like s01{_VARIANTS[variant].suffix} in {root} or in "
             f"{root / _VARIANTS[variant].folder}.{hint}"
         )
-    return [
-        DeapRecording(subject=name, files=(found[name],), reader="deap-1")
-        for name in _choose_subjects(list(found), subjects, root)
-    ]
+    chosen = _choose_subjects(list(found), subjects, root)
+    for name in chosen:
+        check_file(found[name])
+    return [DeapRecording(subject=name, files=(found[name],), reader="deap-1") for name in chosen]
 
 
 def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -347,13 +350,14 @@ def _check_signals(data: NDArray[np.float64], names: Sequence[str], path: Path) 
 
 
 def _list_files(root: Path, variant: str) -> dict[str, Path]:
-    """Return the subjects' files by name, sorted, from the release or from the folder itself."""
+    """Return what is named like the subjects' files, from the release or the folder itself."""
     folder, suffix = _VARIANTS[variant]
     inner = root / folder
     pattern = re.compile(rf"(s\d\d+){re.escape(suffix)}")
-    files = sorted((inner if inner.is_dir() else root).iterdir())
+    with named_errors(inner):
+        files = list_folder(inner if inner.is_dir() else root)
     matches = ((pattern.fullmatch(file.name), file) for file in files)
-    return {match[1]: file for match, file in matches if match and file.is_file()}
+    return {match[1]: file for match, file in matches if match}
 
 
 def _choose_subjects(

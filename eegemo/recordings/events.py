@@ -13,6 +13,7 @@ from eegemo.errors import DataError
 from eegemo.recordings.base import RATINGS
 
 __all__ = [
+    "check_overlap",
     "check_trial_types",
     "find_bad_spans",
     "leave_out",
@@ -22,6 +23,8 @@ __all__ = [
     "shortest_duration",
 ]
 
+# In seconds: onsets are written with six digits or so.
+_ROUNDING = 1e-6
 _MISSING = ("", "n/a")
 # Events that mark a stretch of signal rather than a trial, in MNE's and EEGLAB's spelling.
 _NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
@@ -135,6 +138,28 @@ def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
     return float(durations.min())
 
 
+def check_overlap(
+    trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[tuple[float, float]]
+) -> None:
+    """Refuse trials that share signal from their onsets on: one may train, the other test.
+
+    Before the onset they may overlap: that part serves as a baseline and is not learned from.
+    """
+    kept, _ = leave_out(trials, tmin, tmax, math.inf, bad)
+    first = max(tmin, 0.0)
+    close = np.flatnonzero(np.diff(kept["onset"]) < tmax - first - 2 * _ROUNDING)
+    if close.size:
+        (one, at), (other, later) = (
+            kept[["trial", "onset"]].iloc[close[0] : close[0] + 2].to_numpy()
+        )
+        raise DataError(
+            f"{file}: trials {one:g} and {other:g} overlap. Their onsets are {at:.10g} and "
+            f"{later:.10g} s, and a trial lasts from {first:g} to {tmax:g} s after its onset, so "
+            f"that both would hold the same signal ({close.size} of {len(kept)} trials reach into "
+            "the next). Choose a smaller tmax, or say by trial_types which events are trials."
+        )
+
+
 def find_bad_spans(table: pd.DataFrame) -> tuple[tuple[float, float], ...]:
     """Return start and end of the stretches that events mark as bad, in seconds."""
     if "trial_type" not in table or "duration" not in table:
@@ -150,8 +175,7 @@ def leave_out(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the trials that can be cut, and why the others cannot."""
     start, stop = trials["onset"] + tmin, trials["onset"] + tmax
-    rounding = 1e-6  # s: onsets are written with six digits or so
-    outside = (start < -rounding) | (stop > end + rounding)
+    outside = (start < -_ROUNDING) | (stop > end + _ROUNDING)
     in_bad = pd.Series(False, index=trials.index)
     for first, last in bad:
         in_bad |= (start < last) & (stop > first)
@@ -159,5 +183,6 @@ def leave_out(
     for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
         if which.any():
             numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
-            notes.append(f"{which.sum()} trials left out, {reason}: {numbers}")
+            trial = "trial" if which.sum() == 1 else "trials"
+            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
     return trials[~(outside | in_bad)].drop(columns="duration"), notes

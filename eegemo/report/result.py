@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from ..errors import ResultError
 from ..metrics import LEVELS, evaluate
 from ..predictions import class_names, read_predictions, vote
 from ..statistics import assess
-
-_HISTORY = ("epoch", "loss", "accuracy")
+from .records import FOLD, PROVENANCE, read_experiment, read_history, read_json
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ class Result:
     @property
     def name(self) -> str:
         """The name of the experiment."""
-        return str(self.experiment.get("name", self.path.name))
+        return str(self.experiment.get("name") or self.path.name)
 
     @property
     def model(self) -> str:
@@ -117,51 +114,63 @@ def read_result(path: str | Path) -> Result:
     Raises
     ------
     ResultError
-        It is no result folder, a fold is missing or unfinished, a fold has no training history,
-        or its files contradict each other.
+        It is no result folder, a file cannot be read or lacks what is used of it, a fold is missing
+        or unfinished, or files contradict each other.
     """
     path = Path(path)
     if not path.is_dir():
-        raise ResultError(f"{path}: expected a result folder, found no such folder.")
+        found = "a file" if path.exists() else "no such folder"
+        raise ResultError(f"{path}: expected a result folder, found {found}.")
     for name in ("provenance.json", "experiment.yaml", "predictions.parquet"):
         if not (path / name).is_file():
             raise ResultError(
                 f"{path}: expected a finished result, but {name} is missing. Run the experiment "
                 "again: what is finished is kept."
             )
-    provenance = _read_json(path / "provenance.json")
-    text = (path / "experiment.yaml").read_text(encoding="utf-8")
-    try:
-        experiment = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ResultError(f"{path / 'experiment.yaml'}: cannot be read as YAML.") from error
-    if not isinstance(experiment, dict):
-        raise ResultError(f"{path / 'experiment.yaml'}: expected sections, found none.")
+    provenance = read_json(path / "provenance.json", PROVENANCE)
+    experiment, text = read_experiment(path / "experiment.yaml")
     predictions = read_predictions(path / "predictions.parquet")
-    try:
-        n_folds, classes = int(provenance["split"]["n_folds"]), provenance["labels"]["classes"]
-    except (KeyError, TypeError) as error:
-        raise ResultError(f"{path / 'provenance.json'}: the entry {error} is missing.") from error
-    if list(classes) != class_names(predictions):
+    classes = provenance["labels"]["classes"]
+    if classes != class_names(predictions):
         raise ResultError(
             f"{path}: provenance.json names the classes {', '.join(classes)}, predictions.parquet "
             f"{', '.join(class_names(predictions))}."
         )
-    numbers = _fold_numbers(path, n_folds, predictions["fold"].unique().tolist())
+    numbers = _fold_numbers(
+        path, provenance["split"]["n_folds"], predictions["fold"].unique().tolist()
+    )
+    folds, histories = zip(*(_read_fold(path / "folds" / str(k), k) for k in numbers), strict=True)
     return Result(
         path=path,
         experiment=experiment,
         experiment_text=text,
         provenance=provenance,
         predictions=predictions,
-        folds=tuple(_read_json(path / "folds" / str(k) / "fold.json") for k in numbers),
-        histories=tuple(_read_history(path / "folds" / str(k) / "history.csv") for k in numbers),
+        folds=folds,
+        histories=histories,
     )
+
+
+def _read_fold(folder: Path, number: int) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the record and the training history of a fold; raise if they contradict each other."""
+    record = read_json(folder / "fold.json", FOLD)
+    history = read_history(folder / "history.csv")
+    if record["fold"] != number:
+        raise ResultError(
+            f"{folder / 'fold.json'}: expected the record of fold {number}, found that of fold "
+            f"{record['fold']}."
+        )
+    if not 1 <= record["best_epoch"] <= len(history):
+        raise ResultError(
+            f"{folder / 'fold.json'}: expected a 'best_epoch' from 1 to {len(history)}, the epochs "
+            f"in history.csv, found {record['best_epoch']}."
+        )
+    return record, history
 
 
 def _fold_numbers(path: Path, n_folds: int, predicted: Sequence[int]) -> list[int]:
     """Return the numbers of all folds; raise if one is missing, unfinished or not predicted."""
-    found = {int(p.name): p for p in (path / "folds").glob("*") if p.name.isdigit()}
+    found = {int(p.name): p for p in (path / "folds").glob("*") if p.name.isdecimal()}
     first = 0 if 0 in found or 0 in predicted else 1
     for number in range(first, first + n_folds):
         lack = None
@@ -180,31 +189,3 @@ def _fold_numbers(path: Path, n_folds: int, predicted: Sequence[int]) -> list[in
     if extra:
         raise ResultError(f"{path}: expected {n_folds} folds, but there is also a fold {extra[0]}.")
     return sorted(found)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ResultError(f"{path}: expected a file of the result, found none.") from error
-    except ValueError as error:
-        raise ResultError(f"{path}: cannot be read as JSON.") from error
-    if not isinstance(content, dict):
-        raise ResultError(f"{path}: expected a JSON object.")
-    return content
-
-
-def _read_history(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise ResultError(f"{path}: fold {path.parent.name} has no training history.")
-    try:
-        history = pd.read_csv(path)
-    except ValueError as error:
-        raise ResultError(f"{path}: cannot be read as a CSV table.") from error
-    lost = [name for name in _HISTORY if name not in history or history[name].isna().all()]
-    if lost or history.empty:
-        raise ResultError(
-            f"{path}: fold {path.parent.name} has no complete training history "
-            f"(missing: {', '.join(lost) or 'every epoch'})."
-        )
-    return history

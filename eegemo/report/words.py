@@ -274,7 +274,7 @@ def remarks(result: Result) -> list[str]:
         The notes of the run, then what the numbers themselves give away.
     """
     level = result.metrics["levels"]["window"]
-    found = merge_notes([str(note) for note in result.provenance.get("notes", [])])
+    found = merge_notes([str(note) for note in result.provenance.get("notes") or []])
     if result.leaks and not result.provenance["split"]["leaks"]:
         found.append("The split was declared free of leaks, but its folds share trials.")
     if _stimuli_known_from_others(result):
