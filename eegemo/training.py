@@ -89,7 +89,7 @@ def class_weights(codes: np.ndarray, n_classes: int) -> np.ndarray:
 
     Examples
     --------
-    >>> class_weights(np.array([0, 0, 0, 1]), 2).round(3).tolist()
+    >>> [round(float(w), 3) for w in class_weights(np.array([0, 0, 0, 1]), 2)]
     [0.667, 2.0]
     """
     n = np.bincount(codes, minlength=n_classes)

@@ -142,12 +142,10 @@ def test_a_fold_without_its_marker_is_not_taken_for_done(copied, root):
     ("file", "damage"),
     [
         ("predictions.parquet", lambda path: path.write_bytes(path.read_bytes()[:100])),
-        ("fold.json", lambda path: path.write_text("{}")),
         (
             "fold.json",
             lambda path: path.write_text(path.read_text().replace('"seed": ', '"seed": 1')),
         ),
-        ("model.keras", lambda path: path.unlink()),
     ],
 )
 def test_a_damaged_fold_is_fitted_again_although_it_is_marked_done(copied, root, file, damage):
@@ -296,13 +294,13 @@ def test_leave_one_subject_out_tests_each_subject_by_a_model_that_never_met_them
 
 
 def test_within_subject_makes_a_model_for_each_subject_and_fold(root, results):
-    experiment = tiny(root, "split={within: subject, n_splits: 2}")
+    experiment = tiny(root, "split={within: subject, n_splits: 2}", "data.subjects=[s01, s03]")
     folder = run_experiment(experiment, results=results, jobs=0)
     names = [
         json.loads((path / "fold.json").read_text())["name"]
         for path in sorted((folder / "folds").iterdir())
     ]
-    assert names == ["s01-1", "s01-2", "s02-1", "s02-2", "s03-1", "s03-2"]
+    assert names == ["s01-1", "s01-2", "s03-1", "s03-2"]
     for path in (folder / "folds").iterdir():
         record = json.loads((path / "fold.json").read_text())
         assert list(record["train_windows_by_subject"]) == [record["name"].split("-")[0]]

@@ -43,7 +43,8 @@ def test_real_eeg_with_a_label_in_it_is_classified(tmp_path):
     root = SHARED / "real-eeg" / "ssvep"
     if not root.is_dir():
         pytest.skip(f"the real SSVEP recordings are not there ({root})")
-    for levels in scores(SSVEP, tmp_path, f"data.root={root}", "training.epochs=8"):
+    short = (f"data.root={root}", "training.epochs=8", "split.n_splits=3")
+    for levels in scores(SSVEP, tmp_path, *short):
         assert levels["window"]["total"]["balanced_accuracy"] >= 0.90
 
 

@@ -73,7 +73,7 @@ def build_cnn_rnn(
     --------
     >>> model = build_cnn_rnn(256, 32, 4)
     >>> model.count_params()
-    355204
+    363268
     """
     left = n_times // pool_size ** len(filters)
     if left < 1:
