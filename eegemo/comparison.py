@@ -265,11 +265,12 @@ def _ranking(results: Mapping[str, Result]) -> str:
     folds = difference(results[second], results[best], unit="fold")
     subjects = difference(results[second], results[best], unit="subject")
     paired = some(folds["n"], "paired fold")
-    mean = f"{folds['mean']:+.3f}".replace("-", "−")
-    spread = f"{mean} on " if folds["sd"] is None else f"{mean} ± {folds['sd']:.3f} SD over "
+    spread = "" if folds["sd"] is None else f" ± {folds['sd']:.3f} SD"
+    way = "higher" if folds["mean"] >= 0 else "lower"
     support = (
-        f"{best} minus {second} is {spread}{paired}, higher in {folds['higher']} of them and for "
-        f"{subjects['higher']} of {some(subjects['n'], 'subject')}"
+        f"on average over {paired}, {best} is {way} by {abs(folds['mean']):.3f}{spread}, "
+        f"and higher in {folds['higher']} of them and for {subjects['higher']} of "
+        f"{some(subjects['n'], 'subject')}"
     )
     if len(results) > 2:
         support = f"of the first two, {support}"
@@ -277,14 +278,14 @@ def _ranking(results: Mapping[str, Result]) -> str:
         return f"{listed(numbers)} scored the same balanced accuracy of windows in {paired}"
     if _open(folds):
         if totals[best] - totals[ranked[-1]] < _NEAR:
-            return f"{listed(numbers)} are close: in balanced accuracy of windows, {support}"
+            return f"{listed(numbers)} are close in balanced accuracy of all windows: {support}"
         numbers[0] = f"{best} scored {totals[best]:.3f}"
-        return f"{listed(numbers)} in balanced accuracy of windows: {support}"
+        return f"{listed(numbers)} in balanced accuracy of all windows: {support}"
     if len(results) == 2:
         lead = f"{best} scored higher than {second}"
     else:
         lead = f"{best} scored highest of {number_word(len(results))}"
-    return f"{lead} in balanced accuracy of windows, {listed(numbers)}: {support}"
+    return f"{lead} in balanced accuracy of all windows, {listed(numbers)}: {support}"
 
 
 def _open(folds: Mapping[str, Any]) -> bool:

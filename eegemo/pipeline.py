@@ -111,7 +111,10 @@ def run_experiments(
         open_runs, tasks = [], []
         for one in {one.folder: one for one in prepared}.values():
             if is_complete(one.folder):
-                progress.say(f"{one.experiment.name}: already complete, nothing to train.")
+                progress.say(
+                    f"{one.experiment.name}: already complete, nothing to train "
+                    "(delete its folder to run it again)."
+                )
                 continue
             stack.enter_context(lock(one.folder / ".lock"))
             run = _Run(one, time.perf_counter(), now(), jobs)

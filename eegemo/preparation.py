@@ -15,7 +15,14 @@ from eegemo.errors import DataError
 from eegemo.execution import Progress, run_tasks
 from eegemo.folds import Fold
 from eegemo.labels import Labels, make_labels
-from eegemo.recordings import SimulatedRelease, find_recordings, read_simulation, simulate_deap
+from eegemo.recordings import (
+    Recording,
+    SimulatedRelease,
+    find_recordings,
+    is_simulated,
+    read_simulation,
+    simulate_deap,
+)
 from eegemo.splits import make_folds
 from eegemo.store import FileDigests, digest_bytes, digest_json, is_whole, lock
 from eegemo.tasks import TrialsTask, store_subject
@@ -87,7 +94,8 @@ def prepare_experiment(
     progress = progress or Progress()
     store = Path(results) / ".store"
     root = _make_data(experiment, progress)
-    folders, notes = _prepare_trials(experiment, root, store, jobs, progress)
+    recordings = _find(experiment, root)
+    folders, notes = _prepare_trials(experiment, recordings, store, jobs, progress)
     trials = load_trials(folders)
     labels = make_labels(trials.metadata, **experiment.labels.model_dump())
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
@@ -95,7 +103,9 @@ def prepare_experiment(
     notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
     digests = _digests(experiment, folders, windows, folds)
     folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
-    simulated = experiment.data.source == "simulated" or read_simulation(root) is not None
+    simulated = experiment.data.source != "bids" and any(
+        is_simulated(file) for recording in recordings for file in recording.files
+    )
     return Prepared(experiment, windows, folds, folder, digests, simulated, tuple(notes))
 
 
@@ -130,16 +140,22 @@ def _is_simulated(root: Path) -> bool:
     return len(files) == len(release.subjects) * len(release.formats)
 
 
-def _prepare_trials(
-    experiment: Experiment, root: str, store: Path, jobs: int, progress: Progress
-) -> tuple[list[Path], list[str]]:
-    """Store the trials of each subject unless the very same are there; return folders and notes."""
+def _find(experiment: Experiment, root: str) -> list[Recording]:
     data = experiment.data
     simulation = set(SimulatedData.model_fields) - set(DeapData.model_fields)
     options = data.model_dump(exclude={"source", "root", "channels"} | simulation)
-    source = "deap" if data.source == "simulated" else data.source
-    recordings = find_recordings(source, root, **options)
-    steps = experiment.preprocessing.model_dump() | {"channels": data.channels}
+    return find_recordings("deap" if data.source == "simulated" else data.source, root, **options)
+
+
+def _prepare_trials(
+    experiment: Experiment,
+    recordings: Sequence[Recording],
+    store: Path,
+    jobs: int,
+    progress: Progress,
+) -> tuple[list[Path], list[str]]:
+    """Store the trials of each subject unless the very same are there; return folders and notes."""
+    steps = experiment.preprocessing.model_dump() | {"channels": experiment.data.channels}
     files = FileDigests(store / "files.json")
     tasks, folders = [], []
     for recording in recordings:
@@ -207,6 +223,12 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             raise DataError(
                 f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
                 "to tell apart. Leave that subject out, or change the labels or the split."
+            )
+        watched = np.unique(windows.codes[fold.validation])
+        if watched.size and not np.isin(watched, learnt).any():
+            notes.append(
+                f"Fold {fold.name}: its validation part has no class of its training part, so "
+                "nothing stops it early."
             )
         absent = np.setdiff1d(windows.codes[fold.test], windows.codes[fold.train])
         if absent.size:

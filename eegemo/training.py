@@ -266,14 +266,10 @@ def fit_fold(
         )
     history = _History(Path(history_path) if history_path is not None else None)
     callbacks: list[keras.callbacks.Callback] = [history, keras.callbacks.TerminateOnNaN()]
-    if len(fold.validation) and not weights[windows.codes[fold.validation]].any():
-        raise DataError(
-            f"training: the validation part of fold {fold.name} has none of the classes of its "
-            "training part. Use fewer folds, or split.validation: 0."
-        )
     best: _BestWeights | None = None
     validation: Batches | None = None
-    if len(fold.validation):
+    # classes that training lacks have no weight; a loss over nothing else would say nothing
+    if weights[windows.codes[fold.validation]].any():
         validation = Batches(windows, fold.validation, scaling, batch_size=256, weights=weights)
         best = _BestWeights(patience)
         callbacks.append(best)

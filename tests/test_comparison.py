@@ -48,7 +48,7 @@ def test_the_sentence_names_the_higher_and_claims_no_more(written, pair):
     assert sentence.startswith(
         f"On simulated data, CNN-GRU scored {scores[0]:.3f} and CNN-LSTM {scores[1]:.3f} in"
     )
-    assert "SD over 12 paired folds" in sentence
+    assert "on average over 12 paired folds, CNN-GRU is higher by" in sentence
     assert "of 4 subjects" in sentence
     assert sentence.endswith("no test was made.")
     page = Page(written / "comparison.html").text
@@ -192,7 +192,7 @@ def test_three_results_and_names_that_clash(pair, tmp_path):
     third = fake_result(tmp_path / "third", seed=3, effect=0.2)
     page = Page(compare([*pair, third], tmp_path / "out"))
     assert ", lstm 0." in page.h1
-    assert "of the first two, gru minus lstm is +" in page.h1
+    assert "of the first two, on average over" in page.h1
     # two of the models and experiments have the same name: folders tell them apart
     assert {"lstm", "gru", "third"} <= set(page.text.split())
     assert (tmp_path / "out" / "figures" / "confusion_2.png").exists()

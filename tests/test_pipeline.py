@@ -1,6 +1,7 @@
 """The whole path: a result folder that is complete, repeatable, resumable and honest."""
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegemo.config import load_experiment
+from eegemo.config import Experiment, load_experiment
 from eegemo.errors import ConfigError, DataError, EegemoError, InputError
 from eegemo.execution import Progress
 from eegemo.pipeline import is_complete, run_experiment, run_experiments
 from eegemo.predictions import read_predictions
 from eegemo.preparation import prepare_experiment
+from eegemo.recordings import load_deap_arrays
 from eegemo.scaling import load_scaling
 from eegemo.store import lock
 from eegemo.training import predict_windows
@@ -190,6 +192,20 @@ def test_a_simulated_release_that_lost_a_file_is_made_again(tmp_path):
     assert first.digests == second.digests
 
 
+@pytest.mark.parametrize("place", ["", "data_preprocessed_python"])
+def test_simulated_files_are_recognised_wherever_the_root_points(root, results, tmp_path, place):
+    release = next(p for p in root.iterdir() if p.is_dir())
+    shutil.copytree(release, tmp_path / "deap")
+    deap = {"data": {"source": "deap", "root": str(tmp_path / "deap" / place)}}
+    experiment = Experiment.model_validate(tiny(root).model_dump() | deap)
+    assert prepare_experiment(experiment, results=results).simulated
+    for file in (tmp_path / "deap" / "data_preprocessed_python").iterdir():
+        # other ratings: the marker beside the files no longer speaks of them
+        data, labels = load_deap_arrays(file)
+        file.write_bytes(pickle.dumps({"data": data, "labels": 10 - labels}, protocol=2))
+    assert not prepare_experiment(experiment, results=results).simulated
+
+
 def test_results_must_be_a_folder(root, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="expected a folder for results"):
@@ -216,7 +232,7 @@ def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, tmp_path):
     copy = tmp_path / "release"
     shutil.copytree(release, copy)
     deap = experiment.model_dump() | {"data": {"source": "deap", "root": str(copy)}}
-    experiment = type(experiment).model_validate(deap)
+    experiment = Experiment.model_validate(deap)
     first = prepare_experiment(experiment, results=tmp_path)
     files = sorted((copy / "data_preprocessed_python").iterdir())
     shutil.copyfile(files[1], files[0])

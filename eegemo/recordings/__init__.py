@@ -17,7 +17,12 @@ from eegemo.recordings.deap import (
     load_deap_arrays,
     read_epochs_deap,
 )
-from eegemo.recordings.simulated import SimulatedRelease, read_simulation, simulate_deap
+from eegemo.recordings.simulated import (
+    SimulatedRelease,
+    is_simulated,
+    read_simulation,
+    simulate_deap,
+)
 
 __all__ = [
     "DEAP_CHANNELS",
@@ -31,6 +36,7 @@ __all__ = [
     "find_recordings",
     "find_recordings_bids",
     "find_recordings_deap",
+    "is_simulated",
     "load_deap_arrays",
     "read_epochs_deap",
     "read_simulation",

@@ -37,7 +37,7 @@ from eegemo.recordings.simulated_ratings import (
 from eegemo.recordings.synthesis import BASELINE, SFREQ, make_brain
 from eegemo.store import atomic_file, write_json
 
-__all__ = ["SimulatedRelease", "read_simulation", "simulate_deap"]
+__all__ = ["SimulatedRelease", "is_simulated", "read_simulation", "simulate_deap"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -223,6 +223,32 @@ def read_simulation(root: str | Path) -> SimulatedRelease | None:
             f"{marker}: expected the description of a simulated release, but it cannot be read "
             f"({error}). If the folder was simulated, delete it and simulate it again."
         ) from error
+
+
+def is_simulated(path: str | Path) -> bool:
+    """Tell whether a file of a release is one that `simulate_deap` wrote.
+
+    The marker beside it is not enough, since the real DEAP may have been copied over a simulation:
+    the ratings in the file have to be those of the simulation, too.
+
+    Parameters
+    ----------
+    path : str | Path
+        A ``.dat`` or ``.mat`` file.
+
+    Returns
+    -------
+    bool
+        Whether it was simulated.
+
+    Examples
+    --------
+    >>> is_simulated("data/deap/data_preprocessed_python/s01.dat")
+    False
+    """
+    path = Path(path).resolve()
+    release = read_simulation(path.parent.parent)
+    return release is not None and _is_simulated(path, release)
 
 
 def _check_arguments(
