@@ -193,7 +193,9 @@ def test_a_simulated_release_that_lost_a_file_is_made_again(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "data_preprocessed_python"])
-def test_simulated_files_are_recognised_wherever_the_root_points(root, results, tmp_path, place):
+def test_simulated_files_are_recognised_wherever_the_root_points(
+    root, results, result, tmp_path, place
+):
     release = next(p for p in root.iterdir() if p.is_dir())
     shutil.copytree(release, tmp_path / "deap")
     deap = {"data": {"source": "deap", "root": str(tmp_path / "deap" / place)}}
@@ -226,7 +228,7 @@ def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
     assert len(stored()) == 2 * len(before)
 
 
-def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, tmp_path):
+def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, result, tmp_path):
     experiment = tiny(root)
     release = next(p for p in root.iterdir() if p.is_dir())
     copy = tmp_path / "release"
