@@ -32,7 +32,7 @@ def assert_at_chance(levels):
 
 def test_with_nothing_to_learn_whole_trials_are_at_chance(tmp_path):
     """Simulated data whose signals do not depend on the labels, with strong trial fingerprints."""
-    small = ("data.effect=0.0", "data.fingerprint=0.9", "windows.stride=0.5", "training.epochs=4")
+    small = ("data.effect=0.0", "data.fingerprint=0.9", "windows.stride=0.5", "training.epochs=3")
     small += (f"data.root={tmp_path}",)
     for levels in scores(QUICKSTART, tmp_path, *small):
         assert_at_chance(levels)
@@ -43,7 +43,7 @@ def test_real_eeg_with_a_label_in_it_is_classified(tmp_path):
     root = SHARED / "real-eeg" / "ssvep"
     if not root.is_dir():
         pytest.skip(f"the real SSVEP recordings are not there ({root})")
-    short = (f"data.root={root}", "training.epochs=8", "split.n_splits=3")
+    short = (f"data.root={root}", "training.epochs=6", "split.n_splits=3")
     for levels in scores(SSVEP, tmp_path, *short):
         assert levels["window"]["total"]["balanced_accuracy"] >= 0.90
 
