@@ -50,7 +50,7 @@ def run_experiment(
     experiment: Experiment,
     *,
     results: str | Path = "results",
-    jobs: int = 1,
+    jobs: int = 0,
     progress: Progress | None = None,
 ) -> Path:
     """Run one experiment, or what is left of it, and write its report.
@@ -64,7 +64,7 @@ def run_experiments(
     experiments: Sequence[Experiment],
     *,
     results: str | Path = "results",
-    jobs: int = 1,
+    jobs: int = 0,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Run experiments and write their reports.
