@@ -16,6 +16,7 @@ from eegemo.statistics import (
     permutation_test,
     split_trials,
 )
+from eegemo.statistics.permutation import Shuffling
 from fake_result import fake_result
 
 
@@ -221,7 +222,7 @@ def test_same_seed_same_numbers_and_batches_do_not_matter(monkeypatch):
     np.testing.assert_array_equal(one.null, two.null)
     other = permutation_test(trials, n_permutations=50, seed=8)
     assert not np.array_equal(one.null, other.null)
-    monkeypatch.setattr("eegemo.statistics._BATCH_LABELS", 10)
+    monkeypatch.setattr("eegemo.statistics.trials._BATCH_LABELS", 10)
     assert len(permutation_test(trials, n_permutations=50).null) == 50
 
 
@@ -298,3 +299,18 @@ def test_bad_input_is_named():
     trials = random_trials(np.random.default_rng(0))
     with pytest.raises(ValueError, match="'windows'"):
         bootstrap_interval(trials, resample="windows")
+
+
+def test_blocks_that_lack_stimuli_are_shuffled_uniformly_and_as_alike_as_can_be():
+    """Of five stimuli the second block lacks one: all 4! orders of it are equally likely."""
+    subject, stimulus = np.repeat([0, 1], [5, 4]), np.array([0, 1, 2, 3, 4, 0, 1, 3, 4])
+    scheme = Shuffling(subject, stimulus)
+    draws = scheme.draw(np.random.default_rng(11), 24_000)
+    whole, lacking = draws[:, :5], draws[:, 5:] - 5
+    assert (np.sort(lacking) == np.arange(4)).all()
+    _, n = np.unique(lacking, axis=0, return_counts=True)
+    assert len(n) == 24
+    assert np.abs(n - 1000).max() < 5 * np.sqrt(1000)  # of 24 counts: far out on either side
+    given = np.array([0, 1, 3, 4])[lacking]  # the stimulus that each place of the block gets
+    common = whole[:, [0, 1, 3, 4]]
+    assert (given == common)[common != 2].all()
