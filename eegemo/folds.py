@@ -14,6 +14,7 @@ from eegemo.errors import DataError, LeakageError
 
 __all__ = [
     "GROUPS",
+    "LEAKING",
     "Fold",
     "Group",
     "check_folds",
@@ -22,7 +23,10 @@ __all__ = [
     "shared_groups",
 ]
 
-Group = Literal["trial", "stimulus", "session", "subject", "window"]
+Group = Literal["trial", "stimulus", "session", "subject", "window", "segment"]
+
+#: What may be divided so that a trial is in training and in test: windows, or pieces of trials.
+LEAKING = ("window", "segment")
 
 #: The columns that identify a group; a stimulus is the same one for every subject.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -43,12 +47,15 @@ class Fold:
         Unique within a split, and telling: ``"3"``, ``"s07"`` or ``"s07-3"``.
     train, validation, test : ndarray of int
         Row numbers of the window table, sorted.
+    repeat : int
+        Which repeat of the cross-validation the fold belongs to.
     """
 
     name: str
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    repeat: int = 0
 
     def parts(self) -> dict[str, np.ndarray]:
         """Map each role to its windows."""
@@ -104,7 +111,8 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
     """Prove that no fold shares what it promised not to share.
 
     Training, validation and test are disjoint sets of windows; none of them shares a group with
-    another; and unless `group` is ``"window"`` none shares a trial, whatever the group.
+    another; and unless `group` is one of `LEAKING` none shares a trial, whatever the group. Where
+    trials are cut (``"segment"``), no sample is in two parts.
 
     Parameters
     ----------
@@ -121,7 +129,7 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
         Naming the fold, the two parts and the first shared group.
     """
     numbers = group_numbers(table)
-    promised = ["window"] if group == "window" else list(dict.fromkeys(("window", "trial", group)))
+    promised = ["window"] if group in LEAKING else list(dict.fromkeys(("window", "trial", group)))
     for fold in folds:
         if not len(fold.train) or not len(fold.test):
             raise DataError(f"split: fold {fold.name} has an empty training or test part.")
@@ -140,6 +148,29 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
                         f"split: fold {fold.name} has the same {kind} in {first} and {second} "
                         f"(subject {row['subject']}, trial {row['trial']}; {both.size} in all)."
                     )
+        if group == "segment":
+            _check_samples(fold, table, numbers["trial"])
+
+
+def _check_samples(fold: Fold, table: pd.DataFrame, trial: np.ndarray) -> None:
+    """Prove that no two parts share a sample of a trial.
+
+    Windows have one length. If two of different parts overlapped, so would two neighbours in time
+    of different parts between them: looking at neighbours is enough.
+    """
+    rows = np.concatenate(list(fold.parts().values()))
+    role = np.repeat(np.arange(3), [len(part) for part in fold.parts().values()])
+    start, stop = table["start"].to_numpy(float)[rows], table["stop"].to_numpy(float)[rows]
+    order = np.lexsort((start, trial[rows]))
+    same = np.diff(trial[rows][order]) == 0
+    meets = start[order][1:] < stop[order][:-1] - 1e-6
+    both = np.flatnonzero(same & meets & (np.diff(role[order]) != 0))
+    if both.size:
+        row = table.iloc[rows[order][both[0]]]
+        raise LeakageError(
+            f"split: fold {fold.name} has the same samples in two parts (subject "
+            f"{row['subject']}, trial {row['trial']}, at {row['start']:g} s)."
+        )
 
 
 def describe_split(
@@ -156,6 +187,11 @@ def describe_split(
         return (
             f"{one_each}Windows are split at random: windows of the same trial are in training and "
             "in test, so the score says how well a trial is recognised, not an emotion."
+        )
+    if group == "segment":
+        return (
+            f"{one_each}Each trial is cut in time: pieces of the same trial are in training and in "
+            "test, so the score says how well a trial is recognised, not an emotion."
         )
     held_out = {
         "trial": "Whole trials are held out",

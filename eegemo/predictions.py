@@ -5,7 +5,8 @@ A table of predictions is a data frame with the columns
 ========== ======= ==================================================================
 column     type    meaning
 ========== ======= ==================================================================
-fold       int     the fold whose model made the prediction
+repeat     int     which repeat of the cross-validation, from 0; each has seeds of its own
+fold       int     the fold whose model made the prediction; unique over all repeats
 subject    str     who was recorded
 session    str     in which session
 trial      int     which trial, numbered from 1 within subject and session
@@ -15,6 +16,7 @@ y_true     str     the class of the trial
 p_<class>  float32 predicted probability of each class; a row sums to 1
 ========== ======= ==================================================================
 
+A table without the column ``repeat`` is one of a single repeat.
 The order of the probability columns is the order of the classes everywhere else.
 """
 
@@ -46,7 +48,7 @@ __all__ = [
 TRIAL_KEYS = ["subject", "session", "trial"]
 """The columns that identify a trial."""
 
-_TYPES = {"fold": "int64", "subject": "str", "session": "str", "trial": "int64"}
+_TYPES = {"repeat": "int64", "fold": "int64", "subject": "str", "session": "str", "trial": "int64"}
 _TYPES |= {"stimulus": "str", "start": "float64", "y_true": "str"}
 _PREFIX = "p_"
 
@@ -66,6 +68,7 @@ def make_predictions(
     probabilities: ArrayLike,
     classes: Sequence[str],
     stimulus: Sequence[str] | ArrayLike | None = None,
+    repeat: int = 0,
 ) -> pd.DataFrame:
     """Put the predictions of one fold into a table.
 
@@ -83,6 +86,8 @@ def make_predictions(
         What was shown or played; unknown if not given. Name it where several subjects shared
         stimuli: their labels then depend on each other, and `eegemo.statistics` takes that into
         account.
+    repeat : int
+        The repeat that the fold belongs to.
 
     Returns
     -------
@@ -122,7 +127,8 @@ def make_predictions(
                 f"Predictions of fold {fold}: expected {len(values)} values of '{name}', "
                 f"found shape {column.shape}."
             )
-    frame = pd.DataFrame({"fold": np.full(len(values), fold), **columns})
+    constant = {name: np.full(len(values), n) for name, n in (("repeat", repeat), ("fold", fold))}
+    frame = pd.DataFrame({**constant, **columns})
     for index, name in enumerate(classes):
         frame[_PREFIX + str(name)] = values[:, index]
     return check_predictions(frame, source=f"Predictions of fold {fold}")
@@ -147,8 +153,11 @@ def check_predictions(frame: pd.DataFrame, *, source: str | Path = "Predictions"
     ------
     ResultError
         A column is missing, a value is missing, a class is unknown, probabilities do not sum
-        to 1, a window occurs twice in a fold, or a trial has two labels or stimuli.
+        to 1, a window occurs twice in a fold, a fold belongs to two repeats, or a trial has two
+        labels or stimuli.
     """
+    if "repeat" not in frame.columns:
+        frame = frame.assign(repeat=0)
     missing = [name for name in _TYPES if name not in frame.columns]
     if missing:
         raise ResultError(
@@ -195,6 +204,9 @@ def check_predictions(frame: pd.DataFrame, *, source: str | Path = "Predictions"
             f"{source}: the window of subject {row['subject']}, trial {row['trial']} at "
             f"{row['start']:g} s is predicted twice in fold {row['fold']}."
         )
+    torn_folds = frame[["repeat", "fold"]].drop_duplicates()["fold"].duplicated()
+    if torn_folds.any():
+        raise ResultError(f"{source}: a fold belongs to two repeats; expected one.")
     for name, words in (("y_true", "true classes"), ("stimulus", "stimuli")):
         trials = frame[[*TRIAL_KEYS, name]].drop_duplicates()
         torn = trials.duplicated(TRIAL_KEYS)
@@ -261,8 +273,8 @@ def vote(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per fold and trial, sorted: ``fold``, ``subject``, ``session``, ``trial``,
-        ``stimulus``, ``n_windows``, ``y_true`` and one ``p_<class>`` column per class (float64).
+        One row per fold and trial, sorted: ``repeat``, ``fold``, ``subject``, ``session``,
+        ``trial``, ``stimulus``, ``n_windows``, ``y_true`` and one ``p_<class>`` column per class (float64).
 
     Examples
     --------
@@ -275,7 +287,7 @@ def vote(predictions: pd.DataFrame) -> pd.DataFrame:
     columns = [_PREFIX + name for name in class_names(predictions)]
     # float64 while averaging: the order of the windows must not decide a close vote
     frame = predictions.astype(dict.fromkeys(columns, "float64"))
-    grouped = frame.groupby(["fold", *TRIAL_KEYS], sort=True, observed=True)
+    grouped = frame.groupby(["repeat", "fold", *TRIAL_KEYS], sort=True, observed=True)
     voted = grouped[columns].mean()
     voted.insert(0, "stimulus", grouped["stimulus"].first())
     voted.insert(1, "n_windows", grouped.size())
@@ -305,8 +317,8 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise ResultError(f"{path}: expected a table of predictions, found no such file.")
     try:
-        frame = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+        frame = pd.read_parquet(path, page_checksum_verification=True)
+    except Exception as error:  # of damaged files pyarrow and pandas raise many types
         raise ResultError(f"{path}: expected a parquet file, but it cannot be read as one.") from (
             error
         )
@@ -336,5 +348,5 @@ def write_predictions(frame: pd.DataFrame, path: str | Path) -> Path:
     path = Path(path)
     frame = check_predictions(frame, source=path)
     with atomic_file(path) as temporary:
-        frame.to_parquet(temporary, index=False)
+        frame.to_parquet(temporary, index=False, write_page_checksum=True)
     return path

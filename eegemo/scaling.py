@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from eegemo.archives import load_arrays
 from eegemo.errors import DataError
 from eegemo.store import atomic_file
 from eegemo.windows import Windows
@@ -167,16 +168,37 @@ class Scaling:
 
 
 def load_scaling(path: str | Path) -> Scaling:
-    """Read a scaling that `Scaling.save` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        return Scaling(
-            steps=tuple(stored["steps"].tolist()),
-            fit=stored["fit"].item(),
-            units=tuple(stored["units"].tolist()),
-            gain=stored["gain"],
-            offset=stored["offset"],
-            own=tuple(stored["own"].tolist()),
-        )
+    """Read a scaling that `Scaling.save` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, or does not hold a scaling.
+    """
+    kinds = dict.fromkeys(("steps", "fit", "units", "own"), "U") | {"gain": "f", "offset": "f"}
+    stored = load_arrays(path, kinds)
+    gain, offset, units = stored["gain"], stored["offset"], stored["units"]
+    fitted = (
+        stored["fit"].shape == ()
+        and stored["fit"].item() in ("training", "subject", "trial", "window")
+        and stored["steps"].ndim == units.ndim == stored["own"].ndim == 1
+        and set(stored["steps"].tolist()) <= {"zscore", "minmax"}
+        and gain.ndim == 2
+        and gain.shape == offset.shape
+        and gain.dtype == offset.dtype == np.float32
+        and len(gain) == len(units) == len(set(units.tolist()))
+        and set(stored["own"].tolist()) <= set(units.tolist())
+    )
+    if not fitted:
+        raise DataError(f"{path}: expected a scaling; its steps, units and numbers do not agree.")
+    return Scaling(
+        steps=tuple(stored["steps"].tolist()),
+        fit=stored["fit"].item(),
+        units=tuple(units.tolist()),
+        gain=gain,
+        offset=offset,
+        own=tuple(stored["own"].tolist()),
+    )
 
 
 def fit_scaling(
@@ -249,8 +271,8 @@ def fit_scaling(
 def _unit_names(windows: Windows, fit: str) -> list[str]:
     metadata = windows.trials.metadata
     columns = ["subject"] if fit == "subject" else ["subject", "session", "trial"]
-    names: list[str] = metadata[columns].astype(str).agg("/".join, axis=1).tolist()
-    return names
+    # much faster than joining within pandas, and this is asked for in every fold
+    return ["/".join(map(str, key)) for key in zip(*(metadata[c] for c in columns), strict=True)]
 
 
 def _of_each_window(x: np.ndarray, steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,9 @@
 """Folds that cannot leak unless they are told to.
 
 A split is made over *groups* (trials, subjects, stimuli, sessions) and only then expanded to
-windows, so a group cannot be cut. The one grouping that cuts trials is ``group="window"``: it
-exists because much of the literature used it, has to be allowed by name, and marks its report.
+windows, so a group cannot be cut. Two groupings cut trials, ``group="window"`` and
+``group="segment"``: they exist because much of the literature used them, have to be allowed by
+name, and mark their reports.
 
 One assignment serves k folds, ratios and validation parts: groups are dealt to parts of given
 shares such that every part comes as close as it can to its share of every class (stratified) and of
@@ -10,15 +11,17 @@ the whole.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from eegemo.errors import DataError, LeakageError
-from eegemo.folds import GROUPS, Fold, Group, check_folds
+from eegemo.folds import GROUPS, LEAKING, Fold, Group, check_folds
+from eegemo.segments import cut_trials
 
-__all__ = ["deal_groups", "make_folds"]
+__all__ = ["deal_groups", "make_folds", "make_repeats", "split_seed"]
 
 Method = Literal["stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"]
 
@@ -41,12 +44,13 @@ def make_folds(
     ----------
     table : DataFrame, one row per window
         With the columns ``subject``, ``session``, ``trial``, ``stimulus`` and ``code`` (the class,
-        an integer from 0).
+        an integer from 0), and ``start`` and ``stop`` (seconds) for ``group="segment"``.
     method : {"stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"}
         Every group tested once in `n_splits` folds; one fold with the given `ratios`; one fold per
         group.
-    group : {"trial", "stimulus", "session", "subject", "window"}
-        What is never divided between training and test. ``"window"`` divides trials: it leaks.
+    group : {"trial", "stimulus", "session", "subject", "window", "segment"}
+        What is never divided between training and test. ``"window"`` divides trials at random and
+        ``"segment"`` in time (`eegemo.segments.cut_trials`): they leak.
     within : {"subject"}, optional
         Make the folds of each subject separately, one model per subject and fold.
     n_splits : int
@@ -56,7 +60,7 @@ def make_folds(
     validation : float
         Share of each training part set aside for early stopping, by the same grouping; 0 for none.
     allow_leakage : bool
-        Must be true for ``group="window"``.
+        Must be true for ``group="window"`` and ``"segment"``.
     seed : int
         Seed of the random order in which groups are dealt.
 
@@ -70,7 +74,7 @@ def make_folds(
         If there are fewer groups than parts, a column is empty, or an argument is not one of those
         above.
     LeakageError
-        If ``group="window"`` without `allow_leakage`, or if the result shares a group.
+        If `group` leaks without `allow_leakage`, or if the result shares a group.
 
     Examples
     --------
@@ -83,18 +87,27 @@ def make_folds(
     True
     """
     _check_arguments(method, group, within, n_splits, ratios, validation)
-    if group == "window" and not allow_leakage:
+    if group in LEAKING and not allow_leakage:
         raise LeakageError(
-            "split: group 'window' puts windows of one trial into both training and test, so the "
+            f"split: group {group!r} puts windows of one trial into both training and test, so the "
             "score is not evidence. Set allow_leakage: true to run it all the same; its report is "
             "marked."
         )
-    if group == "window" and method == "leave_one_group_out":
-        raise DataError("split: leaving out one window at a time would train a model per window.")
+    if group in LEAKING and method == "leave_one_group_out":
+        raise DataError(f"split: leaving out one {group} at a time is not offered.")
     rng = np.random.default_rng(seed)
     codes = table["code"].to_numpy()
     folds: list[Fold] = []
     for scope, rows in _scopes(table, within):
+        if group == "segment":
+            ratio = method == "stratified_group_ratio"
+            shares = list(ratios) if ratio else [1 / n_splits] * n_splits
+            for cut in cut_trials(
+                table.iloc[rows], shares, rotate=not ratio, validation=validation
+            ):
+                parts = [rows[part] for part in cut.parts().values()]
+                folds.append(Fold("-".join(filter(None, (scope, cut.name))), *parts))
+            continue
         groups, names = _groups(table.iloc[rows], group)
         counts = _class_counts(groups, codes[rows], len(names), int(codes.max()) + 1)
         for name, train, held_validation, test in _divide(
@@ -104,6 +117,52 @@ def make_folds(
             folds.append(Fold("-".join(filter(None, (scope, name))), *parts))
     check_folds(folds, table, group=group)
     return folds
+
+
+def split_seed(seed: int, repeat: int) -> int:
+    """Return the seed of a repeat's split; the first repeat has the seed itself."""
+    if repeat == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0] >> 1)
+
+
+def make_repeats(
+    table: pd.DataFrame, *, repeats: int = 1, seed: int = 0, **split: Any
+) -> list[Fold]:
+    """Make the folds of several repeats, each of which has a seed of its own.
+
+    Parameters
+    ----------
+    table : DataFrame, one row per window
+        As for `make_folds`.
+    repeats : int
+        How many.
+    seed : int
+        Seed of the first repeat; `split_seed` gives those of the others.
+    **split
+        Further arguments of `make_folds`.
+
+    Returns
+    -------
+    folds : list of Fold
+        Those of the first repeat, named as `make_folds` names them; then those of the others, named
+        ``"r2-..."``, ``"r3-..."``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"trial": np.arange(8), "code": [0, 1] * 4})
+    >>> table = table.assign(subject="s01", session="1", stimulus="")
+    >>> folds = make_repeats(table, repeats=2, n_splits=2, validation=0)
+    >>> [(fold.name, fold.repeat) for fold in folds]
+    [('1', 0), ('2', 0), ('r2-1', 1), ('r2-2', 1)]
+    """
+    if repeats < 1:
+        raise DataError(f"repeats must be at least 1; found {repeats}.")
+    return [
+        replace(fold, name=f"r{repeat + 1}-{fold.name}" if repeat else fold.name, repeat=repeat)
+        for repeat in range(repeats)
+        for fold in make_folds(table, **split, seed=split_seed(seed, repeat))
+    ]
 
 
 def _check_arguments(
@@ -157,7 +216,8 @@ def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
     first = np.unique(numbers, return_index=True)[1]
     # a part of the key that never changes tells folds nothing
     telling = [column for column in columns if len(table[column].unique()) > 1]
-    names = table.iloc[first][telling or columns].astype(str).agg("/".join, axis=1).tolist()
+    keys = table.iloc[first][telling or columns]
+    names = ["/".join(map(str, key)) for key in zip(*(keys[c] for c in keys), strict=True)]
     return numbers, names
 
 

@@ -11,7 +11,7 @@ DEAP would be 19.5 GB as windows; it is 1.3 GB as trials plus an index of two in
 Trials are stored time by channel, so that a window is one contiguous block of memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -178,6 +178,7 @@ def store_trials(
     folder: str | Path,
     *,
     notes: Sequence[str] = (),
+    extra: Callable[[Path], None] | None = None,
 ) -> Path:
     """Store the trials of one recording in a folder that exists only when it is complete.
 
@@ -190,6 +191,8 @@ def store_trials(
         Made by this function. If it exists it is left as it is.
     notes : sequence of str
         What happened on the way here, a line each: trials left out, channels repaired.
+    extra : callable, optional
+        Called with the folder before it gets its name, to put files of its own into it.
 
     Returns
     -------
@@ -215,6 +218,8 @@ def store_trials(
         signal.to_parquet(temporary / "signal.parquet")
         lines = "".join(f"{' '.join(note.split())}\n" for note in notes)
         (temporary / "notes.txt").write_text(lines, encoding="utf-8")
+        if extra is not None:
+            extra(temporary)
     return folder
 
 
@@ -328,12 +333,13 @@ class Windows:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per window: subject, session, trial, stimulus, start (s from onset), code."""
+        """One row per window: subject, session, trial, stimulus, start and stop (s), code."""
         keys = self.trials.metadata[list(_KEYS)].copy()
         for name in ("subject", "session", "stimulus"):  # strings once per trial, not per window
             keys[name] = keys[name].astype(str).astype("category")
         table = keys.iloc[self.trial].reset_index(drop=True)
         table["start"] = self.trials.tmin + self.first / self.trials.sfreq
+        table["stop"] = table["start"] + self.n_times / self.trials.sfreq
         table["code"] = self.codes
         return table
 

@@ -39,7 +39,7 @@ def small(n_trials: int = 4, n_windows: int = 3, seed: int = 0) -> pd.DataFrame:
 def test_columns_and_order_of_classes():
     frame = small()
     assert list(frame) == [
-        "fold", "subject", "session", "trial", "stimulus", "start", "y_true",
+        "repeat", "fold", "subject", "session", "trial", "stimulus", "start", "y_true",
         "p_low", "p_mid", "p_high",
     ]  # fmt: skip
     assert class_names(frame) == ["low", "mid", "high"]
@@ -94,6 +94,7 @@ def two_stimuli(frame):
         (two_labels, "two true classes"),
         (two_stimuli, "trial 1 of subject s01 has two stimuli"),
         (lambda f: f.drop(columns="stimulus"), "missing stimulus"),
+        (lambda f: f.assign(repeat=np.arange(len(f)) % 2), "a fold belongs to two repeats"),
     ],
 )
 def test_what_is_no_prediction_is_refused(change, says, tmp_path):
