@@ -1,8 +1,9 @@
-"""Networks by name.
+"""Models by name.
 
-A builder is a function ``build(n_times, n_channels, n_classes, **sizes) -> keras.Model`` in a file
-of its own; one line here gives it a name that experiment files can use. This module does not import
-Keras until a model is built.
+A builder of a network is a function ``build(n_times, n_channels, n_classes, **sizes)`` that returns
+a `keras.Model`, in a file of its own; one line here gives it a name that experiment files can use.
+The baseline, `eegemo.models.band_power`, is no network: a scikit-learn pipeline on features. This
+module does not import Keras until a model is built.
 """
 
 from importlib import import_module
@@ -13,13 +14,21 @@ from eegemo.errors import ConfigError
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["MODELS", "build_model"]
+__all__ = ["BASELINE", "MODELS", "build_model", "is_network"]
+
+#: The model that every report shows beside a network.
+BASELINE = "band_power_logreg"
 
 #: Name -> (module, builder, arguments that the name stands for).
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "cnn_lstm": ("cnn_rnn", "build_cnn_rnn", {"recurrent": "lstm"}),
     "cnn_gru": ("cnn_rnn", "build_cnn_rnn", {"recurrent": "gru"}),
 }
+
+
+def is_network(name: str) -> bool:
+    """Tell whether a model is a Keras network, trained in epochs."""
+    return name != BASELINE
 
 
 def build_model(

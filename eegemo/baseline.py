@@ -1,0 +1,79 @@
+"""What a network has to beat: the baseline's bands for given windows, and its features on disk."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eegemo.errors import ConfigError
+from eegemo.models import BASELINE
+from eegemo.store import FileDigests, atomic_folder, digest_bytes, digest_json, is_whole
+from eegemo.windows import Windows
+
+__all__ = ["baseline_for", "store_features"]
+
+_BATCH = 2048
+
+
+def baseline_for(windows: Windows) -> dict[str, Any] | None:
+    """Return the baseline's arguments for these windows, or None if they resolve no band.
+
+    The bands are those of `eegemo.features.BANDS`, cut at half the sampling frequency, that windows
+    of this length can tell apart.
+    """
+    from eegemo.features import BANDS, check_bands
+
+    bands = []
+    for low, high in BANDS:
+        band = [low, min(high, windows.trials.sfreq / 2)]
+        try:
+            check_bands([band], windows.trials.sfreq, windows.n_times)
+        except ConfigError:
+            continue
+        bands.append(band)
+    return {"name": BASELINE, "bands": bands} if bands else None
+
+
+def store_features(
+    windows: Windows, data: str, bands: Sequence[Sequence[float]], store: Path
+) -> Path:
+    """Compute the log band power of all windows in volts, unless it is there; return its file.
+
+    Parameters
+    ----------
+    windows : Windows
+    data : str
+        Digest of the stored trials.
+    bands : sequence of (float, float)
+        In Hz.
+    store : Path
+
+    Returns
+    -------
+    file : Path
+        A float32 array of shape (n_windows, n_channels * n_bands).
+    """
+    from eegemo.features import BandPower
+
+    index = digest_bytes(np.stack([windows.trial, windows.first]).astype("<i8").tobytes())
+    key = digest_json(
+        {"version": 1, "data": data, "index": index, "n": windows.n_times, "bands": bands}
+    )
+    folder = store / "features" / key[:32]
+    if folder.exists() and not is_whole(folder, FileDigests()):
+        shutil.rmtree(folder)
+    if not folder.exists():
+        power = BandPower(windows.trials.sfreq, bands=[(low, high) for low, high in bands])
+        power.fit(np.zeros((1, windows.n_times, windows.n_channels), np.float32))
+        shape = (len(windows), windows.n_channels * len(bands))
+        with atomic_folder(folder) as temporary:
+            features = np.lib.format.open_memmap(
+                temporary / "band_power.npy", mode="w+", dtype=np.float32, shape=shape
+            )
+            for first in range(0, len(windows), _BATCH):
+                rows = np.arange(first, min(first + _BATCH, len(windows)))
+                features[rows] = power.transform(windows.gather(rows))
+            features.flush()
+    return folder / "band_power.npy"
