@@ -1,0 +1,44 @@
+"""Fit one fold, and keep what was learned.
+
+`fit_fold` trains by the fold's training windows, stops by its validation windows, and predicts its
+test windows once, after everything else. `fit_candidates` does the same with several settings and
+keeps those that do best on the validation windows. Keras is imported only for networks.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from .candidates import Candidate, choose, fit_candidates
+from .fitting import (
+    HISTORY,
+    FittedFold,
+    class_weights,
+    fit_fold,
+    measure_latency,
+    predict_windows,
+    save_model,
+)
+
+if TYPE_CHECKING:
+    from .batches import Batches
+
+__all__ = [
+    "HISTORY",
+    "Batches",
+    "Candidate",
+    "FittedFold",
+    "choose",
+    "class_weights",
+    "fit_candidates",
+    "fit_fold",
+    "measure_latency",
+    "predict_windows",
+    "save_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Batches":  # a Keras class, so it comes with Keras
+        from .batches import Batches
+
+        return Batches
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,163 @@
+"""Choose among settings inside a training part, by its validation windows.
+
+The test part is predicted by the model that was chosen, after it was chosen: a choice that saw test
+windows would make their score too good (Cawley & Talbot 2010, "On over-fitting in model selection
+and subsequent selection bias in performance evaluation", JMLR 11:2079-2107).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from eegemo.errors import DataError
+from eegemo.folds import Fold
+from eegemo.predictions import class_names, probabilities
+from eegemo.scaling import Scaling
+from eegemo.store import write_text
+from eegemo.windows import Windows
+
+from .fitting import FittedFold, fit_fold, predict_test
+
+__all__ = ["Candidate", "choose", "fit_candidates", "score_validation"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Settings to try.
+
+    Attributes
+    ----------
+    settings : dict
+        What distinguishes them, as ``{"model.units": 32}``.
+    model, training : dict
+        Whole arguments `model` and those of training of `eegemo.training.fit_fold`.
+    """
+
+    settings: dict[str, Any]
+    model: dict[str, Any]
+    training: dict[str, Any]
+
+
+def score_validation(validation: pd.DataFrame) -> dict[str, float]:
+    """Score the predictions of validation windows; each class that occurs counts the same.
+
+    Returns
+    -------
+    scores : dict
+        ``loss``: mean over classes of the mean of ``-log(p)`` of the true class;
+        ``balanced_accuracy``: mean over classes of the share recognised.
+
+    Examples
+    --------
+    >>> from eegemo.predictions import make_predictions
+    >>> table = make_predictions(fold=0, subject=["a"] * 3, session=["1"] * 3, trial=[1, 2, 3],
+    ...     start=[0, 0, 0], y_true=["x", "x", "y"], classes=["x", "y"],
+    ...     probabilities=[[1, 0], [0.5, 0.5], [0.5, 0.5]])
+    >>> {name: round(value, 3) for name, value in score_validation(table).items()}
+    {'loss': 0.52, 'balanced_accuracy': 0.5}
+    """
+    names = pd.Index(class_names(validation))
+    code = names.get_indexer(pd.Index(validation["y_true"]))
+    p = probabilities(validation)
+    own = -np.log(np.clip(p[np.arange(len(p)), code], 1e-7, 1))
+    right = p.argmax(axis=1) == code
+    there = np.unique(code)
+    return {
+        "loss": float(np.mean([own[code == one].mean() for one in there])),
+        "balanced_accuracy": float(np.mean([right[code == one].mean() for one in there])),
+    }
+
+
+def choose(
+    scores: Sequence[Mapping[str, float]],
+    *,
+    metric: Literal["loss", "balanced_accuracy"] = "loss",
+) -> int:
+    """Return the number of the best scores; of equals, the first.
+
+    Examples
+    --------
+    >>> choose([{"loss": 1.2}, {"loss": 0.9}, {"loss": 0.9}])
+    1
+    """
+    values = np.array([one[metric] for one in scores])
+    return int(values.argmin() if metric == "loss" else values.argmax())
+
+
+def fit_candidates(
+    windows: Windows,
+    fold: Fold,
+    *,
+    candidates: Sequence[Candidate],
+    scaling: Scaling,
+    metric: Literal["loss", "balanced_accuracy"] = "loss",
+    number: int = 0,
+    seed: int = 0,
+    history_path: Path | None = None,
+    checkpoint: Path | None = None,
+    features: np.ndarray | None = None,
+) -> tuple[FittedFold, dict[str, Any] | None]:
+    """Fit a fold with every candidate, and keep the one that validation windows prefer.
+
+    Parameters
+    ----------
+    windows, fold, scaling, number, seed, history_path, checkpoint, features
+        As for `eegemo.training.fit_fold`; all candidates have the same seed.
+    candidates : sequence of Candidate
+        With a single one nothing is chosen.
+    metric : {"loss", "balanced_accuracy"}
+        What to choose by (`score_validation`).
+
+    Returns
+    -------
+    fitted : FittedFold
+        Of the candidate chosen; only this one has predicted the test part.
+    choice : dict or None
+        ``metric``, ``candidates`` (settings, scores, epochs, seconds of each) and ``chosen``; None
+        if there was a single candidate.
+
+    Raises
+    ------
+    DataError
+        If there is something to choose and no validation part to choose by.
+    """
+    common: dict[str, Any] = {"scaling": scaling, "number": number, "features": features}
+    common |= {"seed": seed, "history_path": history_path}
+    if len(candidates) == 1:
+        only = candidates[0]
+        fitted = fit_fold(
+            windows, fold, model=only.model, **common, checkpoint=checkpoint, **only.training
+        )
+        return fitted, None
+    if not len(fold.validation):
+        raise DataError(f"choice: fold {fold.name} has no validation part to choose by.")
+    # while choosing, the fold has no test part
+    blind = replace(fold, test=fold.test[:0])
+    tried: list[dict[str, Any]] = []
+    best: FittedFold | None = None
+    for k, one in enumerate(candidates):
+        place = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{k}{checkpoint.suffix}")
+        fitted = fit_fold(
+            windows, blind, model=one.model, **common, checkpoint=place, **one.training
+        )
+        scores = score_validation(fitted.validation)
+        tried.append(
+            {
+                "settings": one.settings,
+                **scores,
+                "epochs": len(fitted.history),
+                "best_epoch": fitted.best_epoch,
+                "seconds": fitted.seconds["fit"],
+            }
+        )
+        if best is None or choose(tried, metric=metric) == k:
+            best = fitted
+    assert best is not None
+    if history_path is not None:
+        write_text(history_path, best.history.to_csv(index=False))
+    chosen = predict_test(best, windows, fold, number=number, features=features)
+    return chosen, {"metric": metric, "candidates": tried, "chosen": choose(tried, metric=metric)}

@@ -1,0 +1,163 @@
+"""Train a Keras network.
+
+Only Keras's public, backend-neutral API is used, so the same code trains on TensorFlow, JAX and
+PyTorch.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from eegemo.errors import DataError
+from eegemo.folds import Fold
+from eegemo.models import build_model
+from eegemo.scaling import Scaling
+from eegemo.store import digest_bytes, digest_json
+from eegemo.windows import Windows
+
+from .batches import Batches
+from .callbacks import BestWeights, Checkpoint, HalveRate, History
+
+__all__ = ["predict_network", "train_network"]
+
+# Prediction reads this many windows at a time; it affects speed and memory only.
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Attributes
+    ----------
+    network : keras.Model
+        With the weights of the best epoch.
+    history : list of dict
+        One row per epoch.
+    best_epoch : int
+        Counted from 1; the last one where there is no validation.
+    """
+
+    network: keras.Model
+    history: list[dict[str, float]]
+    best_epoch: int
+
+
+def train_network(
+    windows: Windows,
+    fold: Fold,
+    *,
+    model: Mapping[str, Any],
+    scaling: Scaling,
+    weights: np.ndarray,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    schedule: Literal["constant", "cosine", "plateau"],
+    patience: int,
+    clip_norm: float | None,
+    precision: str,
+    seed: int,
+    columns: tuple[str, ...],
+    history_path: Path | None,
+    checkpoint: Path | None,
+) -> Trained:
+    """Build and train a network; the arguments are those of `eegemo.training.fit_fold`.
+
+    Raises
+    ------
+    DataError
+        If the loss is no longer a number.
+    """
+    validated = bool(weights[windows.codes[fold.validation]].any())
+    history = History(history_path, columns)
+    # classes that training lacks have no weight; a loss over nothing else would say nothing
+    best = BestWeights(patience) if validated else None
+    rate = HalveRate(max(1, patience // 2)) if validated and schedule == "plateau" else None
+    with _dtype_policy(precision):
+        keras.utils.set_random_seed(seed)
+        network = build_model(
+            **model,
+            n_times=windows.n_times,
+            n_channels=windows.n_channels,
+            n_classes=len(windows.labels.classes),
+        )
+        steps = -(-len(fold.train) // batch_size)
+        network.compile(
+            optimizer=keras.optimizers.Adam(
+                keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)
+                if schedule == "cosine"
+                else learning_rate,
+                global_clipnorm=clip_norm,
+            ),
+            loss="sparse_categorical_crossentropy",
+            weighted_metrics=["accuracy"],
+            # JAX needs XLA; with it TensorFlow would lose cuDNN's recurrent layers
+            jit_compile=keras.backend.backend() == "jax",
+        )
+    callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate]
+    done = 0
+    if checkpoint is not None:
+        settings = (dict(model), epochs, batch_size, learning_rate, schedule, patience, clip_norm)
+        key = digest_json([settings, precision, seed, keras.backend.backend(), keras.__version__])
+        parts = [part.astype("<i8").tobytes() for part in (fold.train, fold.validation)]
+        whole = digest_bytes(key.encode(), *parts, weights.tobytes())
+        keeper = Checkpoint(checkpoint, whole, history, best, rate)
+        done = keeper.resume(network)
+        callbacks.append(keeper)
+        if best is not None and best.over:
+            done = epochs
+    train = Batches(
+        windows,
+        fold.train,
+        scaling,
+        batch_size=batch_size,
+        weights=weights,
+        seed=seed,
+        epochs_done=done,
+    )
+    validation = (
+        Batches(windows, fold.validation, scaling, batch_size=_BATCH, weights=weights)
+        if validated
+        else None
+    )
+    network.fit(
+        train,
+        validation_data=validation,
+        epochs=epochs,
+        initial_epoch=done,
+        callbacks=[one for one in callbacks if one is not None],
+        shuffle=False,
+        verbose=0,
+    )
+    if not np.isfinite([row["loss"] for row in history.rows]).all():
+        raise DataError(
+            f"training: the loss of fold {fold.name} is not a number after {len(history.rows)} "
+            "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
+        )
+    found = best is not None and best.best_epoch
+    return Trained(network, history.rows, found or len(history.rows))
+
+
+@contextmanager
+def _dtype_policy(name: str) -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def predict_network(
+    network: keras.Model, windows: Windows, rows: np.ndarray, scaling: Scaling
+) -> np.ndarray:
+    """Return class probabilities of windows; shape (n, n_classes), float32."""
+    batches = Batches(windows, rows, scaling, batch_size=_BATCH)
+    probabilities: np.ndarray = network.predict(batches, verbose=0)
+    return probabilities
