@@ -16,6 +16,28 @@ from eegemo.predictions import make_predictions, write_predictions
 CLASSES = ("HVHA", "HVLA", "LVHA", "LVLA")
 
 
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    p = np.exp(logits)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _choice(rng: np.random.Generator) -> dict[str, Any]:
+    """Candidates with validation losses; the one of least loss is chosen."""
+    candidates = [
+        {
+            "settings": {"model.units": units, "training.learning_rate": rate},
+            "loss": float(rng.uniform(1.0, 1.3)),
+            "balanced_accuracy": float(rng.uniform(0.3, 0.5)),
+            "epochs": 8,
+            "best_epoch": int(rng.integers(1, 9)),
+        }
+        for units in (32, 64)
+        for rate in (0.001, 0.003)
+    ]
+    losses = [one["loss"] for one in candidates]
+    return {"metric": "loss", "candidates": candidates, "chosen": int(np.argmin(losses))}
+
+
 def fake_result(
     folder: Path,
     *,
@@ -36,12 +58,21 @@ def fake_result(
     label_seed: int = 0,
     digests: dict[str, str] | None = None,
     notes: Sequence[str] = (),
+    repeats: int = 1,
+    sharpness: float = 1.0,
+    validation: bool = False,
+    baseline: float | None = None,
+    choice: bool = False,
 ) -> Path:
     """Write a whole, deterministic result folder and return it.
 
     ``effect`` is how much the logit of the true class is raised; ``within`` gives one fold per
     subject and split ("s01/2"), else trials (or, if it leaks, windows) are pooled. Labels depend on
     ``label_seed`` only, predictions on ``seed``.
+
+    Each of ``repeats`` deals trials anew and predicts with noise of its own. ``sharpness``
+    multiplies all logits: 1 / temperature. ``validation`` stores predictions of validation windows,
+    ``baseline`` (a number: its effect) those of a simple model, ``choice`` candidates.
     """
     rng, truth_rng = np.random.default_rng(seed), np.random.default_rng(label_seed)
     subjects = list(subjects or [f"s{i + 1:02d}" for i in range(n_subjects)])
@@ -75,23 +106,51 @@ def fake_result(
     logits = 0.8 * rng.normal(size=(n_subjects, n_trials, len(classes)))[subject_code, trial_code]
     logits += 0.8 * rng.normal(size=logits.shape) + np.linspace(0.3, 0, len(classes))
     logits[np.arange(len(true)), true] += (4.0 if leaks else 1.0) * skill[subject_code]
-    p = np.exp(logits)
-    p /= p.sum(axis=1, keepdims=True)
+    p = _softmax(sharpness * logits)
+    other_rng = np.random.default_rng([seed, 1])  # of what came later: old numbers stay
+    simple = None
+    if baseline is not None:
+        noise = other_rng.normal(size=(n_subjects, n_trials, len(classes)))[
+            subject_code, trial_code
+        ]
+        noise[np.arange(len(true)), true] += baseline
+        simple = _softmax(noise + 0.5 * other_rng.normal(size=noise.shape))
+    per_repeat, assignments = len(fold_names), [(fold, p)]
+    for _ in range(1, repeats):
+        order = truth_rng.permutation(n_trials)  # the same folds whatever the seed
+        split = (order[trial_code] + (0 if within else subject_code)) % n_splits
+        again = fold if leaks else split + (subject_code * n_splits if within else 0)
+        noise = 0.5 * other_rng.normal(size=(n_subjects, n_trials, len(classes)))
+        assignments.append(
+            (again, _softmax(sharpness * (logits + noise[subject_code, trial_code])))
+        )
+    if repeats > 1:
+        fold_names = [f"{name}-{r + 1}" for r in range(repeats) for name in fold_names]
 
     names = np.asarray(classes, dtype=object)
-    tables = []
+    tables: list[pd.DataFrame] = []
+    others: dict[str, list[pd.DataFrame]] = {"validation": [], "baseline": []}
     for k, fold_name in enumerate(fold_names):
-        test = fold == k
+        repeat = k // per_repeat
+        fold, p = assignments[repeat]
+        test = fold == k % per_repeat
         pool = ~test & (np.isin(subject_code, subject_code[test]) if within and not leaks else True)
-        tables.append(
-            make_predictions(
+
+        def predicted(
+            part: np.ndarray, values: np.ndarray, k: int = k, repeat: int = repeat
+        ) -> pd.DataFrame:
+            return make_predictions(
                 fold=k,
-                **{c: rows.loc[test, c] for c in rows.columns},
-                y_true=names[true[test]],
-                probabilities=p[test],
+                **{c: rows.loc[part, c] for c in rows.columns},
+                y_true=names[true[part]],
+                probabilities=values[part],
                 classes=classes,
+                repeat=repeat,
             )
-        )
+
+        tables.append(predicted(test, p))
+        if simple is not None:
+            others["baseline"].append(predicted(test, simple))
         at = folder / "folds" / str(k)
         at.mkdir(parents=True)
 
@@ -104,8 +163,10 @@ def fake_result(
             found = np.unique(code[mask]) % len(classes)
             return {c: int((found == i).sum()) for i, c in enumerate(classes)}
 
-        validation = pool & (trial_code % 5 == 0)
-        roles = {"train": pool & ~validation, "validation": validation, "test": test}
+        held = pool & (trial_code % 5 == 0)
+        roles = {"train": pool & ~held, "validation": held, "test": test}
+        if validation and held.any():
+            others["validation"].append(predicted(held, p))
         best = int(rng.integers(epochs // 2, epochs)) + 1
         record: dict[str, Any] = {
             "fold": k,
@@ -131,6 +192,10 @@ def fake_result(
             "seconds": {"fit": 2.0 + float(rng.random()), "predict": 0.1},
             "n_parameters": 123_456 if model == "cnn_lstm" else 98_765,
         }
+        if repeats > 1:
+            record |= {"repeat": repeat, "seeds": {"split": seed + repeat, "model": seed + k}}
+        if choice:
+            record["choice"] = _choice(np.random.default_rng([seed, k, 2]))
         (at / "fold.json").write_text(json.dumps(record))
         epoch = np.arange(1, epochs + 1)
         drop = np.exp(-epoch / (0.4 * epochs))
@@ -149,6 +214,9 @@ def fake_result(
         (at / "done").touch()
 
     write_predictions(pd.concat(tables, ignore_index=True), folder / "predictions.parquet")
+    for kind, parts in others.items():
+        if parts:
+            write_predictions(pd.concat(parts, ignore_index=True), folder / f"{kind}.parquet")
     config = {
         "name": name,
         "seed": seed,

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from eegemo import figures
+from eegemo.calibration import reliability_table, selective_accuracy
 from eegemo.figures.style import class_colours, shorten
 
 CLASSES = ["HVHA", "HVLA", "LVHA", "LVLA"]
@@ -54,6 +55,26 @@ def draw_all(classes, n):
     yield figures.paired_scores(names, {"A": scores, "B": others, "C": others}, unit="fold")
     yield figures.null_distributions({"Windows": (0.4, others), "Trials": (0.9, others)})
     yield figures.class_scores(levels, classes)
+    table = reliability_table(others, others > 0.4, n_bins=6)
+    bins = table.assign(accuracy_low=0.1, accuracy_high=0.9).to_dict("records")
+    yield figures.reliability_diagram({classes[0]: bins, "After": bins}, chance=1 / k)
+    curve = selective_accuracy(others, others > 0.4).assign(low=0.1, high=0.9).to_dict("records")
+    yield figures.coverage_curves(
+        {"Windows": {"as predicted": curve, "after": curve}, "Votes": {"as predicted": curve}},
+        chance=1 / k,
+        commonest={"Windows": 0.4, "Votes": None},
+    )
+    values = {"windows": scores, "trial votes": others, "majority": 0.5 * others}
+    yield figures.subject_scores(
+        names, {"balanced accuracy": values, "accuracy": values | {"hindsight": others}},
+        nulls=np.c_[scores - 0.2, scores - 0.1, scores + 0.1], decodable=others > 0.5,
+    )  # fmt: skip
+    yield figures.score_spread(
+        {"folds": scores, "subjects": others, "repeats": [0.5]},
+        {key: {"mean": 0.5, "sd": None} for key in ("folds", "subjects", "repeats")},
+        total=0.4,
+        label="accuracy",
+    )
     yield figures.class_counts({name: dict.fromkeys(classes, 3) for name in names}, classes)
 
 
@@ -171,3 +192,25 @@ def test_helpers():
     assert len(class_colours(20)) == 20
     assert shorten("short", 16) == "short"
     assert len(shorten("x" * 50, 16)) == 16
+
+
+def test_a_reliability_diagram_shows_accuracy_over_confidence():
+    rows = reliability_table([0.55, 0.65, 0.95, 0.95], [0, 1, 1, 1], n_bins=2).to_dict("records")
+    figure = figures.reliability_diagram({"A": rows}, chance=0.5)
+    top, bottom = figure.axes
+    marks = top.collections[-1].get_offsets()
+    np.testing.assert_allclose(marks, [[0.775, 0.75]])
+    assert [bar.get_height() for bar in bottom.patches] == [0, 1]
+
+
+def test_subjects_are_sorted_and_only_the_decodable_are_filled():
+    values = {"windows": [0.6, 0.3], "trial votes": [0.7, 0.2], "majority": [0.25, 0.3]}
+    figure = figures.subject_scores(
+        ["good", "poor"], {"score": values}, nulls=[[0.2, 0.25, 0.3]] * 2, decodable=[True, False]
+    )
+    axes = figure.axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["poor", "good"]
+    assert list(lines["windows, decodable"].get_ydata()) == [0.6]
+    assert list(lines["windows, not shown to be"].get_xdata()) == [0]
+    assert list(lines["trial votes"].get_ydata()) == [0.2, 0.7]

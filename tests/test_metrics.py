@@ -256,3 +256,24 @@ def test_scores_that_some_folds_lack_are_counted(result):
     spread = evaluate(rows, result.folds)["levels"]["window"]["over_folds"]
     assert spread["kappa"]["n"] == spread["n"] - 1
     assert spread["accuracy"]["n"] == spread["n"]
+
+
+def test_repeats_are_summed_and_scored_apart(tmp_path):
+    repeated = read_result(fake_result(tmp_path / "r", n_subjects=2, n_splits=2, repeats=3))
+    numbers = evaluate(repeated.predictions, repeated.folds)
+    assert numbers["n_repeats"] == 3
+    classes = class_names(repeated.predictions)
+    tables = {"window": repeated.predictions, "trial": vote(repeated.predictions)}
+    for level, rows in tables.items():
+        one = numbers["levels"][level]
+        rows = rows.assign(y_pred=predicted_classes(rows))
+        check_against_scikit_learn(one["total"], rows["y_true"], rows["y_pred"], classes)
+        assert [part["repeat"] for part in one["repeats"]] == [0, 1, 2]
+        for part in one["repeats"]:
+            own = rows[rows["repeat"] == part["repeat"]]
+            check_against_scikit_learn(part, own["y_true"], own["y_pred"], classes)
+        assert one["over_repeats"]["over"] == "over 3 repeats"
+        assert [part["repeat"] for part in one["folds"]] == [0] * 4 + [1] * 4 + [2] * 4
+    once = evaluate(repeated.predictions.query("repeat == 0"), repeated.folds)
+    first = numbers["levels"]["window"]["repeats"][0]
+    assert {"repeat": 0, **once["levels"]["window"]["total"]} == first

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from eegemo.errors import ResultError
+from eegemo.figures import learning_curves, to_svg
 from eegemo.metrics import score
 from eegemo.predictions import predicted_classes, read_predictions, vote
 from eegemo.report import headline, read_result, write_report
-from eegemo.report.words import remarks
+from eegemo.report.remarks import remarks
 from eegemo.statistics import assess
 from fake_result import fake_result
 
@@ -62,13 +63,14 @@ def test_everything_is_written_and_nothing_else_is_left(folder):
         f"{name}.csv"
         for name in (
             "scores", "folds", "subjects", "classes", "confusion", "counts", "trials", "curves",
+            "spread", "calibration", "calibration_bins", "coverage",
         )
     }  # fmt: skip
     assert {p.name for p in (folder / "figures").iterdir()} == {
         f"{name}.png"
         for name in (
             "confusion", "confusion_folds_windows", "confusion_folds_trials", "classes",
-            "null", "folds", "subjects", "curves", "counts",
+            "null", "folds", "subjects", "curves", "counts", "reliability", "coverage",
         )
     }  # fmt: skip
     assert {p.name for p in folder.iterdir()} == {
@@ -268,6 +270,16 @@ def test_the_page_shows_the_numbers(folder):
     assert (folder / "experiment.yaml").read_text().splitlines()[0] in text
 
 
+def test_one_repeat_has_no_spread_over_repeats(folder):
+    text = Page(folder / "report.html").text
+    assert "over 1 repeat" not in text
+    assert "One repeat: nothing is known of the spread over seeds." in text
+    assert not (folder / "tables" / "repeats.csv").exists()
+    assert not (folder / "figures" / "spread.png").exists()
+    assert "No predictions of validation windows are stored: no temperature" in text
+    assert "band power" not in text.lower()
+
+
 def test_drawing_again_gives_the_same(folder):
     files = [p for p in folder.rglob("*") if p.suffix in (".html", ".json", ".csv", ".png")]
     before = {p: p.read_bytes() for p in files}
@@ -356,4 +368,8 @@ def test_a_run_without_validation_has_a_report_too(tmp_path, how, which, n_subje
         else:
             history = history.drop(columns=["val_loss", "val_accuracy"])
         history.to_csv(file, index=False)
-    assert write_report(path).is_file()
+    result = read_result(path)
+    figure = learning_curves(result.histories, [fold["best_epoch"] for fold in result.folds])
+    assert to_svg(figure)
+    if n_subjects == 1 and which == "every fold" and how == "absent":
+        assert write_report(path).is_file()

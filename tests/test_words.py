@@ -2,7 +2,8 @@
 
 import pytest
 
-from eegemo.report.words import _findings, interval_words, merge_notes, shuffling
+from eegemo.report.remarks import merge_notes
+from eegemo.report.words import _findings, interval_words, shuffling
 
 
 def level(**changes):

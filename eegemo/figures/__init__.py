@@ -4,22 +4,33 @@ Colours are those of Okabe & Ito (2008, "Color universal design"), which people 
 kinds of colour blindness can tell apart; no figure relies on colour alone.
 """
 
+from .audit import audit_scores
+from .calibration import coverage_curves, reliability_diagram
+from .comparison import class_differences, score_intervals
 from .confusion import confusion_differences, confusion_matrices, fold_confusions
 from .curves import learning_curves, learning_curves_together
 from .scores import class_counts, class_scores, null_distributions, paired_scores, score_dots
 from .style import save_figure, to_svg
+from .subjects import score_spread, subject_scores
 
 __all__ = [
+    "audit_scores",
     "class_counts",
+    "class_differences",
     "class_scores",
     "confusion_differences",
     "confusion_matrices",
+    "coverage_curves",
     "fold_confusions",
     "learning_curves",
     "learning_curves_together",
     "null_distributions",
     "paired_scores",
+    "reliability_diagram",
     "save_figure",
     "score_dots",
+    "score_intervals",
+    "score_spread",
+    "subject_scores",
     "to_svg",
 ]

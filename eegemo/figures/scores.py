@@ -28,9 +28,10 @@ from .style import (
 )
 
 
-def _names_below(
+def names_below(
     axes: Axes, names: Sequence[str], unit: str, order: str = "from low to high"
 ) -> None:
+    """Write names below marks; of many, only how many there are."""
     n = len(names)
     axes.set_xlim(-0.7, n - 0.3)
     axes.grid(visible=False, axis="x")
@@ -108,7 +109,7 @@ def score_dots(
         axes.axhline(total, color=ACCENT, linewidth=1.2, label=f"all together {total:.2f}")
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(label)
-    _names_below(axes, names, unit)
+    names_below(axes, names, unit)
     legend(figure, axes)
     return figure
 
@@ -183,7 +184,7 @@ def paired_scores(
         bottom.set_ylabel("difference")
         words = f"mean {mean:+.3f}, band ± 1 SD over {len(known)} {unit}s".replace("-", "−")
         bottom.set_title(f"{second} minus {first}: {words}", fontsize=8.5)
-    _names_below(bottom, names, unit, order="sorted by difference")
+    names_below(bottom, names, unit, order="sorted by difference")
     legend(figure, top)
     return figure
 
@@ -289,6 +290,6 @@ def class_counts(by_subject: Mapping[str, Mapping[str, int]], classes: Sequence[
         bottom += heights
     axes.set_ylabel("trials")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-    _names_below(axes, subjects, "subject")
+    names_below(axes, subjects, "subject")
     legend(figure, axes)
     return figure

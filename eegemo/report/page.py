@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,20 @@ import jinja2
 from matplotlib.figure import Figure
 
 from .. import figures
-from ..metrics import LEVELS, SUMMARY_SCORES
+from ..metrics import SUMMARY_SCORES
 from ..store import write_json, write_text
+from .choices import describe_choice
+from .drawings import draw, votes
+from .remarks import remarks
 from .result import Result, read_result
+from .sentences import make_sentences
 from .tables import BASELINES, make_tables, write_table
 from .words import (
     headline,
     interval_words,
     kept_apart,
+    leak,
     p_words,
-    remarks,
     shuffling,
     some,
     trial_sentence,
@@ -60,31 +64,45 @@ def write_report(result_dir: str | Path) -> Path:
     """
     result = read_result(result_dir)
     sentence = headline(result)
-    votes = "" if result.leaks else trial_sentence(result)
+    of_votes = "" if result.leaks else trial_sentence(result)
+    choice = describe_choice(result.folds)
     numbers = {
         "headline": sentence,
-        "trial_sentence": votes,
+        "trial_sentence": of_votes,
         "leaks": result.leaks,
         "simulated": result.simulated,
+        "sentences": make_sentences(result),
+        **result.metrics,
+        "band_power_logreg": result.beside_baseline,
+        "calibration": result.calibration,
+        "choice": choice,
     }
-    write_json(result.path / "metrics.json", {**numbers, **result.metrics})
+    write_json(result.path / "metrics.json", numbers)
     for name, table in make_tables(result).items():
         write_table(table, result.path / "tables" / f"{name}.csv")
     drawn = {}
-    for name, figure in _draw(result):
+    for name, figure in draw(result):
         figures.save_figure(figure, result.path / "figures" / f"{name}.png")
+        figure.set_layout_engine("none")  # what was laid out once stays so
         drawn[name] = data_uri(figure)
     page = render(
         "report.html",
         result=result,
         headline=sentence,
-        trial_sentence=votes,
-        kinds={"window": "windows", "trial": _votes(result)},
+        trial_sentence=of_votes,
+        sentences=numbers["sentences"],
+        kinds={"window": "windows", "trial": votes(result)},
+        leak=leak(result),
         kept_apart=kept_apart(result),
         remarks=remarks(result),
         figures=drawn,
         cards=_cards(result),
         baselines=BASELINES,
+        beside=result.beside_baseline,
+        calibration=result.calibration,
+        even_log_loss=math.log(len(result.classes)),
+        choice=choice,
+        decodable=result.metrics["decodable"],
         scores=SCORES,
         levels=result.metrics["levels"],
         folds=result.folds,
@@ -95,73 +113,14 @@ def write_report(result_dir: str | Path) -> Path:
     return path
 
 
-def _draw(result: Result) -> Iterator[tuple[str, Figure]]:
-    levels, classes = result.metrics["levels"], result.classes
-    window = levels["window"]
-    titles = {"window": "Windows", "trial": _votes(result).capitalize()}
-    yield (
-        "confusion",
-        figures.confusion_matrices(
-            {titles[name]: levels[name]["total"]["confusion"] for name in LEVELS}, classes
-        ),
-    )
-    for name in LEVELS if len(window["folds"]) > 1 else ():
-        yield (
-            f"confusion_folds_{name}s",
-            figures.fold_confusions(
-                [one["confusion"] for one in levels[name]["folds"]],
-                [one["name"] for one in window["folds"]],
-                classes,
-            ),
-        )
-    yield (
-        "classes",
-        figures.class_scores(
-            {titles[name].lower(): levels[name]["total"]["per_class"] for name in LEVELS}, classes
-        ),
-    )
-    yield (
-        "null",
-        figures.null_distributions(
-            {
-                titles[name]: (levels[name]["total"]["balanced_accuracy"], result.nulls[name])
-                for name in LEVELS
-            }
-        ),
-    )
-    for unit, key in (("fold", "name"), ("subject", "subject")):
-        yield (
-            f"{unit}s",
-            figures.score_dots(
-                [one[key] for one in window[f"{unit}s"]],
-                [one["balanced_accuracy"] for one in window[f"{unit}s"]],
-                unit=unit,
-                nulls=[
-                    [part[f"null_{what}"] for what in ("q05", "mean", "q95")]
-                    for part in window["significance"][f"{unit}s"]
-                ],
-                total=window["total"]["balanced_accuracy"],
-                label="balanced accuracy (windows)",
-            ),
-        )
-    best = [int(fold["best_epoch"]) for fold in result.folds]
-    yield "curves", figures.learning_curves(result.histories, best)
-    yield "counts", figures.class_counts(result.provenance["labels"]["by_subject"], classes)
-
-
-def _votes(result: Result) -> str:
-    """Name the votes: a trial that is divided votes in every fold that tests part of it."""
-    return "fold × trial votes" if result.leaks else "trial votes"
-
-
 def _cards(result: Result) -> list[dict[str, Any]]:
     """Choose the numbers shown first, each with what it has to beat."""
-    cards = []
+    cards, beside = [], result.beside_baseline
     for level, name, title in (
         ("window", "balanced_accuracy", "Balanced accuracy, windows"),
         ("window", "macro_f1", "Macro F1, windows"),
-        ("trial", "balanced_accuracy", f"Balanced accuracy, {_votes(result)}"),
-        ("trial", "accuracy", f"Accuracy, {_votes(result)}"),
+        ("trial", "balanced_accuracy", f"Balanced accuracy, {votes(result)}"),
+        ("trial", "accuracy", f"Accuracy, {votes(result)}"),
     ):
         one = result.metrics["levels"][level]
         significance = one["significance"]
@@ -172,6 +131,7 @@ def _cards(result: Result) -> list[dict[str, Any]]:
                 "value": one["total"][name],
                 "chance": one["baselines"]["chance"][name],
                 "majority": one["baselines"]["majority"][name],
+                "simple": beside[level]["total"][name] if beside else None,
                 "test": significance["permutation"] if shown else None,
                 "interval": interval_words(one, "trials") if shown else None,
             }
@@ -198,6 +158,7 @@ def render(template: str, **context: Any) -> str:
     )
     environment.filters |= {
         "number": _number,
+        "signed": lambda value: _number(value, sign=True),
         "percent": lambda value: "–" if value is None else f"{100 * value:.0f} %",
         "short": lambda value: f"{value:g}",
         "count": lambda value: f"{value:,.0f}",
@@ -205,6 +166,7 @@ def render(template: str, **context: Any) -> str:
         "memory": _memory,
         "place": lambda value: f"{100 * min(max(value, 0), 1):.2f}%",
         "p": p_words,
+        "holm": lambda row: p_words({"p_value": row["p_holm"], "n_permutations": 10**6})[4:],
         "spread": _spread,
         "some": some,
         "interval": interval_words,

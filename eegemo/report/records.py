@@ -19,6 +19,7 @@ import yaml
 
 from ..errors import ResultError
 
+_CANDIDATE = ("loss", "balanced_accuracy")
 _HISTORY = ("epoch", "loss", "accuracy")
 _HISTORY_MAY_LACK = ("val_loss", "val_accuracy")
 _ABSENT = object()
@@ -62,6 +63,25 @@ def _are_texts(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value))
 
 
+def _is_candidate(value: Any) -> bool:
+    scores = isinstance(value, dict) and all(_is_number(value.get(name)) for name in _CANDIDATE)
+    settings = value.get("settings") if scores else None
+    return isinstance(settings, dict) and bool(settings) and all(map(_is_text, settings))
+
+
+def _is_choice(value: Any) -> bool:
+    if not isinstance(value, dict) or value.get("metric") not in _CANDIDATE:
+        return False
+    candidates, chosen = value.get("candidates"), value.get("chosen")
+    if not isinstance(candidates, list) or not all(map(_is_candidate, candidates)):
+        return False
+    return _is_whole(chosen) and chosen in range(len(candidates))
+
+
+def _are_costs(value: Any) -> bool:
+    return isinstance(value, dict) and all(v is None or _is_number(v) for v in value.values())
+
+
 _TEXT = Kind("text", _is_text)
 _TEXT_OR_NULL = Kind("text or null", lambda value: value is None or _is_text(value))
 _WHOLE = Kind("a whole number", _is_whole)
@@ -101,6 +121,7 @@ PROVENANCE = {
     "model.name": _TEXT,
     "model.n_parameters": _COUNT,
     "notes": Kind("a list of text or nothing", _are_texts, optional=True),
+    "repeats": Kind("a count or nothing", _is_count, optional=True),
 }
 
 FOLD = {
@@ -118,6 +139,13 @@ FOLD = {
     "best_epoch": _COUNT,
     "seconds.fit": _NUMBER,
     "seconds.predict": _NUMBER,
+    "repeat": Kind("a count or nothing", _is_count, optional=True),
+    "cost": Kind("a number for each name or nothing", _are_costs, optional=True),
+    "choice": Kind(
+        "a metric, candidates with settings and scores, and the one chosen, or nothing",
+        _is_choice,
+        optional=True,
+    ),
 }
 
 

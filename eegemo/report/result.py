@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 
 from ..errors import ResultError
 from ..metrics import LEVELS, evaluate
-from ..predictions import class_names, read_predictions, vote
-from ..statistics import assess
+from ..predictions import TRIAL_KEYS, class_names, read_predictions, vote
+from ..statistics import assess, spread_of
+from .beside import beside_baseline
+from .probabilities import describe_calibration
 from .records import FOLD, PROVENANCE, read_experiment, read_history, read_json
+from .subjects import decodable_subjects
+
+_MODELS = {"band_power_logreg": "band-power logistic regression"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,12 @@ class Result:
         The record of each fold, sorted.
     histories : tuple of DataFrame
         The training history of each fold, in the same order.
+    validation : DataFrame or None
+        One row per validation window of each fold, predicted by its model; None where no
+        validation part was set aside, or the run is older than this table.
+    baseline : DataFrame or None
+        What logistic regression on band power predicts for the test windows; None where this
+        is the model itself, or the run is older than this table.
     """
 
     path: Path
@@ -46,6 +57,8 @@ class Result:
     predictions: pd.DataFrame
     folds: tuple[dict[str, Any], ...]
     histories: tuple[pd.DataFrame, ...]
+    validation: pd.DataFrame | None = None
+    baseline: pd.DataFrame | None = None
 
     @property
     def name(self) -> str:
@@ -55,7 +68,8 @@ class Result:
     @property
     def model(self) -> str:
         """The name of the model, as the field writes it."""
-        return str(self.provenance["model"]["name"]).upper().replace("_", "-")
+        name = str(self.provenance["model"]["name"])
+        return _MODELS.get(name, name.upper().replace("_", "-"))
 
     @cached_property
     def classes(self) -> list[str]:
@@ -66,6 +80,11 @@ class Result:
     def trials(self) -> pd.DataFrame:
         """The voted predictions, one row per fold and trial."""
         return vote(self.predictions)
+
+    @property
+    def n_repeats(self) -> int:
+        """How often the cross-validation was repeated with other seeds."""
+        return int(self.predictions["repeat"].nunique())
 
     @property
     def simulated(self) -> bool:
@@ -84,18 +103,42 @@ class Result:
         metrics = evaluate(self.predictions, self.folds)
         nulls: dict[str, NDArray[np.float64]] = {}
         for level, rows in zip(LEVELS, (self.predictions, self.trials), strict=True):
-            metrics["levels"][level]["significance"], nulls[level] = assess(rows)
+            metrics["levels"][level]["significance"], nulls[level] = assess(
+                rows, n_group=_draws_per_subject(metrics["n_subjects"])
+            )
+            metrics["levels"][level]["spread"] = spread_of(rows)
+        metrics["decodable"] = decodable_subjects(metrics)
         return metrics, nulls
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """All of `eegemo.metrics.evaluate`, with the ``significance`` of each level."""
+        """All of `eegemo.metrics.evaluate`; each level also has ``significance`` and ``spread``.
+
+        ``decodable`` says of each subject whether its score is above chance after correction.
+        """
         return self._assessed[0]
 
     @property
     def nulls(self) -> dict[str, NDArray[np.float64]]:
         """Balanced accuracies of shuffled labels, by level."""
         return self._assessed[1]
+
+    @cached_property
+    def calibration(self) -> dict[str, Any]:
+        """What `eegemo.report.probabilities.describe_calibration` says of the probabilities."""
+        return describe_calibration(self.predictions, self.trials, self.validation, self.folds)
+
+    @cached_property
+    def beside_baseline(self) -> dict[str, Any] | None:
+        """The same folds by logistic regression on band power, and the paired difference."""
+        if self.baseline is None:
+            return None
+        return beside_baseline(self.predictions, self.baseline, self.folds)
+
+
+def _draws_per_subject(n_subjects: int) -> int:
+    """Return so many draws that the least p-value is below 0.05 after Holm's correction."""
+    return max(999, 50 * n_subjects - 1)
 
 
 def read_result(path: str | Path) -> Result:
@@ -140,6 +183,11 @@ def read_result(path: str | Path) -> Result:
         path, provenance["split"]["n_folds"], predictions["fold"].unique().tolist()
     )
     folds, histories = zip(*(_read_fold(path / "folds" / str(k), k) for k in numbers), strict=True)
+    validation, baseline = (
+        _read_beside(path / name, predictions)
+        for name in ("validation.parquet", "baseline.parquet")
+    )
+    _check_same_windows(path, predictions, baseline)
     return Result(
         path=path,
         experiment=experiment,
@@ -148,7 +196,43 @@ def read_result(path: str | Path) -> Result:
         predictions=predictions,
         folds=folds,
         histories=histories,
+        validation=validation,
+        baseline=baseline,
     )
+
+
+def _read_beside(file: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
+    """Read a further table of predictions of the same folds and classes, where there is one."""
+    if not file.exists():
+        return None
+    table = read_predictions(file)
+    if class_names(table) != class_names(predictions):
+        raise ResultError(
+            f"{file}: expected the classes {', '.join(class_names(predictions))}, found "
+            f"{', '.join(class_names(table))}."
+        )
+    unknown = sorted(set(table["fold"].unique()) - set(predictions["fold"].unique()))
+    if unknown:
+        raise ResultError(f"{file}: expected the folds of predictions.parquet, found {unknown[0]}.")
+    return table
+
+
+def _check_same_windows(
+    path: Path, predictions: pd.DataFrame, baseline: pd.DataFrame | None
+) -> None:
+    """Raise unless the baseline predicts just the windows that the model predicts."""
+    if baseline is None:
+        return
+    keys = ["fold", *TRIAL_KEYS, "start"]
+    first, second = (
+        table[[*keys, "y_true"]].sort_values(keys, ignore_index=True)
+        for table in (predictions, baseline)
+    )
+    if not first.equals(second):
+        raise ResultError(
+            f"{path / 'baseline.parquet'}: expected the same folds, windows and true classes as in "
+            f"predictions.parquet ({len(first)} rows), found others ({len(second)} rows)."
+        )
 
 
 def _read_fold(folder: Path, number: int) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .result import Result, read_result
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+BASELINE = "logistic regression on band power"
 # The usual level; the p-value itself is always shown beside the words that rest on it.
 LEVEL = 0.05
 # "Far better than chance" is kept for scores that cover this share of the way from chance to 1.
@@ -106,11 +106,12 @@ def headline(result: Result | str | Path) -> str:
     level = result.metrics["levels"]["window"]
     observed = level["total"]["balanced_accuracy"]
     start = f"{'On simulated data, ' if result.simulated else ''}{result.model}"
+    start = start[0].upper() + start[1:]
     if result.leaks:
         return (
             f"{start} reached a balanced accuracy of {observed:.2f} ({_chance(level)}), but this "
-            "number is not evidence: the split leaks, windows of the same trials are in training "
-            "and test, so that recognising a trial is enough."
+            f"number is not evidence: the split leaks, {leak(result)}, so that recognising a trial "
+            "is enough."
         )
     duration = result.provenance["data"]["window_duration"]
     windows = f"{duration:g} s windows from {_unseen(result)}"
@@ -120,7 +121,27 @@ def headline(result: Result | str | Path) -> str:
         told = f"{start} gave no evidence of telling {classes} apart in {windows}"
     else:
         told = f"{start} classified {windows} into {classes}"
-    return f"{told}{_findings(level)}; {clean}."
+    return f"{told}{_findings(level, _beaten(result, 'window'))}; {clean}."
+
+
+def leak(result: Result) -> str:
+    """Say how a split leaks."""
+    if result.provenance["split"]["group"] == "segment":
+        return "each trial is cut in time with pieces of it in training and in test"
+    return "windows of the same trials are in training and test"
+
+
+def _beaten(result: Result, level: str) -> str:
+    """Say that a model does not beat the simple one; nothing if it does, or there is none."""
+    beside = result.beside_baseline
+    if beside is None or beside[level]["difference"]["verdict"] == "better":
+        return ""
+    difference = beside[level]["difference"]
+    simple = f"{BASELINE} ({beside[level]['total']['balanced_accuracy']:.2f})"
+    if difference["verdict"] == "worse":
+        return f"it is worse than {simple}"
+    clearly = " clearly" if difference["balanced_accuracy"] > 0 else ""
+    return f"it does not{clearly} beat {simple}"
 
 
 def trial_sentence(result: Result) -> str:
@@ -137,16 +158,18 @@ def trial_sentence(result: Result) -> str:
         One sentence of plain text.
     """
     level = result.metrics["levels"]["trial"]
-    n = some(level["total"]["n"], "trial")
+    n = some(level["total"]["n"] // result.n_repeats, "trial")
+    if result.n_repeats > 1:
+        n += f" in each of {number_word(result.n_repeats)} repeats"
     if level["significance"]["permutation"]["p_value"] > LEVEL:
         classes = number_word(len(result.classes))
         told = f"gave no evidence of telling {classes} classes apart in {n}"
     else:
         told = f"classified {n}"
-    return f"The vote of each trial's windows {told}{_findings(level)}."
+    return f"The vote of each trial's windows {told}{_findings(level, _beaten(result, 'trial'))}."
 
 
-def _findings(level: Mapping[str, Any]) -> str:
+def _findings(level: Mapping[str, Any], beaten: str = "") -> str:
     """Return score, what it is compared with, and the verdict, to follow what was classified."""
     test = level["significance"]["permutation"]
     observed = test["observed"]
@@ -160,6 +183,8 @@ def _findings(level: Mapping[str, Any]) -> str:
     never = [name for name, one in level["total"]["per_class"].items() if one["precision"] is None]
     if never:
         extras.append(f"it never answered {listed(never, 'or')}")
+    if beaten:
+        extras.append(beaten)
     after = "".join(f"; {extra}" for extra in extras)
     if test["p_value"] > LEVEL:
         interval = level["significance"]["bootstrap"]["trials"]
@@ -207,14 +232,14 @@ def _verdict(level: Mapping[str, Any]) -> str:
     return f"better than chance ({p}), {link}, on average over classes, wrong for {wrong} in 100"
 
 
-def _shared(result: Result, unit: str) -> int:
+def shared_most(result: Result, unit: str) -> int:
     """Return the most test groups of a kind that any fold shares with training or validation."""
     return max(int(fold.get("shared", {}).get(unit, 0)) for fold in result.folds)
 
 
 def _unseen(result: Result) -> str:
     group = str(result.provenance["split"]["group"])
-    if group == "subject" or not _shared(result, "subject"):
+    if group == "subject" or not shared_most(result, "subject"):
         people = "people it had never seen"
     else:
         people = "people it was trained on"
@@ -228,7 +253,7 @@ def _unseen(result: Result) -> str:
 def kept_apart(result: Result) -> str:
     """Name the largest unit that is never in both training and test of a split without a leak."""
     group = str(result.provenance["split"]["group"])
-    return "trial" if group == "window" or _shared(result, group) else group
+    return "trial" if group in ("window", "segment") or shared_most(result, group) else group
 
 
 def shuffling(test: Mapping[str, Any]) -> str:
@@ -258,106 +283,3 @@ def shuffling(test: Mapping[str, Any]) -> str:
             "with others, have one twice, or do not know them, and are shuffled on their own."
         )
     return text
-
-
-def remarks(result: Result) -> list[str]:
-    """List what a careful reader should know about a result.
-
-    Parameters
-    ----------
-    result : Result
-        A result.
-
-    Returns
-    -------
-    list of str
-        The notes of the run, then what the numbers themselves give away.
-    """
-    level = result.metrics["levels"]["window"]
-    found = merge_notes([str(note) for note in result.provenance.get("notes") or []])
-    if result.leaks and not result.provenance["split"]["leaks"]:
-        found.append("The split was declared free of leaks, but its folds share trials.")
-    if _stimuli_known_from_others(result):
-        found.append(
-            "The test stimuli were seen in training with other subjects: recognising the stimulus "
-            "may be enough."
-        )
-    for name, one in level["total"]["per_class"].items():
-        if not one["support"]:
-            found.append(f"Class {name} never occurs in the test part.")
-    lacking = []
-    for unit in ("fold", "subject"):
-        parts = level[f"{unit}s"]
-        n = sum(any(not c["support"] for c in part["per_class"].values()) for part in parts)
-        if n:
-            lacking.append(f"{n} of {some(len(parts), unit)}")
-    if lacking:
-        found.append(
-            f"In {listed(lacking)} a class does not occur in the test part: balanced accuracy "
-            "there is over the classes that do."
-        )
-    late = sum(fold["best_epoch"] >= fold["epochs"] for fold in result.folds)
-    if late > len(result.folds) / 2:
-        found.append(
-            f"{late} of {some(len(result.folds), 'fold')} {'was' if late == 1 else 'were'} best in "
-            "the last epoch: longer training may change the scores."
-        )
-    subjects = result.metrics["n_subjects"]
-    if subjects == 1:
-        found.append("With 1 subject, nothing can be said about other people.")
-    elif subjects < 10:
-        found.append(
-            f"With {subjects} subjects, little can be said about other people; the interval over "
-            "subjects is unreliable."
-        )
-    return found
-
-
-def _stimuli_known_from_others(result: Result) -> bool:
-    within = result.provenance["split"]["within"]
-    if result.leaks or within or not _shared(result, "stimulus"):
-        return False
-    trials = result.trials[result.trials["stimulus"] != ""]
-    # Where the stimulus is the class, as in a paradigm with one stimulus each, this is the task.
-    classes_of = trials.groupby("y_true")["stimulus"].nunique()
-    return bool(
-        (trials.groupby("stimulus")["subject"].nunique() > 1).any() and classes_of.max() > 1
-    )
-
-
-_OF = re.compile(r"(?P<unit>Subject|Fold) [^:]+: (?P<file>\S+\.\w+: )?(?P<rest>.+)")
-
-
-def merge_notes(notes: Sequence[str]) -> list[str]:
-    """Say once what several runs, subjects or folds have in common; single notes stay as they are.
-
-    Parameters
-    ----------
-    notes : sequence of str
-        As the run stored them.
-
-    Returns
-    -------
-    list of str
-        In the order of first appearance.
-
-    Examples
-    --------
-    >>> merge_notes([f"Subject 01: run-{n}.vhdr: 1 trials left out, marked bad: {n}" for n in "23"])
-    ['2 runs: 1 trial each left out, marked bad']
-    """
-    groups: dict[str, list[str]] = {}
-    for note in notes:
-        note = re.sub(r"\b1 trials have\b", "1 trial has", note)
-        note = re.sub(r"\b1 (trial|subject)s\b", r"1 \1", note)
-        match, key = _OF.fullmatch(note), note
-        if match:
-            unit = "run" if match["file"] else match["unit"].lower()
-            rest = re.sub(r"(left out, [^:]+): [\d, ]+$", r"\1", match["rest"])
-            key = f"{unit}s: {rest}"
-        groups.setdefault(key, []).append(note)
-    merged = []
-    for key, same in groups.items():
-        together = re.sub(r"(trials?) left", r"\1 each left", key)
-        merged.append(same[0] if len(same) == 1 else f"{len(same)} {together}")
-    return merged
