@@ -1,0 +1,103 @@
+"""Which results may be compared: those of the same data, labels, classes, repeats and folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from ..errors import ResultError
+from ..predictions import TRIAL_KEYS
+from ..report import Result
+
+_ADVICE = {
+    "data": "Run both on the same recordings with the same preprocessing and windows.",
+    "labels": "Run both with the same labels section.",
+    "folds": "Run both with the same split section and seed.",
+}
+
+
+def name_results(results: Sequence[Result]) -> dict[str, Result]:
+    """Name results by model, or by experiment, or by folder: the first of these that is unique.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Results, each from a folder of its own.
+
+    Returns
+    -------
+    dict of str to Result
+        In the given order.
+
+    Raises
+    ------
+    ResultError
+        One folder is given twice.
+    """
+    for names in (
+        [result.model for result in results],
+        [result.name for result in results],
+        [result.path.resolve().name for result in results],
+        [str(result.path) for result in results],
+    ):
+        if len(set(names)) == len(names):
+            return dict(zip(names, results, strict=True))
+    raise ResultError("Expected different results to compare, but one folder is given twice.")
+
+
+def n_repeats(result: Result) -> int:
+    """Return how often the cross-validation was repeated, each time with seeds of its own."""
+    return int(result.predictions["repeat"].nunique())
+
+
+def check_comparable(results: Mapping[str, Result]) -> None:
+    """Raise unless results have the same data, labels, classes, repeats and folds.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Results by name.
+
+    Raises
+    ------
+    ResultError
+        The message says which results differ, and how.
+    """
+    (first_name, first), *others = results.items()
+    for name, other in others:
+        both = (first, other)
+        pair = f"{first.path} ({first_name}) and {other.path} ({name}) cannot be compared"
+        if first.classes != other.classes:
+            raise ResultError(
+                f"{pair}: their classes differ, {', '.join(first.classes)} and "
+                f"{', '.join(other.classes)}."
+            )
+        # the digest of folds would tell as well, but not what is different
+        for what, (one, two) in {
+            "repeats": [n_repeats(result) for result in both],
+            "folds": [len(result.folds) for result in both],
+        }.items():
+            if one != two:
+                raise ResultError(
+                    f"{pair}: their numbers of {what} differ, {one} and {two}. Run both with the "
+                    f"same {'repeats' if what == 'repeats' else 'split section'}."
+                )
+        for what, advice in _ADVICE.items():
+            digests = [result.provenance["digests"][what] for result in both]
+            if digests[0] != digests[1]:
+                raise ResultError(
+                    f"{pair}: their {what} differ (digests {digests[0][:8]} and {digests[1][:8]}). "
+                    f"{advice}"
+                )
+        rows = [_test_rows(result) for result in both]
+        if not rows[0].equals(rows[1]):
+            raise ResultError(
+                f"{pair}: they have the same digests, but predict different windows "
+                f"({len(rows[0])} and {len(rows[1])}, or other labels). One of them was changed."
+            )
+
+
+def _test_rows(result: Result) -> pd.DataFrame:
+    keys = ["repeat", "fold", *TRIAL_KEYS, "start"]
+    return result.predictions[[*keys, "y_true"]].sort_values(keys, ignore_index=True)

@@ -1,0 +1,140 @@
+"""All that a comparison says, computed once: the page, the tables and LaTeX only show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..report import Result
+from ..statistics import SeveralTest
+from .classes import class_differences
+from .comparable import check_comparable, n_repeats
+from .costs import costs
+from .paired import Pair, Unit, compare_pairs, compare_several
+from .rule import above_chance, judge
+from .words import first_sentence, grounds, limits
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Results with what the tests between them found.
+
+    Attributes
+    ----------
+    results : dict of str to Result
+        Comparable results by name.
+    pairs : tuple of Pair
+        Every two of them; none if the split leaks, since then no test means anything.
+    several : tuple or None
+        What Friedman's test pairs, and its outcome; for three results or more.
+    """
+
+    results: dict[str, Result]
+    pairs: tuple[Pair, ...]
+    several: tuple[Unit, SeveralTest] | None
+
+    @property
+    def first(self) -> Result:
+        """The first result: what all have in common is read from it."""
+        return next(iter(self.results.values()))
+
+    @property
+    def leaks(self) -> bool:
+        """Whether test windows of any result share trials with training."""
+        return any(result.leaks for result in self.results.values())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data are simulated."""
+        return any(result.simulated for result in self.results.values())
+
+    @property
+    def repeats(self) -> int:
+        """How often the cross-validation was repeated."""
+        return n_repeats(self.first)
+
+    @cached_property
+    def sentence(self) -> str:
+        """What the tests together allow one to say."""
+        return first_sentence(self.results, self.pairs)
+
+    @cached_property
+    def grounds(self) -> list[str]:
+        """What that rests on."""
+        return grounds(self.pairs, self.several)
+
+    @cached_property
+    def limits(self) -> list[str]:
+        """What they do not allow one to say."""
+        return limits(self.results, self.pairs)
+
+    @cached_property
+    def above_chance(self) -> list[str]:
+        """Which results score better than shuffled labels."""
+        return above_chance(self.results)
+
+    @cached_property
+    def best(self) -> str | None:
+        """The result that is better than every other by more than may be nothing; often None."""
+        for name in () if self.leaks else self.above_chance:
+            own = [pair for pair in self.pairs if name in (pair.first, pair.second)]
+            if all(judge(pair) == "better" and pair.second == name for pair in own):
+                return name
+        return None
+
+    @cached_property
+    def costs(self) -> dict[str, dict[str, Any]]:
+        """The costs of each result."""
+        return {name: costs(result) for name, result in self.results.items()}
+
+    @cached_property
+    def class_differences(self) -> dict[str, pd.DataFrame]:
+        """Differences by class of every other result from the first; no intervals of a leak."""
+        tables = {
+            name: class_differences(self.first, result)
+            for name, result in list(self.results.items())[1:]
+        }
+        if self.leaks:
+            return {name: table.assign(low=np.nan, high=np.nan) for name, table in tables.items()}
+        return tables
+
+    @property
+    def resampled(self) -> str:
+        """What the intervals of scores resample: "subjects", and their trials, or only "trials"."""
+        return "subjects" if self.first.metrics["n_subjects"] > 1 else "trials"
+
+    def interval(self, name: str, level: str) -> Interval | None:
+        """Return the 95 % bootstrap interval of a balanced accuracy; None without an error."""
+        significance = self.results[name].metrics["levels"][level]["significance"]
+        found = significance["bootstrap"][self.resampled]
+        return None if found is None else (found[0], found[1])
+
+
+def gather(results: Mapping[str, Result]) -> Comparison:
+    """Check that results can be compared, and make every test between them.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Two or more results by name.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ResultError
+        Their data, labels, classes, repeats or folds differ.
+    """
+    check_comparable(results)
+    if any(result.leaks for result in results.values()):
+        return Comparison(dict(results), (), None)
+    return Comparison(dict(results), tuple(compare_pairs(results)), compare_several(results))

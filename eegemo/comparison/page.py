@@ -1,0 +1,200 @@
+"""The comparison of results: one HTML page, tables, a LaTeX table and figures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from .. import figures
+from ..errors import ResultError
+from ..metrics import LEVELS
+from ..report import read_result
+from ..report.page import SCORES, data_uri, render
+from ..report.tables import write_table
+from ..report.words import kept_apart, leak
+from ..store import write_json, write_text
+from .classes import CLASS_SCORES, confusion_difference
+from .comparable import name_results
+from .contents import Comparison, gather
+from .latex import data_words, latex_table
+from .paired import KEYS, difference
+from .record import RECORD, make_record
+from .rule import RULE, VERDICTS, judge
+from .tables import make_tables
+from .words import TEST_NAMES, p_text, probability_text
+
+
+def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
+    """Compare results: ``comparison.html``, tables, LaTeX and figures.
+
+    Parameters
+    ----------
+    result_dirs : sequence of str or Path
+        Two or more result folders. Every two are tested against each other; figures and tables of
+        single folds and classes show the others beside the first.
+    out_dir : str or Path
+        Where the comparison is written: ``comparison.html``, ``comparison.json`` (the sentence and
+        every test), ``tables/*.csv``, ``tables/comparison.tex`` and ``figures/`` as PNG and SVG.
+
+    Returns
+    -------
+    Path
+        The HTML page.
+
+    Raises
+    ------
+    ResultError
+        There are fewer than two results, one is not finished, or their data, labels, classes,
+        repeats or folds differ.
+    """
+    if len(result_dirs) < 2:
+        raise ResultError(f"Expected two or more results to compare, found {len(result_dirs)}.")
+    comparison = gather(name_results([read_result(path) for path in result_dirs]))
+    out = Path(out_dir)
+    tables = make_tables(comparison)
+    for name, table in tables.items():
+        write_table(table, out / "tables" / f"{name}.csv")
+    write_text(out / "tables" / "comparison.tex", latex_table(comparison))
+    drawn = {}
+    for name, figure in draw(comparison):
+        figures.save_figure(figure, out / "figures" / f"{name}.png")
+        drawn[name] = data_uri(figure)
+        svg = base64.b64decode(drawn[name].partition(",")[2])  # drawn once, for page and file
+        write_text(out / "figures" / f"{name}.svg", svg.decode())
+    write_json(out / RECORD, make_record(comparison))
+    path = out / "comparison.html"
+    write_text(path, _page(comparison, tables, drawn))
+    return path
+
+
+def _page(comparison: Comparison, tables: dict[str, pd.DataFrame], drawn: dict[str, str]) -> str:
+    results = comparison.results
+    first, *others = results
+    rows = {
+        unit: [
+            str(one[KEYS[unit]]) for one in results[first].metrics["levels"]["window"][f"{unit}s"]
+        ]
+        for unit in KEYS
+    }
+    return render(
+        "comparison.html",
+        comparison=comparison,
+        results=results,
+        first=first,
+        others=others,
+        run=results[first].provenance,
+        data_words=data_words(comparison),
+        kept_apart=kept_apart(results[first]),
+        leak=leak(results[first]),
+        figures=drawn,
+        scores=SCORES,
+        levels=LEVELS,
+        unit_names=rows,
+        differences={
+            (other, level, unit): difference(results[first], results[other], unit=unit, level=level)
+            for other in others
+            for level in LEVELS
+            for unit in KEYS
+        },
+        classes={
+            other: table[table["level"] == "window"].to_dict("records")
+            for other, table in comparison.class_differences.items()
+        },
+        judge=judge,
+        verdicts=VERDICTS,
+        test_names=TEST_NAMES,
+        p_text=p_text,
+        probability=probability_text,
+        rule=RULE,
+    )
+
+
+def draw(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
+    """Draw every figure of a comparison.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What is to be shown.
+
+    Yields
+    ------
+    (name, figure) : tuple of str and Figure
+        "curves" only if a model was trained in epochs.
+    """
+    results = comparison.results
+    first_name, *others = results
+    first = comparison.first
+    window = {name: result.metrics["levels"]["window"] for name, result in results.items()}
+    yield "scores", _draw_scores(comparison)
+    for unit in KEYS:
+        names = [str(one[KEYS[unit]]) for one in window[first_name][f"{unit}s"]]
+        scores = {
+            name: [one["balanced_accuracy"] for one in level[f"{unit}s"]]
+            for name, level in window.items()
+        }
+        yield f"{unit}s", figures.paired_scores(names, scores, unit=unit)
+    per_class = {name: level["total"]["per_class"] for name, level in window.items()}
+    yield "classes", figures.class_scores(per_class, first.classes)
+    yield (
+        "class_differences",
+        figures.class_differences(
+            first.classes,
+            {name: _by_class(table) for name, table in comparison.class_differences.items()},
+            first=first_name,
+        ),
+    )
+    titles = dict(zip(LEVELS, ("Windows", "Trial votes"), strict=True))
+    for number, name in enumerate(others, start=1):
+        matrices = {
+            title: confusion_difference(first, results[name], level)
+            for level, title in titles.items()
+        }
+        yield (
+            f"confusion_{number}",
+            figures.confusion_differences(matrices, first.classes, first=first_name, second=name),
+        )
+    # a model that is not trained in epochs has no curve
+    curves = {
+        name: result.histories
+        for name, result in results.items()
+        if max(map(len, result.histories)) > 1
+    }
+    if curves:
+        yield "curves", figures.learning_curves_together(curves)
+
+
+def _by_class(table: pd.DataFrame) -> dict[str, Any]:
+    window = table[table["level"] == "window"]
+    columns = ["difference", "low", "high"]
+    return {key: window.loc[window["score"] == key, columns].to_numpy() for key in CLASS_SCORES}
+
+
+def _draw_scores(comparison: Comparison) -> Figure:
+    scores = {}
+    for name, result in comparison.results.items():
+        scores[name] = {
+            level: {
+                "value": result.metrics["levels"][level]["total"]["balanced_accuracy"],
+                **result.metrics["levels"][level]["significance"]["bootstrap"],
+            }
+            for level in LEVELS
+        }
+    differences = {}
+    for pair in comparison.pairs:
+        differences[f"{pair.second} − {pair.first}"] = {
+            level: {"value": pair.scores[level][1] - pair.scores[level][0], **pair.intervals[level]}
+            for level in LEVELS
+        }
+    baselines = comparison.first.metrics["levels"]["window"]["baselines"]
+    chance = baselines["chance"]["balanced_accuracy"]
+    if comparison.leaks:  # intervals of inflated scores would lend them weight
+        for levels in scores.values():
+            for scored in levels.values():
+                scored.update(trials=None, subjects=None)
+    return figures.score_intervals(scores, differences, chance=chance)

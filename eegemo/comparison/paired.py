@@ -1,0 +1,349 @@
+"""Tests between results: which ones are made, on what, and which of them decides.
+
+Two results have predicted the same windows, so that everything is paired. The score is the balanced
+accuracy of windows, except for McNemar's test, which is about trial votes.
+
+======================== ============================ ========================================
+test                     pairs                        asks about
+======================== ============================ ========================================
+corrected resampled t    folds of all repeats         other training sets and seeds
+Wilcoxon signed-rank     subjects                     other people
+McNemar                  trial votes                  other trials; takes the models as trained
+Bayesian correlated t    those of the deciding test   how probable a difference is that matters
+======================== ============================ ========================================
+
+**The deciding test** is fixed by the split, before any score is known. Where every subject has
+models of its own (``within: subject``) and there are at least six subjects, subjects are the
+independent units: Wilcoxon's test over subjects decides. (With five, its smallest two-sided p-value
+is 2 / 2 ** 5 = 0.0625.) In any other case models of different folds share training data, and scores
+of subjects share models: the corrected resampled t-test over folds decides, since it allows for
+that; for fewer than six subjects with models of their own it is cautious. All others are shown and
+decide nothing.
+
+With more than two results, every p-value of a pair is adjusted for the number of pairs by Holm's
+method, test by test. Friedman's test over all results is shown beside them; Holm's method controls
+false alarms by itself and needs no test before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ..metrics import LEVELS
+from ..predictions import predicted_classes, vote
+from ..report import Result
+from ..report.words import LEVEL
+from ..statistics import (
+    PairedTest,
+    Practical,
+    SeveralTest,
+    corrected_resampled_t_test,
+    correlated_t_test,
+    count_trials,
+    friedman,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    wilcoxon_signed_rank,
+)
+
+Unit = Literal["fold", "subject"]
+
+KEYS: dict[Unit, str] = {"fold": "name", "subject": "subject"}
+MIN_SUBJECTS = 6
+"""From how many subjects on Wilcoxon's test can give a p-value below 0.05."""
+ROPE = 0.01
+"""Differences of balanced accuracy up to this size are practically equivalent (one point)."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two results, tested against each other; differences are second minus first.
+
+    Attributes
+    ----------
+    first, second : str
+        Names of the results: that with the lower balanced accuracy of windows, and the other.
+    unit : {"fold", "subject"}
+        What the deciding test pairs.
+    scores : dict of str to (float, float)
+        Balanced accuracy of all predictions together, first and second, by level.
+    intervals : dict
+        By level and by what is resampled ("trials", "subjects"): the 95 % bootstrap interval of
+        the difference of ``scores``, or None.
+    units : dict
+        By unit: what `difference` says of windows.
+    tests : dict of str to PairedTest
+        "folds", "subjects" and "trials".
+    practical : Practical
+        Of the unit that decides.
+    above_chance : tuple of bool
+        Whether the first and the second score better than shuffled labels.
+    adjusted : dict of str to float or None
+        The p-values of ``tests``, adjusted for the number of pairs.
+    """
+
+    first: str
+    second: str
+    unit: Unit
+    scores: dict[str, tuple[float, float]]
+    intervals: dict[str, dict[str, tuple[float, float] | None]]
+    units: dict[Unit, dict[str, Any]]
+    tests: dict[str, PairedTest]
+    practical: Practical
+    above_chance: tuple[bool, bool]
+    adjusted: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> PairedTest:
+        """The test that decides."""
+        return self.tests[f"{self.unit}s"]
+
+    @property
+    def p_value(self) -> float | None:
+        """The adjusted p-value of the test that decides."""
+        return self.adjusted[f"{self.unit}s"]
+
+    @property
+    def gap(self) -> float:
+        """The difference in balanced accuracy of all windows together."""
+        one, two = self.scores["window"]
+        return two - one
+
+    @property
+    def interval(self) -> tuple[str, tuple[float, float] | None]:
+        """The widest interval of ``gap`` that can be made, and what it resamples."""
+        made = self.intervals["window"]
+        kind = "subjects" if made["subjects"] is not None else "trials"
+        return kind, made[kind]
+
+
+def difference(
+    first: Result,
+    second: Result,
+    *,
+    unit: Unit = "fold",
+    level: str = "window",
+    score: str = "balanced_accuracy",
+) -> dict[str, Any]:
+    """Compare two results pairwise: second minus first, on each fold or subject.
+
+    Parameters
+    ----------
+    first, second : Result
+        Comparable results.
+    unit : {"fold", "subject"}
+        What is paired: folds of all repeats, or subjects.
+    level : {"window", "trial"}
+        What one prediction is about.
+    score : str
+        Which score.
+
+    Returns
+    -------
+    dict
+        ``names``, ``first``, ``second`` and ``difference`` (lists), their ``means`` (first,
+        second), ``mean`` and ``sd`` of the differences (None for fewer than two), ``n``, and how
+        many are ``higher``, ``lower`` and ``equal``. Pairs where a score is not defined are left
+        out.
+    """
+    pairs = [
+        (str(one[KEYS[unit]]), one[score], two[score])
+        for one, two in zip(
+            first.metrics["levels"][level][f"{unit}s"],
+            second.metrics["levels"][level][f"{unit}s"],
+            strict=True,
+        )
+        if one[score] is not None and two[score] is not None
+    ]
+    values = np.array([pair[1:] for pair in pairs], dtype=float).reshape(-1, 2)
+    gaps = values[:, 1] - values[:, 0]
+    # Scores are ratios of whole numbers; rounding in float64 must not decide who is ahead.
+    gaps[np.abs(gaps) < 1e-12] = 0
+    n = len(gaps)
+    return {
+        "names": [pair[0] for pair in pairs],
+        "first": values[:, 0].tolist(),
+        "second": values[:, 1].tolist(),
+        "difference": gaps.tolist(),
+        "means": values.mean(axis=0).tolist() if n else [None, None],
+        "mean": float(gaps.mean()) if n else None,
+        "sd": float(gaps.std(ddof=1)) if n > 1 else None,
+        "n": n,
+        "higher": int((gaps > 0).sum()),
+        "lower": int((gaps < 0).sum()),
+        "equal": int((gaps == 0).sum()),
+    }
+
+
+def deciding_unit(result: Result) -> Unit:
+    """Say what the deciding test pairs; see the rule above."""
+    own_models = result.provenance["split"]["within"] == "subject"
+    return "subject" if own_models and result.metrics["n_subjects"] >= MIN_SUBJECTS else "fold"
+
+
+def split_share(result: Result) -> float:
+    """Return the mean over folds of test trials per trial that was not tested.
+
+    Validation trials count as training: they decide when training stops. Where trials were not
+    counted, windows stand in.
+    """
+    shares = []
+    for fold in result.folds:
+        trials = fold.get("trials") or {}
+        n = {
+            role: sum(trials[role].values()) if role in trials else fold["n_windows"][role]
+            for role in ("train", "validation", "test")
+        }
+        shares.append(n["test"] / max(n["train"] + n["validation"], 1))
+    return float(np.mean(shares))
+
+
+def rows_of(result: Result, level: str) -> pd.DataFrame:
+    """Return the predictions of one level: of windows, or the votes of trials."""
+    return result.predictions if level == "window" else result.trials
+
+
+def trial_votes(result: Result) -> pd.DataFrame:
+    """Let all windows of a trial vote, those of all repeats together: one row per trial."""
+    return vote(result.predictions.assign(repeat=0, fold=0))
+
+
+def _correct(votes: pd.DataFrame) -> NDArray[np.bool_]:
+    correct: NDArray[np.bool_] = predicted_classes(votes) == votes["y_true"].to_numpy()
+    return correct
+
+
+def compare_pair(names: tuple[str, str], results: tuple[Result, Result], *, seed: int = 0) -> Pair:
+    """Make every test between two comparable results.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What the two are called.
+    results : tuple of Result
+        The first and the second.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Pair
+        Its p-values are not adjusted.
+    """
+    first, second = results
+    kinds: tuple[Literal["trials", "subjects"], ...] = ("trials", "subjects")
+    intervals: dict[str, dict[str, tuple[float, float] | None]] = {}
+    for level in LEVELS:
+        counts = [count_trials(rows_of(result, level)) for result in results]
+        intervals[level] = {
+            kind: paired_bootstrap(*counts, resample=kind, seed=seed) for kind in kinds
+        }
+    folds = difference(first, second, unit="fold")
+    subjects = difference(first, second, unit="subject")
+    unit, share = deciding_unit(first), split_share(first)
+    tests = {
+        "folds": corrected_resampled_t_test(folds["difference"], test_share=share),
+        "subjects": wilcoxon_signed_rank(subjects["first"], subjects["second"]),
+        "trials": mcnemar(*(_correct(trial_votes(result)) for result in results)),
+    }
+    units: dict[Unit, dict[str, Any]] = {"fold": folds, "subject": subjects}
+    # models of different subjects share no training data; those of folds share all but test parts
+    correlation = 0.0 if unit == "subject" else share / (1 + share)
+    return Pair(
+        first=names[0],
+        second=names[1],
+        unit=unit,
+        scores={
+            level: (
+                first.metrics["levels"][level]["total"]["balanced_accuracy"],
+                second.metrics["levels"][level]["total"]["balanced_accuracy"],
+            )
+            for level in LEVELS
+        },
+        intervals=intervals,
+        units=units,
+        tests=tests,
+        practical=correlated_t_test(units[unit]["difference"], correlation=correlation, rope=ROPE),
+        above_chance=(_above(first), _above(second)),
+        adjusted={name: test.p_value for name, test in tests.items()},
+    )
+
+
+def _above(result: Result) -> bool:
+    permutation = result.metrics["levels"]["window"]["significance"]["permutation"]
+    return bool(permutation["p_value"] <= LEVEL)
+
+
+def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:
+    """Test every pair of results, and adjust p-values for the number of pairs.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Comparable results by name.
+
+    Returns
+    -------
+    list of Pair
+        The highest score with each of the others, then the next highest, and so on; the higher
+        one is the second of its pair.
+    """
+    pairs = [
+        compare_pair((lower, higher), (results[lower], results[higher]))
+        for higher, lower in combinations(ranked(results), 2)
+    ]
+    return adjust(pairs)
+
+
+def ranked(results: Mapping[str, Result]) -> list[str]:
+    """Order names by balanced accuracy of windows, the highest first, and equals by name."""
+    totals = {name: result.metrics["levels"]["window"]["total"] for name, result in results.items()}
+    return sorted(totals, key=lambda name: (-totals[name]["balanced_accuracy"], name))
+
+
+def adjust(pairs: Sequence[Pair]) -> list[Pair]:
+    """Adjust the p-values of each test for the number of pairs (Holm 1979)."""
+    by_test = {
+        name: holm({i: pair.tests[name].p_value for i, pair in enumerate(pairs)})
+        for name in pairs[0].tests
+    }
+    return [
+        replace(pair, adjusted={name: values[i] for name, values in by_test.items()})
+        for i, pair in enumerate(pairs)
+    ]
+
+
+def compare_several(results: Mapping[str, Result]) -> tuple[Unit, SeveralTest] | None:
+    """Make Friedman's test of three or more results; None for two.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Comparable results by name.
+
+    Returns
+    -------
+    (unit, test) or None
+        Over subjects. Over folds if there is one subject; these depend on each other, so that
+        its p-value is then too small.
+    """
+    if len(results) < 3:
+        return None
+    first, *_ = results.values()
+    unit: Unit = "subject" if first.metrics["n_subjects"] > 1 else "fold"
+    table = np.array(
+        [
+            [one["balanced_accuracy"] for one in result.metrics["levels"]["window"][f"{unit}s"]]
+            for result in results.values()
+        ],
+        dtype=float,
+    ).T
+    return unit, friedman(table[np.isfinite(table).all(axis=1)])
