@@ -1,0 +1,270 @@
+"""What an audit found: numbers from stored predictions, and what they allow one to say."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eegemo.errors import ResultError
+from eegemo.metrics import score
+from eegemo.predictions import class_names, predicted_classes, read_predictions
+from eegemo.report import read_result
+from eegemo.report.words import listed
+
+from .protocols import PROTOCOLS, Protocol
+
+__all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
+
+#: The file that says which run is which.
+INDEX = "audit.json"
+_LEVEL = 0.05
+# A smaller difference is rounded away where it is shown.
+_VISIBLE = 0.005
+
+
+@dataclass(frozen=True)
+class Row:
+    """One protocol.
+
+    Scores are balanced accuracies.
+
+    Attributes
+    ----------
+    name, title : str
+        Of the protocol.
+    leaks : bool
+    n_folds, n_trials, n_windows : int
+    window, trial : float
+        Score of windows, and of the votes of trials.
+    accuracy : float
+        Accuracy of windows.
+    interval : tuple of float, or None
+        95 % of resampled trials; none for a protocol that leaks.
+    null : tuple of float
+        Central 95 % when labels of whole trials are shuffled against the stored predictions.
+    p_value : float
+        Of that.
+    shuffled : tuple of float
+        Scores of models trained on shuffled labels, tested on these.
+    p_retrained : float or None
+        How often those score as high, counting the run itself; none without draws.
+    majority, majority_accuracy, subject_majority : float or None
+        Scores of always answering the commonest training class (balanced accuracy and accuracy),
+        and that of the subject's own training windows.
+    chance : float
+        One over the number of classes.
+    inflation : float
+        What the score has more than that of whole trials.
+    folder : str
+        Of the run.
+    """
+
+    name: str
+    title: str
+    leaks: bool
+    n_folds: int
+    n_trials: int
+    n_windows: int
+    window: float
+    trial: float
+    accuracy: float
+    interval: tuple[float, float] | None
+    null: tuple[float, float]
+    p_value: float
+    shuffled: tuple[float, ...]
+    p_retrained: float | None
+    majority: float
+    majority_accuracy: float
+    subject_majority: float | None
+    chance: float
+    inflation: float
+    folder: str
+
+    @property
+    def above(self) -> bool:
+        """Whether the score is above what shuffled labels give, for a protocol without leak."""
+        return not self.leaks and self.p_value <= _LEVEL and self.window > self.chance
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, ready for a table."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """An audit.
+
+    Attributes
+    ----------
+    path : Path
+    about : dict
+        What was audited and how: the content of ``audit.json``.
+    rows : dict of str to Row
+    model : str
+        As the field writes it.
+    simulated : bool
+    provenance : dict
+        Of the run with whole trials.
+    """
+
+    path: Path
+    about: dict[str, Any]
+    rows: dict[str, Row]
+    model: str
+    simulated: bool
+    provenance: dict[str, Any]
+
+
+def read_audit(folder: str | Path) -> Audit:
+    """Put an audit together from its runs.
+
+    Parameters
+    ----------
+    folder : path
+        The audit's folder.
+
+    Returns
+    -------
+    audit : Audit
+
+    Raises
+    ------
+    ResultError
+        If the folder is no finished audit.
+    """
+    folder = Path(folder)
+    try:
+        about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        plan: Mapping[str, Any] = about["protocols"]
+        names = {name: (one["run"], one["shuffled"]) for name, one in plan.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultError(f"{folder}: expected a finished audit ({INDEX} in it).") from error
+    known = {protocol.name: protocol for protocol in PROTOCOLS}
+    if "trial" not in names or not set(names) <= set(known):
+        raise ResultError(f"{folder / INDEX}: expected protocols, whole trials among them.")
+    results = {name: read_result(folder / "runs" / run) for name, (run, _) in names.items()}
+    reference = results["trial"]
+    whole = float(reference.metrics["levels"]["window"]["total"]["balanced_accuracy"])
+    rows = {}
+    for name, (run, shuffled) in names.items():
+        nulls = tuple(_score(folder / "runs" / one) for one in shuffled)
+        rows[name] = _row(known[name], results[name].metrics, nulls, whole, run)
+    return Audit(folder, about, rows, reference.model, reference.simulated, reference.provenance)
+
+
+def _score(run: Path) -> float:
+    predictions = read_predictions(run / "predictions.parquet")
+    names = class_names(predictions)
+    scores = score(predictions["y_true"], predicted_classes(predictions), names)
+    return float(scores["balanced_accuracy"])
+
+
+def _row(
+    protocol: Protocol,
+    metrics: Mapping[str, Any],
+    nulls: tuple[float, ...],
+    whole: float,
+    run: str,
+) -> Row:
+    window, trial = (metrics["levels"][level] for level in ("window", "trial"))
+    total, baselines = window["total"], window["baselines"]
+    test = window["significance"]["permutation"]
+    observed = float(total["balanced_accuracy"])
+    interval = window["significance"]["bootstrap"]["trials"]
+    own = baselines["subject_majority"]
+    at_least = sum(one >= observed - 1e-12 for one in nulls)
+    return Row(
+        name=protocol.name,
+        title=protocol.title,
+        leaks=protocol.leaks,
+        n_folds=len(window["folds"]),
+        n_trials=int(trial["total"]["n"]),
+        n_windows=int(total["n"]),
+        window=observed,
+        trial=float(trial["total"]["balanced_accuracy"]),
+        accuracy=float(total["accuracy"]),
+        interval=None if protocol.leaks or interval is None else (interval[0], interval[1]),
+        null=(test["null_interval"][0], test["null_interval"][1]),
+        p_value=float(test["p_value"]),
+        shuffled=nulls,
+        p_retrained=(1 + at_least) / (1 + len(nulls)) if nulls else None,
+        majority=float(baselines["majority"]["balanced_accuracy"]),
+        majority_accuracy=float(baselines["majority"]["accuracy"]),
+        subject_majority=None if own is None else float(own["balanced_accuracy"]),
+        chance=float(baselines["chance"]["balanced_accuracy"]),
+        inflation=observed - whole,
+        folder=run,
+    )
+
+
+def sentences(audit: Audit) -> list[str]:
+    """Say what was found: what is leak, what is evidence, and what the user's own split is.
+
+    The rules, fixed before any number is seen: a protocol that cuts trials is never evidence; of
+    the others, a score is above chance if at most 5 % of shuffled labels of whole trials reach it
+    and it exceeds one over the number of classes.
+
+    Returns
+    -------
+    texts : list of str
+        Three sentences, or four where labels were shuffled and models trained again.
+    """
+    rows, whole = audit.rows, audit.rows["trial"]
+    start = "On simulated data, " if audit.simulated else ""
+    verdict = "above" if whole.above else "no better than"
+    verdict += f" shuffled labels ({whole.null[0]:.2f} to {whole.null[1]:.2f})"
+    leaky = rows.get("window")
+    if leaky is None:
+        found = [
+            f"{start}{audit.model} told windows apart with a balanced accuracy of "
+            f"{whole.window:.2f} with whole trials held out, {verdict}."
+        ]
+    else:
+        gap = (
+            f"the difference of {leaky.inflation:.2f} is leak"
+            if leaky.inflation >= _VISIBLE
+            else "the leak did not raise the score here"
+        )
+        found = [
+            f"{start}{audit.model} scored a balanced accuracy of {leaky.window:.2f} with random "
+            f"windows held out, and {whole.window:.2f} with whole trials held out, {verdict}: "
+            f"{gap}."
+        ]
+        if leaky.shuffled:
+            found.append(
+                "Trained and tested on shuffled labels, from which nothing can be learned, it "
+                f"scored {np.mean(leaky.shuffled):.2f} with random windows and "
+                f"{np.mean(whole.shuffled):.2f} with whole trials."
+            )
+    honest = [row for row in rows.values() if not row.leaks]
+    above = [row.title for row in honest if row.above]
+    below = [row.title for row in honest if not row.above]
+    text = f"Evidence can come from {listed([row.title for row in honest])} only; "
+    if not below:
+        found.append(f"{text}{'all of them are' if len(above) > 1 else 'it is'} above chance.")
+    elif not above:
+        found.append(f"{text}{'none of them is' if len(below) > 1 else 'it is not'} above chance.")
+    else:
+        found.append(f"{text}{listed(above)} are above chance, {listed(below)} are not.")
+    found.append(_asked(audit))
+    return found
+
+
+def _asked(audit: Audit) -> str:
+    """Judge the split that the experiment file asks for."""
+    name = audit.about["asked"]
+    known = {protocol.name: protocol for protocol in PROTOCOLS}
+    if name not in known:  # whole sessions, which are not compared here
+        return f"The file holds out whole {name}s, which keeps trials whole and is evidence."
+    protocol = known[name]
+    if protocol.leaks:
+        told = f"The file asks for {protocol.title}: its score is not evidence, since"
+        return f"{told} {protocol.about}."
+    row = audit.rows.get(name)
+    told = f"The file asks for {protocol.title}: its score is evidence, about {protocol.about}"
+    if row is None:
+        return f"{told}."
+    return f"{told}, and it is {'' if row.above else 'not '}above chance."

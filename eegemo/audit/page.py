@@ -1,0 +1,110 @@
+"""The page of an audit: a sentence, a figure, a table."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from eegemo import figures
+from eegemo.report.page import data_uri, render
+from eegemo.report.tables import write_table
+from eegemo.store import write_text
+
+from .outcome import Audit, read_audit, sentences
+from .protocols import PROTOCOLS
+
+__all__ = ["write_audit"]
+
+
+def write_audit(folder: str | Path) -> Path:
+    """Write ``audit.html``, the figure and the tables of a finished audit; nothing is trained.
+
+    Parameters
+    ----------
+    folder : path
+        The audit's folder.
+
+    Returns
+    -------
+    page : Path
+
+    Raises
+    ------
+    ResultError
+        If the folder is no finished audit.
+    """
+    audit = read_audit(folder)
+    rows = [row.as_dict() for row in audit.rows.values()]
+    figure = figures.audit_scores(rows, chance=audit.rows["trial"].chance)
+    figures.save_figure(figure, audit.path / "figures" / "audit.png")
+    for name, table in _tables(audit).items():
+        write_table(table, audit.path / "tables" / f"{name}.csv")
+    first, *others = sentences(audit)
+    page = render(
+        "audit.html",
+        audit=audit,
+        rows=audit.rows,
+        protocols={one.name: one for one in PROTOCOLS},
+        headline=first,
+        sentences=others,
+        figure=data_uri(figure),
+        run=audit.provenance,
+        remarks=_remarks(audit),
+    )
+    path = audit.path / "audit.html"
+    write_text(path, page)
+    return path
+
+
+def _tables(audit: Audit) -> dict[str, pd.DataFrame]:
+    plain = []
+    for row in audit.rows.values():
+        values = row.as_dict()
+        for name in ("interval", "null"):
+            low, high = values.pop(name) or (None, None)
+            values |= {f"{name}_low": low, f"{name}_high": high}
+        nulls = values.pop("shuffled")
+        values["shuffled_mean"] = sum(nulls) / len(nulls) if nulls else None
+        values["above_chance"] = None if row.leaks else row.above
+        plain.append(values)
+    draws = [
+        {"protocol": row.name, "draw": k, "balanced_accuracy": value}
+        for row in audit.rows.values()
+        for k, value in enumerate(row.shuffled)
+    ]
+    columns = ["protocol", "draw", "balanced_accuracy"]
+    return {"audit": pd.DataFrame(plain), "shuffled": pd.DataFrame(draws, columns=columns)}
+
+
+def _remarks(audit: Audit) -> list[str]:
+    about = audit.about
+    found = []
+    if about["model"] != about["model_of_file"]:
+        found.append(
+            f"The model is {audit.model}, in place of the file's {about['model_of_file']}: another "
+            "model may leak more or less, and find more or less."
+        )
+    within = about["protocols"]["trial"]["split"]["within"]
+    pooled = [name for name in ("stimulus", "subject") if name in about["protocols"]]
+    if within == "subject" and pooled:
+        found.append(
+            "As the file asks, each subject has models of its own; where videos or subjects are "
+            "held out, one model is trained for all, so those scores differ by that as well."
+        )
+    found += [
+        f"Not run: {protocol.title}. {_sentence(about['missing'][protocol.name])}"
+        for protocol in PROTOCOLS
+        if protocol.name in about["missing"]
+    ]
+    draws = about["draws"]
+    if draws:
+        found.append(
+            f"Labels were shuffled {draws} {'times' if draws > 1 else 'time'} per protocol and the "
+            "model trained again each time, by whole trials within each subject and session, "
+            "alike for subjects who share stimuli. The grey band shuffles the labels of stored "
+            "predictions, without training."
+        )
+    return found + list(about["notes"])
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

@@ -1,0 +1,217 @@
+"""The audit: it finds the leak where there is nothing else, and the effect where there is one."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from eegemo.audit import audit_experiment, list_protocols, read_audit, sentences, write_audit
+from eegemo.audit.outcome import Audit, Row
+from eegemo.audit.running import with_model
+from eegemo.config import load_experiment
+from eegemo.errors import ConfigError, ResultError
+from eegemo.execution import available_cpus
+from eegemo.predictions import read_predictions
+from experiments import REPOSITORY, tiny
+
+AUDIT = REPOSITORY / "experiments" / "audit"
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    """The quickstart's size with no effect and strong fingerprints, as shipped."""
+    folder = tmp_path_factory.mktemp("nothing")
+    experiment = load_experiment(
+        AUDIT / "no_effect.yaml", overrides=[f"data.root={folder}", "model.C=0.1"]
+    )
+    return audit_experiment(
+        experiment, results=folder, draws=3, quick=True, jobs=available_cpus()
+    ).parent
+
+
+def test_with_nothing_to_learn_only_leaks_score(nothing):
+    audit = read_audit(nothing)
+    assert list(audit.rows) == ["window", "segment", "trial", "stimulus", "subject"]
+    for name in ("window", "segment"):
+        row = audit.rows[name]
+        assert row.leaks
+        assert row.window >= 0.5
+        assert min(row.shuffled) >= 0.5  # with nothing to learn, too
+    for name in ("trial", "stimulus", "subject"):
+        row = audit.rows[name]
+        assert not row.above
+        assert row.window <= row.null[1]
+        # models trained on shuffled labels spread about chance; so does this one
+        spread = np.std([*row.shuffled, row.window], ddof=1)
+        assert abs(row.window - row.chance) < 0.12
+        assert spread < 0.1
+    assert audit.rows["window"].inflation == pytest.approx(
+        audit.rows["window"].window - audit.rows["trial"].window
+    )
+
+
+def test_its_words_say_so(nothing):
+    text = " ".join(sentences(read_audit(nothing)))
+    assert text.startswith("On simulated data, band-power logistic regression scored")
+    assert "is leak" in text
+    assert "none of them is above chance" in text
+    assert "asks for whole trials: its score is evidence" in text
+
+
+def test_scores_can_be_recomputed_from_the_predictions_of_its_runs(nothing):
+    audit = read_audit(nothing)
+    table = pd.read_csv(nothing / "tables" / "audit.csv").set_index("name")
+    draws = pd.read_csv(nothing / "tables" / "shuffled.csv")
+    for name, row in audit.rows.items():
+        assert table.loc[name, "window"] == pytest.approx(row.window)
+        for run, value in zip(
+            [row.folder, *audit.about["protocols"][name]["shuffled"]],
+            [row.window, *row.shuffled],
+            strict=True,
+        ):
+            rows = read_predictions(nothing / "runs" / run / "predictions.parquet")
+            answer = rows.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
+            assert balanced_accuracy_score(rows["y_true"], answer) == pytest.approx(value)
+    assert len(draws) == sum(len(row.shuffled) for row in audit.rows.values())
+
+
+def test_shuffled_runs_keep_each_subjects_classes_and_say_what_they_are(nothing):
+    about = read_audit(nothing).about["protocols"]["trial"]
+    truth = read_predictions(nothing / "runs" / about["run"] / "predictions.parquet")
+    other = read_predictions(nothing / "runs" / about["shuffled"][0] / "predictions.parquet")
+    counts = [one.groupby(["subject", "y_true"]).size() for one in (truth, other)]
+    pd.testing.assert_series_equal(*counts)
+    keys = ["subject", "trial", "start"]
+    both = truth.merge(other, on=keys)
+    assert (both["y_true_x"] != both["y_true_y"]).mean() > 0.5
+    record = nothing / "runs" / about["shuffled"][0] / "provenance.json"
+    assert any("shuffled" in note for note in json.loads(record.read_text())["notes"])
+
+
+def test_a_real_effect_rises_above_its_null_and_the_audit_says_so(tmp_path):
+    experiment = load_experiment(AUDIT / "effect.yaml", overrides=[f"data.root={tmp_path}"])
+    page = audit_experiment(
+        experiment, results=tmp_path, draws=1, quick=True, jobs=available_cpus()
+    )
+    audit = read_audit(page.parent)
+    whole = audit.rows["trial"]
+    assert whole.above
+    assert whole.window > max(whole.shuffled)
+    assert whole.interval[0] > whole.null[1]
+    text = " ".join(sentences(audit))
+    assert "with whole trials held out, above shuffled labels" in text
+    assert "and it is above chance" in text
+
+
+def test_an_audit_is_not_run_twice_and_can_be_drawn_again(nothing):
+    before = (nothing / "audit.html").read_text()
+    marks = {path: path.stat().st_mtime_ns for path in nothing.rglob("done")}
+    experiment = load_experiment(
+        AUDIT / "no_effect.yaml", overrides=[f"data.root={nothing.parent}", "model.C=0.1"]
+    )
+    again = audit_experiment(experiment, results=nothing.parent, draws=3, quick=True, jobs=0)
+    assert again == nothing / "audit.html"
+    assert {path: path.stat().st_mtime_ns for path in nothing.rglob("done")} == marks
+    (nothing / "audit.html").unlink()
+    write_audit(nothing)
+    assert (nothing / "audit.html").read_text() == before
+
+
+def test_a_cheap_model_stands_in_for_the_network_of_the_file(tmp_path):
+    leaking = ("split.group=window", "split.allow_leakage=true")
+    experiment = tiny(tmp_path, *leaking)
+    page = audit_experiment(
+        experiment, results=tmp_path, model="band_power_logreg", draws=0, jobs=0
+    )
+    audit = read_audit(page.parent)
+    assert all(row.shuffled == () and row.p_retrained is None for row in audit.rows.values())
+    assert audit.rows["subject"].n_folds == 3
+    text = " ".join(sentences(audit))
+    assert "asks for random windows: its score is not evidence" in text
+    assert "in place of the file's cnn_gru" in page.read_text().replace("&#39;", "'")
+    # three windows of a second are too few to be cut into test, validation and training
+    assert "segment" not in audit.rows
+    assert "Not run: trials cut in time. Trials are too short to be cut" in page.read_text()
+
+
+def test_another_network_keeps_the_sizes_and_the_choice_of_the_file(tmp_path):
+    experiment = tiny(tmp_path, "choice={grid: {model.units: [2, 4]}}")
+    other = with_model(experiment, "cnn_lstm")
+    assert other.model == experiment.model.model_copy(update={"name": "cnn_lstm"})
+    assert other.choice == experiment.choice
+    assert with_model(experiment, "band_power_logreg").choice is None
+
+
+def test_what_cannot_be_audited_is_refused(tmp_path):
+    experiment = tiny(tmp_path)
+    with pytest.raises(ConfigError, match="--model: 'svm' is not known; there are cnn_gru"):
+        audit_experiment(experiment, results=tmp_path, model="svm")
+    with pytest.raises(ConfigError, match="--draws: expected 0 or more, found -1"):
+        audit_experiment(experiment, results=tmp_path, draws=-1)
+    with pytest.raises(ResultError, match="expected a finished audit"):
+        read_audit(tmp_path)
+    (tmp_path / "audit.json").write_text('{"protocols": {"window": {"run": "a", "shuffled": []}}}')
+    with pytest.raises(ResultError, match="whole trials among them"):
+        read_audit(tmp_path)
+
+
+SPLIT = {
+    "method": "stratified_group_k_fold",
+    "group": "trial",
+    "within": None,
+    "n_splits": 5,
+    "ratios": [0.8, 0.1, 0.1],
+    "validation": 0.2,
+    "allow_leakage": False,
+}
+
+
+def test_protocols_keep_the_budget_of_the_file():
+    splits, missing = list_protocols(SPLIT, n_subjects=8, stimuli_known=True)
+    assert not missing
+    assert {name: one["n_splits"] for name, one in splits.items()} == dict.fromkeys(splits, 5)
+    assert [name for name, one in splits.items() if one["allow_leakage"]] == ["window", "segment"]
+    assert splits["subject"]["method"] == "leave_one_group_out"
+    quick, _ = list_protocols(SPLIT, n_subjects=8, stimuli_known=True, one_by_one=False)
+    assert quick["subject"]["method"] == "stratified_group_k_fold"
+    within, _ = list_protocols(SPLIT | {"within": "subject"}, n_subjects=8, stimuli_known=True)
+    assert [one["within"] for one in within.values()] == ["subject"] * 3 + [None] * 2
+    ratio = SPLIT | {"method": "stratified_group_ratio"}
+    splits, _ = list_protocols(ratio, n_subjects=8, stimuli_known=True)
+    assert {one["method"] for one in splits.values()} == {"stratified_group_ratio"}
+
+
+def row(name, window, *, leaks=False, p=0.5, shuffled=()):
+    return Row(
+        name, name, leaks, 3, 90, 900, window, window, window, None if leaks else (0.2, 0.3),
+        (0.2, 0.3), p, shuffled, None, 0.25, 0.3, None, 0.25, 0.1, "run",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("honest", "says"),
+    [
+        ({"trial": 0.01, "subject": 0.01}, "all of them are above chance"),
+        ({"trial": 0.01, "subject": 0.4}, "trial are above chance, subject are not"),
+        ({"trial": 0.4}, "it is not above chance"),
+    ],
+)
+def test_the_sentence_on_evidence(tmp_path, honest, says):
+    rows = {"window": row("window", 0.9, leaks=True, p=0.001)}
+    rows |= {name: row(name, 0.4, p=p) for name, p in honest.items()}
+    audit = Audit(tmp_path, {"asked": "session"}, rows, "CNN-GRU", False, {})
+    text = " ".join(sentences(audit))
+    assert says in text
+    assert text.startswith("CNN-GRU scored")
+    assert "holds out whole sessions, which keeps trials whole" in text
+
+
+@pytest.mark.parametrize("name", ["original_recipe", "whole_trials", "leave_one_subject_out"])
+def test_deap_experiments_have_audit_counterparts(name):
+    folder = REPOSITORY / "experiments" / "deap"
+    network = load_experiment(folder / name / "cnn_lstm.yaml").model_dump()
+    audit = load_experiment(folder / "audit" / f"{name}.yaml").model_dump()
+    different = {key for key in network if network[key] != audit[key]}
+    assert {"name", "model"} <= different <= {"name", "model", "training"}
