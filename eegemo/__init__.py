@@ -1,8 +1,8 @@
 """Emotion classification from EEG that can be believed.
 
 The path the data takes is the order of the modules: recordings, preprocessing, labels, windows,
-splits, models, training, predictions, metrics, statistics, figures, report, comparison. Everything
-public is also reachable from here, and is imported only when it is used.
+splits, models, training, predictions, metrics, statistics, figures, report, comparison,
+audit. Everything public is also reachable from here, and is imported only when it is used.
 """
 
 from importlib import import_module
@@ -13,10 +13,13 @@ __version__ = "0.1.0"
 #: Public name -> module that defines it.
 _PUBLIC = {
     "EegemoError": "errors",
+    "load_experiment": "config",
+    "parse_experiment": "config",
     "find_recordings": "recordings",
     "read_epochs_deap": "recordings",
     "simulate_deap": "recordings",
     "preprocess": "preprocessing",
+    "preprocess_experiment": "quality",
     "make_labels": "labels",
     "make_trials": "windows",
     "store_trials": "windows",
@@ -37,6 +40,8 @@ _PUBLIC = {
     "write_report": "report",
     "compare": "comparison",
     "run_experiment": "pipeline",
+    "audit_experiment": "audit",
+    "read_audit": "audit",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -53,7 +58,11 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from .audit import audit_experiment as audit_experiment
+    from .audit import read_audit as read_audit
     from .comparison import compare as compare
+    from .config import load_experiment as load_experiment
+    from .config import parse_experiment as parse_experiment
     from .errors import EegemoError as EegemoError
     from .folds import check_folds as check_folds
     from .labels import make_labels as make_labels
@@ -66,6 +75,7 @@ if TYPE_CHECKING:
     from .predictions import read_predictions as read_predictions
     from .predictions import vote as vote
     from .preprocessing import preprocess as preprocess
+    from .quality import preprocess_experiment as preprocess_experiment
     from .recordings import find_recordings as find_recordings
     from .recordings import read_epochs_deap as read_epochs_deap
     from .recordings import simulate_deap as simulate_deap

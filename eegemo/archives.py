@@ -160,8 +160,7 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
             warnings.simplefilter("ignore")  # headers of Python 2 are read as well
             header = np.lib.format.read_array_header_1_0(stream, max_header_size=10_000)
         shape, fortran, dtype = header
-    # what is no header makes Python's own parser, which reads it, fail in many ways
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, KeyError) as error:
+    except Exception as error:  # Python's own parser and tokenizer read it, and fail in many ways
         raise DataError(f"{where}: its header is damaged.") from error
     if dtype.kind not in "fiU" or dtype.hasobject or dtype.itemsize == 0 or dtype.shape:
         raise DataError(f"{where}: expected numbers or text, found {dtype}.")

@@ -1,6 +1,5 @@
 """What a network has to beat: the baseline's bands for given windows, and its features on disk."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from eegemo.errors import ConfigError
 from eegemo.models import BASELINE
-from eegemo.store import FileDigests, atomic_folder, digest_bytes, digest_json, is_whole
+from eegemo.store import FileDigests, atomic_folder, digest_bytes, digest_json, remove_damaged
 from eegemo.windows import Windows
 
 __all__ = ["baseline_for", "store_features"]
@@ -62,18 +61,18 @@ def store_features(
         {"version": 1, "data": data, "index": index, "n": windows.n_times, "bands": bands}
     )
     folder = store / "features" / key[:32]
-    if folder.exists() and not is_whole(folder, FileDigests()):
-        shutil.rmtree(folder)
+    remove_damaged(folder, FileDigests())
     if not folder.exists():
         power = BandPower(windows.trials.sfreq, bands=[(low, high) for low, high in bands])
         power.fit(np.zeros((1, windows.n_times, windows.n_channels), np.float32))
         shape = (len(windows), windows.n_channels * len(bands))
         with atomic_folder(folder) as temporary:
-            features = np.lib.format.open_memmap(
-                temporary / "band_power.npy", mode="w+", dtype=np.float32, shape=shape
-            )
-            for first in range(0, len(windows), _BATCH):
-                rows = np.arange(first, min(first + _BATCH, len(windows)))
-                features[rows] = power.transform(windows.gather(rows))
-            features.flush()
+            # not through a memory map: on a full disk, writing to one ends the process
+            head = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            with (temporary / "band_power.npy").open("wb") as stream:
+                np.lib.format.write_array_header_1_0(stream, head)
+                for first in range(0, len(windows), _BATCH):
+                    rows = np.arange(first, min(first + _BATCH, len(windows)))
+                    part = power.transform(windows.gather(rows))
+                    stream.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
     return folder / "band_power.npy"

@@ -10,18 +10,24 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
-from typing import Literal, TypeVar
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, TypeVar
 
 from eegemo.errors import EegemoError, InputError
 
 __all__ = [
     "Progress",
     "available_cpus",
+    "available_memory",
     "configure",
+    "ending_by_signals",
+    "may_use_gpu",
     "peak_memory",
     "quiet_stderr",
     "run_tasks",
@@ -106,7 +112,12 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def run_tasks(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, jobs: int = 1
+    function: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    jobs: int = 1,
+    name: Callable[[Task], str] = str,
+    say: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
     """Apply a function to every task and yield results as they come, in any order.
 
@@ -119,11 +130,21 @@ def run_tasks(
     jobs : int
         Number of worker processes. With 0 the work is done in this process, one task after another.
         A script that asks for processes needs Python's usual ``if __name__ == "__main__":``.
+    name : callable, optional
+        Says what a task is called in messages.
+    say : callable, optional
+        Told when tasks are tried again.
 
     Yields
     ------
     result
         What `function` returned. An exception it raised is raised here, and ends the workers.
+
+    Raises
+    ------
+    EegemoError
+        If a worker process ended without a word, as when the system has no memory left. What the
+        workers were at is tried once more, after the rest and one by one; the error comes last.
 
     Examples
     --------
@@ -134,31 +155,79 @@ def run_tasks(
         raise InputError(f"--jobs: expected 0 or more, found {jobs}.")
     if jobs == 0:
         yield from map(function, tasks)
-    elif tasks:
-        # spawn: a fork of a process that runs TensorFlow or threads may hang
-        context = multiprocessing.get_context("spawn")
-        workers = min(jobs, len(tasks))
-        others = set(multiprocessing.active_children())  # the caller's own processes
-        with ProcessPoolExecutor(workers, context, initializer=_prepare_worker) as pool:
-            waiting = {pool.submit(function, task) for task in tasks}
-            try:
-                for future in as_completed(waiting):
-                    yield future.result()
-            except BrokenProcessPool as error:
-                raise EegemoError(
-                    "a worker process ended unexpectedly; often there was not enough memory, or "
-                    'a script lacks its `if __name__ == "__main__":`. '
-                    "Run the same command again, with fewer --jobs, to go on with what is left."
-                ) from error
-            except BaseException:
-                # an error or Ctrl-C: what is under way is not worth waiting for
-                pool.shutdown(wait=False, cancel_futures=True)
-                workers_left = set(multiprocessing.active_children()) - others
-                for child in workers_left:
-                    child.terminate()
-                for child in workers_left:  # nothing is written after this function has ended
-                    child.join(timeout=5)
-                raise
+        return
+    left, again, lost = deque(tasks), list[Task](), list[Task]()
+    n_done = n_broken = 0
+    while left or again:
+        alone = not left
+        part = left if left else deque([again.pop(0)])
+        try:
+            for result in _run_pool(function, part, 1 if alone else jobs):
+                n_done += 1
+                yield result
+        except _PoolBrokenError as error:
+            n_broken += 1
+            (lost if alone else again).extend(error.at_work)
+            if n_broken > 1 and not n_done:  # nothing works here: no use in trying it all
+                raise _tell_lost(error.at_work, name) from error
+            if not alone and say is not None:
+                names = ", ".join(map(name, error.at_work))
+                say(f"A worker process ended unexpectedly. To be tried again: {names}.")
+    if lost:
+        raise _tell_lost(lost, name)
+
+
+class _PoolBrokenError(Exception):
+    """A worker ended without a word, and the pool with it."""
+
+    def __init__(self, at_work: list[Any]) -> None:
+        super().__init__()
+        self.at_work = at_work
+
+
+def _tell_lost(tasks: Sequence[Task], name: Callable[[Task], str]) -> EegemoError:
+    return EegemoError(
+        f"{', '.join(map(name, tasks))}: a worker process ended unexpectedly, twice; often there "
+        'was not enough memory, or a script lacks its `if __name__ == "__main__":`. What is done '
+        "is kept. Run the same command again, with fewer --jobs, to go on with what is left."
+    )
+
+
+def _run_pool(
+    function: Callable[[Task], Result], left: "deque[Task]", jobs: int
+) -> Iterator[Result]:
+    """Run tasks from the left until there are none, no more at a time than there are workers."""
+    # spawn: a fork of a process that runs TensorFlow or threads may hang
+    context = multiprocessing.get_context("spawn")
+    others = set(multiprocessing.active_children())  # the caller's own processes
+    workers = min(jobs, len(left))
+    at_work: dict[Future[Result], Task] = {}
+    with ProcessPoolExecutor(workers, context, initializer=_prepare_worker) as pool:
+        try:
+            while left or at_work:
+                while left and len(at_work) < workers:
+                    at_work[pool.submit(function, left[0])] = left[0]
+                    left.popleft()
+                for future in wait(at_work, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    del at_work[future]
+                    yield result
+        except BrokenProcessPool as error:
+            for future in [one for one in at_work if one.done() and one.exception() is None]:
+                del at_work[future]
+                yield future.result()
+            raise _PoolBrokenError(list(at_work.values())) from error
+        except BaseException:
+            # an error or Ctrl-C: what is under way is not worth waiting for
+            pool.shutdown(wait=False, cancel_futures=True)
+            workers_left = set(multiprocessing.active_children()) - others
+            for child in workers_left:
+                child.terminate()
+            for child in workers_left:  # nothing is written after this function has ended
+                child.join(timeout=5)
+                if child.is_alive():
+                    child.kill()
+            raise
 
 
 def _prepare_worker() -> None:
@@ -197,6 +266,66 @@ def watching(look: Callable[[], None], *, every: float = 0.5) -> Iterator[None]:
         thread.join()
         with suppress(Exception):
             look()
+
+
+@contextmanager
+def ending_by_signals() -> Iterator[dict[str, int]]:
+    """Let SIGTERM end the block as Ctrl-C does: by KeyboardInterrupt, so that all is tidied up.
+
+    Further ones while it is tidied up are ignored.
+
+    Yields
+    ------
+    received : dict
+        ``signal``: the number of the one that came, if any.
+    """
+    received: dict[str, int] = {}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        received["signal"] = number
+        for one in numbers:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield received  # only the main thread may say what signals do
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {one: signal.getsignal(one) for one in numbers}
+    # what the caller's shell has taken away, as from a background job, stays so
+    for one in numbers:
+        if before[one] != signal.SIG_IGN:
+            signal.signal(one, end)
+    try:
+        yield received
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def may_use_gpu() -> bool:
+    """Tell whether fits may run on a GPU; only the back end knows for sure."""
+    device = os.environ.get("EEGEMO_DEVICE", "auto")
+    drivers = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
+    return device == "gpu" or (device == "auto" and any(one.exists() for one in drivers))
+
+
+def available_memory() -> int | None:
+    """Return how many bytes of memory this process may still take; None where it is not known."""
+    found = []
+    with suppress(OSError, ValueError, KeyError):
+        found.append(_read_table("/proc/meminfo")["MemAvailable"] * 1024)
+    with suppress(OSError, ValueError, KeyError):  # what a container may take, less what it holds
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8")
+        held = _read_table("/sys/fs/cgroup/memory.stat")["anon"]
+        found.append(max(int(limit) - held, 0))
+    return min(found) if found else None
+
+
+def _read_table(file: str) -> dict[str, int]:
+    """Read lines of a name and a number."""
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return {name.rstrip(":"): int(value) for name, value, *_ in map(str.split, lines)}
 
 
 def peak_memory() -> int:

@@ -1,41 +1,39 @@
 """Walk the path for experiment files: the only module, with the command line, that sees the config.
 
 prepare   recordings -> trials on disk -> labels -> windows -> folds        one process each subject
-fit       every fold of every experiment                                     one process each fold
+fit       every fold of every experiment, and the baseline's                 one process each fold
 finish    predictions of all folds -> provenance -> report
 """
 
-import json
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from eegemo.baseline import baseline_for, store_features
 from eegemo.comparison import compare
 from eegemo.config import Experiment
 from eegemo.errors import InputError, ResultError
-from eegemo.execution import Progress, peak_memory, run_tasks, watching
-from eegemo.folds import describe_split
-from eegemo.predictions import read_predictions, write_predictions
+from eegemo.execution import Progress, may_use_gpu, run_tasks, watching
+from eegemo.finishing import Run, finish, is_complete, write_folds
+from eegemo.models import is_network
+from eegemo.needs import Needs, check_memory, check_space, estimate_needs
 from eegemo.preparation import Prepared, prepare_experiment
-from eegemo.provenance import describe_software, git_commit, now
-from eegemo.report import write_report
+from eegemo.provenance import now
 from eegemo.scaling import fit_scaling
+from eegemo.splits import split_seed
 from eegemo.store import (
-    atomic_file,
     digest_json,
     lock,
-    write_json,
+    naming_full_disk,
+    remove_leftovers,
     write_text,
 )
-from eegemo.tasks import FitTask, fit_and_save, is_fitted
+from eegemo.tasks import FitTask, fit_and_save, is_fitted, prepare_device, remove_checkpoints
+from eegemo.training import Candidate
 
 __all__ = [
     "compare_if_alike",
@@ -64,22 +62,30 @@ def run_experiments(
     experiments: Sequence[Experiment],
     *,
     results: str | Path = "results",
+    store: str | Path | None = None,
     jobs: int = 0,
+    report: bool = True,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Run experiments and write their reports.
 
     Everything is prepared and checked before anything is trained. The folds of all experiments are
     then fitted by one set of processes. Folds that an earlier, interrupted run finished are kept,
-    and an experiment whose result is complete is not run again.
+    a fold in work goes on after its last checkpoint, and an experiment whose result is complete is
+    not run again.
 
     Parameters
     ----------
     experiments : sequence of Experiment
     results : path
-        Folder of results; stored trials lie in its ``.store``.
+        Folder of results.
+    store : path, optional
+        Where trials are stored; ``.store`` in the folder of results if not given.
     jobs : int
         Number of processes; 0 runs everything in this one.
+    report : bool
+        Fit the baseline on the same folds and write a report; without, a result has predictions
+        and provenance only, and `eegemo.report.write_report` can draw it later.
     progress : Progress, optional
         Told what happens.
 
@@ -97,70 +103,115 @@ def run_experiments(
     """
     progress = progress or Progress()
     results = Path(results)
+    store = results / ".store" if store is None else Path(store)
     try:
-        results.mkdir(parents=True, exist_ok=True)
+        with naming_full_disk(results):
+            results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"{results}: expected a folder for results, or a place where one can be made ({error})."
         ) from error
+    with naming_full_disk(results):
+        return _run_experiments(experiments, results, store, jobs, report, progress)
+
+
+def _run_experiments(
+    experiments: Sequence[Experiment],
+    results: Path,
+    store: Path,
+    jobs: int,
+    report: bool,
+    progress: Progress,
+) -> list[Path]:
+    on_gpu = os.environ.get("EEGEMO_DEVICE") == "gpu"
+    if on_gpu and any(is_network(one.model.name) for one in experiments):
+        # whether there is one is known only to the back end, so it is asked before all else
+        for _ in run_tasks(prepare_device, [None], jobs=min(jobs, 1)):
+            pass
     prepared = [
-        prepare_experiment(one, results=results, jobs=jobs, progress=progress)
+        prepare_experiment(one, results=results, store=store, jobs=jobs, progress=progress)
         for one in experiments
     ]
     with ExitStack() as stack:
         open_runs, tasks = [], []
-        for one in {one.folder: one for one in prepared}.values():
-            if is_complete(one.folder):
-                progress.say(
-                    f"{one.experiment.name}: already complete, nothing to train "
-                    "(delete its folder to run it again)."
-                )
+        unlike = {one.folder: one for one in prepared}.values()
+        check_needs([one for one in unlike if not is_complete(one.folder, report=report)])
+        for one in unlike:
+            if is_complete(one.folder, report=report):
+                if report:
+                    progress.say(
+                        f"{one.experiment.name}: already complete, nothing to train "
+                        "(delete its folder to run it again)."
+                    )
                 continue
             stack.enter_context(lock(one.folder / ".lock"))
-            run = _Run(one, time.perf_counter(), now(), jobs)
+            remove_leftovers(one.folder, *(one.folder / name for name in ("figures", "tables")))
+            run = Run(one, time.perf_counter(), now(), jobs, store, report)
             open_runs.append(run)
-            tasks += _begin(run, progress)
+            own = _begin(run, progress)
+            run.refitted = bool(own)
+            tasks += own
         with watching(lambda: _look(open_runs, progress)):
-            for _ in run_tasks(fit_and_save, tasks, jobs=jobs):
+            for _ in run_tasks(fit_and_save, tasks, jobs=jobs, say=progress.say):
                 pass  # what a fold has to say lies in its folder
         for run in open_runs:
-            progress.say(f"{run.prepared.experiment.name}: writing the report.")
-            _finish(run)
+            if report:
+                progress.say(f"{run.prepared.experiment.name}: writing the report.")
+            finish(run)
     return [one.folder for one in prepared]
 
 
-def is_complete(folder: Path) -> bool:
-    """Tell whether a result folder holds a whole result; its parts are written in this order."""
-    try:
-        read_predictions(folder / "predictions.parquet")
-    except ResultError:
-        return False
-    names = ("provenance.json", "metrics.json", "report.html")
-    return all((folder / name).is_file() for name in names)
+# --- needs --------------------------------------------------------------------------------------
+
+
+def needs_of(prepared: Prepared) -> Needs:
+    """Estimate what fitting the folds of an experiment needs."""
+    candidates = [one for _, one in prepared.experiment.candidates()]
+    return estimate_needs(
+        prepared.windows,
+        prepared.folds,
+        models=[one.model.model_dump() for one in candidates],
+        batch_size=max(one.training.batch_size for one in candidates),
+    )
+
+
+def check_needs(prepared: Sequence[Prepared]) -> None:
+    """Refuse what would not fit the memory or the disk, before anything is trained.
+
+    Raises
+    ------
+    ConfigError
+        If the sizes of a model do not fit its windows, or its numbers the memory.
+    EegemoError
+        If the disk has no room for the results.
+    """
+    total = 0
+    for one in prepared:
+        needs = needs_of(one)
+        check_memory(needs, on_gpu=may_use_gpu())
+        total += needs.disk
+        check_space(one.folder, total, "the results")
 
 
 # --- fit ----------------------------------------------------------------------------------------
 
 
-@dataclass
-class _Run:
-    """A run under way."""
-
-    prepared: Prepared
-    began: float
-    started: str
-    jobs: int
-
-    def fold_folder(self, number: int) -> Path:
-        return self.prepared.folder / "folds" / str(number)
-
-
-def _begin(run: _Run, progress: Progress) -> list[FitTask]:
+def _begin(run: Run, progress: Progress) -> list[FitTask]:
     """Write what is known before training, and list the folds still to be fitted."""
     prepared = run.prepared
     experiment, windows = prepared.experiment, prepared.windows
     write_text(prepared.folder / "experiment.yaml", experiment.to_yaml())
-    _write_folds(prepared)
+    write_folds(prepared)
+    network = is_network(experiment.model.name)
+    baseline = baseline_for(windows) if run.report and network else None
+    features = None
+    if baseline is not None or not network:
+        bands = (experiment.model.model_dump() if baseline is None else baseline)["bands"]
+        features = store_features(windows, prepared.digests["data"], bands, run.store)
+    candidates = tuple(
+        Candidate(settings, one.model.model_dump(), one.training.model_dump())
+        for settings, one in experiment.candidates()
+    )
     tasks = []
     for number, fold in enumerate(prepared.folds):
         task = FitTask(
@@ -169,54 +220,28 @@ def _begin(run: _Run, progress: Progress) -> list[FitTask]:
             windows=windows,
             fold=fold,
             scaling=fit_scaling(windows, fold.train, **experiment.scaling.model_dump()),
-            model=experiment.model.model_dump(),
-            training=experiment.training.model_dump(),
-            seed=int(np.random.SeedSequence([experiment.seed, number]).generate_state(1)[0] >> 1),
+            candidates=candidates,
+            metric=experiment.choice.metric if experiment.choice is not None else "loss",
+            seeds={
+                "split": split_seed(experiment.seed, fold.repeat),
+                "model": int(
+                    np.random.SeedSequence([experiment.seed, number]).generate_state(1)[0] >> 1
+                ),
+            },
+            features=features,
+            baseline=baseline,
         )
         if is_fitted(task):
-            continue
-        _remove(task.folder)
-        tasks.append(task)
+            remove_checkpoints(task.folder)  # it may have been stopped just before
+        else:
+            tasks.append(task)
     kept = len(prepared.folds) - len(tasks)
     if kept:
         progress.say(f"{experiment.name}: going on after {kept} of {len(prepared.folds)} folds.")
     return tasks
 
 
-def _remove(folder: Path) -> None:
-    """Remove what an interrupted or damaged fold has left."""
-    if folder.is_dir():
-        shutil.rmtree(folder)
-    else:
-        folder.unlink(missing_ok=True)
-
-
-def _write_folds(prepared: Prepared) -> None:
-    """Write folds.csv: a column per fold with the role of each row in it.
-
-    There is a row per trial, all of whose windows have the same role; or per window, where a split
-    divides trials.
-    """
-    windows = prepared.windows
-    table = windows.table.drop(columns="code")
-    table["y_true"] = pd.Categorical.from_codes(
-        windows.codes, categories=pd.Index(windows.labels.classes)
-    )
-    roles, names = {}, pd.Index(["train", "validation", "test"])
-    for number, fold in enumerate(prepared.folds):
-        role = np.full(len(table), -1, np.int8)
-        for code, rows in enumerate(fold.parts().values()):
-            role[rows] = code
-        roles[f"fold_{number}"] = pd.Categorical.from_codes(role, names)
-    table = pd.concat([table, pd.DataFrame(roles)], axis=1)
-    if prepared.experiment.split.group != "window":
-        first = np.unique(windows.trial, return_index=True)[1]
-        table = table.iloc[first].drop(columns="start")
-    with atomic_file(prepared.folder / "folds.csv") as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def _look(runs: Sequence[_Run], progress: Progress) -> None:
+def _look(runs: Sequence[Run], progress: Progress) -> None:
     """Report how many epochs of each experiment are done, from the histories on disk."""
     for run in runs:
         experiment, folds = run.prepared.experiment, run.prepared.folds
@@ -237,106 +262,6 @@ def _look(runs: Sequence[_Run], progress: Progress) -> None:
             f"{experiment.name}: {finished} of {len(folds)} folds",
             note,
         )
-
-
-# --- finish -------------------------------------------------------------------------------------
-
-
-def _finish(run: _Run) -> None:
-    """Put the folds together: predictions, provenance, report."""
-    prepared = run.prepared
-    numbers = range(len(prepared.folds))
-    predictions = [read_predictions(run.fold_folder(k) / "predictions.parquet") for k in numbers]
-    write_predictions(
-        pd.concat(predictions, ignore_index=True), prepared.folder / "predictions.parquet"
-    )
-    write_json(prepared.folder / "provenance.json", _describe_run(run))
-    write_report(prepared.folder)
-
-
-def _describe_run(run: _Run) -> dict[str, Any]:
-    prepared = run.prepared
-    experiment, windows = prepared.experiment, prepared.windows
-    trials, labels = windows.trials, windows.labels
-    subject = trials.metadata["subject"].to_numpy()
-    names = sorted(set(subject.tolist()))
-    window_counts = np.bincount(windows.codes, minlength=len(labels.classes))
-    records = [_read_fold(run.fold_folder(k)) for k in range(len(prepared.folds))]
-    notes = list(prepared.notes)
-    own = {unit for record in records for unit in record["scaled_by_own_windows"]}
-    if own:
-        notes.append(
-            f"{len(own)} held-out subjects are scaled by their own windows, without their labels, "
-            "because scaling per subject was asked for."
-        )
-    made_with = [record["made_with"] for record in records]
-    software = [{name: one[name] for name in describe_software()} for one in made_with]
-    if any(one != software[0] for one in software):
-        notes.append("Folds were fitted with different software: see made_with in each fold.json.")
-    split = experiment.split
-    return {
-        **software[0],
-        "git_commit": git_commit(),
-        "device": ", ".join(sorted({one["device"] for one in made_with})),
-        "jobs": run.jobs,
-        "started": run.started,
-        "finished": now(),
-        "wall_seconds": time.perf_counter() - run.began,
-        "peak_memory_bytes": _peak_memory(made_with, run.jobs),
-        "seed": experiment.seed,
-        "digests": prepared.digests,
-        "data": {
-            "source": experiment.data.source,
-            "simulated": prepared.simulated,
-            "subjects": names,
-            "n_trials": int((labels.codes >= 0).sum()),
-            "n_windows": len(windows),
-            "n_channels": windows.n_channels,
-            "channels": list(trials.ch_names),
-            "sfreq": trials.sfreq,
-            "window_duration": experiment.windows.duration,
-            "window_stride": experiment.windows.stride,
-        },
-        "labels": {
-            "task": experiment.labels.task,
-            "classes": list(labels.classes),
-            "trials": labels.counts(),
-            "windows": {
-                name: int(n) for name, n in zip(labels.classes, window_counts, strict=True)
-            },
-            "dropped": labels.dropped,
-            "by_subject": {name: labels.counts(subject == name) for name in names},
-        },
-        "split": {
-            "method": split.method,
-            "group": split.group,
-            "within": split.within,
-            "n_folds": len(prepared.folds),
-            "leaks": split.group == "window",
-            "sentence": describe_split(
-                prepared.folds, windows.table, group=split.group, within=split.within
-            ),
-        },
-        "model": {
-            "name": experiment.model.name,
-            "n_parameters": records[0]["n_parameters"],
-        },
-        "notes": notes,
-    }
-
-
-def _peak_memory(made_with: Sequence[dict[str, Any]], jobs: int) -> int:
-    """Return this process's peak and those of the largest workers that ran beside each other."""
-    peaks: dict[int, int] = {}
-    for one in made_with:
-        peaks[one["process"]] = max(peaks.get(one["process"], 0), one["peak_memory_bytes"])
-    peaks.pop(os.getpid(), None)
-    return peak_memory() + sum(sorted(peaks.values())[::-1][:jobs])
-
-
-def _read_fold(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / "fold.json").read_text(encoding="utf-8"))
-    return record
 
 
 def comparison_folder(results: Sequence[str | Path], parent: str | Path) -> Path:

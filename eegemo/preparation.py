@@ -3,10 +3,11 @@
 Everything that can be wrong with an experiment or its data is found out here.
 """
 
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from eegemo.errors import DataError
 from eegemo.execution import Progress, run_tasks
 from eegemo.folds import Fold
 from eegemo.labels import Labels, make_labels
+from eegemo.needs import check_space, least_trial_bytes
 from eegemo.recordings import (
     Recording,
     SimulatedRelease,
@@ -23,16 +25,52 @@ from eegemo.recordings import (
     read_simulation,
     simulate_deap,
 )
-from eegemo.splits import make_folds
-from eegemo.store import FileDigests, digest_bytes, digest_json, is_whole, lock
+from eegemo.splits import make_repeats
+from eegemo.statistics import shuffle_labels
+from eegemo.store import (
+    FileDigests,
+    digest_bytes,
+    digest_json,
+    is_whole,
+    lock,
+    remove_damaged,
+    remove_leftovers,
+)
 from eegemo.tasks import TrialsTask, store_subject
 from eegemo.windows import Trials, Windows, load_trials, make_windows
 
-__all__ = ["Prepared", "prepare_experiment"]
+__all__ = ["Prepared", "StoredTrials", "prepare_experiment", "prepare_trials"]
 
 #: Raised when stored trials, or results, would come out differently for the same input.
-_TRIALS_VERSION = 2
-_RESULT_VERSION = 1
+_TRIALS_VERSION = 3
+_RESULT_VERSION = 2
+
+
+@dataclass(frozen=True)
+class StoredTrials:
+    """The trials of an experiment's recordings, preprocessed and on disk.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    subjects : tuple of str
+    folders : tuple of Path
+        One for each subject, named by all that decides its content; see `load_trials`
+        and `load_records`.
+    made : tuple of str
+        The subjects that were not there before.
+    notes : tuple of str
+        What the reader of the report should know.
+    simulated : bool
+        Whether the data was simulated.
+    """
+
+    experiment: Experiment
+    subjects: tuple[str, ...]
+    folders: tuple[Path, ...]
+    made: tuple[str, ...]
+    notes: tuple[str, ...]
+    simulated: bool
 
 
 @dataclass(frozen=True)
@@ -67,6 +105,7 @@ def prepare_experiment(
     experiment: Experiment,
     *,
     results: str | Path = "results",
+    store: str | Path | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Prepared:
@@ -76,7 +115,9 @@ def prepare_experiment(
     ----------
     experiment : Experiment
     results : path
-        Folder of results; trials are stored in its ``.store``.
+        Folder of results.
+    store : path, optional
+        Where trials are stored; ``.store`` in the folder of results if not given.
     jobs : int
         Number of processes; 0 does everything in this one.
     progress : Progress, optional
@@ -92,69 +133,59 @@ def prepare_experiment(
         If the data is wrong, or cannot be divided as the experiment asks.
     """
     progress = progress or Progress()
-    store = Path(results) / ".store"
-    root = _make_data(experiment, progress)
-    recordings = _find(experiment, root)
-    folders, notes = _prepare_trials(experiment, recordings, store, jobs, progress)
+    stored = prepare_trials(experiment, results=results, store=store, jobs=jobs, progress=progress)
+    folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
     labels = make_labels(trials.metadata, **experiment.labels.model_dump())
+    if experiment.shuffle_labels is not None:
+        labels = _shuffled(labels, trials, experiment.shuffle_labels)
+        notes.append(
+            "Trial labels were shuffled within each subject and session: there is nothing to learn."
+        )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
-    folds = make_folds(windows.table, **experiment.split.model_dump(), seed=experiment.seed)
+    folds = make_repeats(
+        windows.table,
+        repeats=experiment.repeats,
+        seed=experiment.seed,
+        **experiment.split.model_dump(),
+    )
     notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
     digests = _digests(experiment, folders, windows, folds)
     folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
-    simulated = experiment.data.source != "bids" and any(
-        is_simulated(file) for recording in recordings for file in recording.files
-    )
-    return Prepared(experiment, windows, folds, folder, digests, simulated, tuple(notes))
+    return Prepared(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
 
 
-def _make_data(experiment: Experiment, progress: Progress) -> str:
-    """Return the data set's folder, simulating it first where the experiment says so."""
-    data = experiment.data
-    if not isinstance(data, SimulatedData):
-        return data.root
-    arguments = data.model_dump(
-        include={"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
-    ) | {"formats": [data.variant]}
-    root = Path(data.root) / digest_json(arguments)[:8]
-    with lock(root.with_suffix(".lock"), wait=True):
-        if not _is_simulated(root):
-            progress.say(f"Simulating a DEAP release of {data.n_subjects} subjects in {root}.")
-            simulate_deap(
-                root,
-                **arguments,
-                on_subject=lambda subject, i, n: progress.update(
-                    "simulate", i, n, "simulate", subject
-                ),
-            )
-    return str(root)
-
-
-def _is_simulated(root: Path) -> bool:
-    """Tell whether a whole simulated release is there, made by this version of the simulation."""
-    release = read_simulation(root)
-    if release is None or not release.complete or release.version != SimulatedRelease.version:
-        return False
-    files = [file for file in root.glob("data_preprocessed_*/s*.*") if file.is_file()]
-    return len(files) == len(release.subjects) * len(release.formats)
-
-
-def _find(experiment: Experiment, root: str) -> list[Recording]:
-    data = experiment.data
-    simulation = set(SimulatedData.model_fields) - set(DeapData.model_fields)
-    options = data.model_dump(exclude={"source", "root", "channels"} | simulation)
-    return find_recordings("deap" if data.source == "simulated" else data.source, root, **options)
-
-
-def _prepare_trials(
+def prepare_trials(
     experiment: Experiment,
-    recordings: Sequence[Recording],
-    store: Path,
-    jobs: int,
-    progress: Progress,
-) -> tuple[list[Path], list[str]]:
-    """Store the trials of each subject unless the very same are there; return folders and notes."""
+    *,
+    results: str | Path = "results",
+    store: str | Path | None = None,
+    jobs: int = 0,
+    progress: Progress | None = None,
+) -> StoredTrials:
+    """Read, preprocess and store the trials of each subject unless the very same are there.
+
+    A subject's trials are stored as soon as they are made, and depend on the subject's files, the
+    reader and the preprocessing: nothing else makes them anew.
+
+    Parameters
+    ----------
+    experiment, results, store, jobs, progress
+        As in `prepare_experiment`.
+
+    Returns
+    -------
+    stored : StoredTrials
+
+    Raises
+    ------
+    InputError
+        If the data is wrong, or a step cannot be done on it.
+    """
+    progress = progress or Progress()
+    store = Path(results) / ".store" if store is None else Path(store)
+    remove_leftovers(store, store / "trials", store / "features")
+    recordings = _find(experiment, _make_data(experiment, progress))
     steps = experiment.preprocessing.model_dump() | {"channels": experiment.data.channels}
     files = FileDigests(store / "files.json")
     tasks, folders = [], []
@@ -171,18 +202,113 @@ def _prepare_trials(
         folder = store / "trials" / f"{recording.subject}-{key[:32]}"
         folders.append(folder)
         if not is_whole(folder, files):
-            if folder.exists():
+            if remove_damaged(folder, files):
                 progress.say(f"{folder} is damaged: making it again.")
-                shutil.rmtree(folder)
             tasks.append(TrialsTask(recording, folder, steps))
     files.save()
+    least = sum(least_trial_bytes(task.recording, steps) for task in tasks)
+    check_space(store, least, f"the trials of {len(tasks)} subjects")
     label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
     progress.update(label, done, len(folders), label)
-    for subject in run_tasks(store_subject, tasks, jobs=jobs):
+    for subject in run_tasks(store_subject, tasks, jobs=jobs, say=progress.say):
         done += 1
         progress.update(label, done, len(folders), label, subject)
     notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]
-    return folders, [note for lines in notes for note in lines]
+    return StoredTrials(
+        experiment,
+        subjects=tuple(recording.subject for recording in recordings),
+        folders=tuple(folders),
+        made=tuple(task.recording.subject for task in tasks),
+        notes=(*_repeat_notes(recordings, steps), *(note for lines in notes for note in lines)),
+        simulated=experiment.data.source != "bids"
+        and any(is_simulated(file) for recording in recordings for file in recording.files),
+    )
+
+
+def _make_data(experiment: Experiment, progress: Progress) -> str:
+    """Return the data set's folder, simulating it first where the experiment says so."""
+    data = experiment.data
+    if not isinstance(data, SimulatedData):
+        return data.root
+    arguments = data.model_dump(
+        include={"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
+    ) | {"formats": [data.variant]}
+    root = Path(data.root) / digest_json(arguments)[:8]
+    with lock(root.with_suffix(".lock"), wait=True, say=progress.say):
+        if not _is_simulated(root):
+            remove_leftovers(root, *root.glob("data_*"))
+            check_space(root, _simulated_bytes(data), "simulating this release")
+            progress.say(f"Simulating a DEAP release of {data.n_subjects} subjects in {root}.")
+            simulate_deap(
+                root,
+                **arguments,
+                on_subject=lambda subject, i, n: progress.update(
+                    "simulate", i, n, "simulate", subject
+                ),
+            )
+    return str(root)
+
+
+def _simulated_bytes(data: SimulatedData) -> int:
+    """Return about how much a simulated release takes."""
+    if data.variant == "bdf":  # 49 channels of 3 bytes at 512 Hz, and half a minute between trials
+        subject = data.n_trials * (data.duration + 35) * 512 * 49 * 3
+    else:
+        subject = data.n_trials * (data.duration + 3) * 128 * 40 * 8
+    return int(data.n_subjects * subject)
+
+
+def _is_simulated(root: Path) -> bool:
+    """Tell whether a whole simulated release is there, made by this version of the simulation."""
+    release = read_simulation(root)
+    if release is None or not release.complete or release.version != SimulatedRelease.version:
+        return False
+    files = [file for file in root.glob("data_*/s*.*") if file.is_file()]
+    return len(files) == len(release.subjects) * len(release.formats)
+
+
+def _find(experiment: Experiment, root: str) -> list[Recording]:
+    data = experiment.data
+    simulation = set(SimulatedData.model_fields) - set(DeapData.model_fields)
+    options = data.model_dump(exclude={"source", "root", "channels"} | simulation)
+    return find_recordings("deap" if data.source == "simulated" else data.source, root, **options)
+
+
+def _repeat_notes(recordings: Sequence[Recording], steps: Mapping[str, Any]) -> list[str]:
+    """Say which steps DEAP's authors have done already, where they are asked for again."""
+    # the reader of the preprocessed files; that of the original recordings has another name
+    if not any(re.fullmatch(r"deap-\d+", recording.reader) for recording in recordings):
+        return []
+    low, high = steps["l_freq"], steps["h_freq"]
+    notes = []
+    if (low is not None and low < 4) or (high is not None and high > 45):
+        notes.append("hold nothing outside 4 to 45 Hz, so a wider band-pass brings nothing back.")
+    elif low is not None or high is not None:
+        notes.append("were filtered to 4-45 Hz by its authors; they were filtered again.")
+    if steps["notch"] is not None:
+        notes.append("hold no line noise above their 45 Hz; the notch was applied all the same.")
+    if steps["eog"] != "none":
+        notes.append(
+            f"were freed of eye movements by its authors; eog: {steps['eog']} removed once more "
+            "what goes with the EOG, which is not filtered unless l_freq and h_freq are given."
+        )
+    if steps["reference"] is not None:
+        notes.append(
+            "have the average reference of all 32 channels; that of the chosen ones was taken."
+        )
+    return [f"DEAP's preprocessed files {note}" for note in notes]
+
+
+def _shuffled(labels: Labels, trials: Trials, seed: int) -> Labels:
+    """Give the labels to other trials, as `eegemo.statistics.permutation_test` does."""
+    about = trials.metadata
+    codes = shuffle_labels(
+        labels.codes,
+        about[["subject", "session"]],
+        about["stimulus"],
+        np.random.default_rng([seed, 2**31]),  # apart from all other uses of small seeds
+    )
+    return replace(labels, codes=codes)
 
 
 def _length_notes(trials: Trials) -> list[str]:

@@ -6,24 +6,43 @@ This module is what a worker process imports, so it leaves out all that only the
 import json
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from eegemo.errors import DataError, InputError
 from eegemo.execution import configure, peak_memory, quiet_stderr
 from eegemo.folds import Fold, group_numbers, shared_groups
+from eegemo.models import is_network
 from eegemo.predictions import read_predictions, write_predictions
-from eegemo.preprocessing import preprocess
+from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
 from eegemo.provenance import describe_software, now
 from eegemo.recordings import Recording
 from eegemo.scaling import Scaling
-from eegemo.store import write_json, write_text
+from eegemo.store import changed_files, lock, manifest, naming_full_disk, write_json
+from eegemo.training import (
+    Candidate,
+    FittedFold,
+    fit_candidates,
+    fit_fold,
+    measure_latency,
+    save_model,
+)
 from eegemo.windows import Windows, store_trials
 
-__all__ = ["FitTask", "TrialsTask", "fit_and_save", "is_fitted", "store_subject"]
+__all__ = [
+    "FitTask",
+    "TrialsTask",
+    "fit_and_save",
+    "is_fitted",
+    "is_fold_whole",
+    "prepare_device",
+    "remove_checkpoints",
+    "store_subject",
+]
 
 
 @dataclass(frozen=True)
@@ -43,43 +62,176 @@ class TrialsTask:
     folder: Path
     preprocessing: dict[str, Any]
 
+    def __str__(self) -> str:
+        return f"subject {self.recording.subject}"
+
 
 def store_subject(task: TrialsTask) -> str:
-    """Read, preprocess and store one subject, run by run."""
-    import mne
+    """Read, preprocess and store one subject, run by run, with a record of what was done.
 
-    epochs, notes = [], []
-    for run in task.recording.read(eeg_only=isinstance(task.preprocessing["channels"], str)):
-        epochs.append(preprocess(run.inst, **task.preprocessing, cut=run.cut))
-        notes += [f"Subject {task.recording.subject}: {note}" for note in run.notes]
+    Raises
+    ------
+    DataError
+        If a step cannot be done on this subject's signals, or no trial is left.
+    """
+    subject, steps = task.recording.subject, task.preprocessing
+    epochs, records, notes = [], [], []
+    failure = "there is no recording with trials."
+    # EOG may be of any type, and is needed until it has been removed
+    eeg_only = isinstance(steps["channels"], str) and steps["eog"] == "none"
+    for run in task.recording.read(eeg_only=eeg_only):
+        record = Record()
+        try:
+            epochs.append(preprocess(run.inst, **steps, cut=run.cut, record=record))
+        except NoTrialLeftError as error:  # another run may have some
+            failure = str(error)
+            record.notes.append(failure)
+        except DataError as error:
+            raise DataError(f"subject {subject}: {error}") from error
+        records.append(record)
+        notes += [*run.notes, *record.notes]
     if not epochs:
-        raise DataError(f"subject {task.recording.subject}: there is no recording with trials.")
-    whole = mne.concatenate_epochs(epochs, verbose="ERROR") if len(epochs) > 1 else epochs[0]
-    store_trials(whole, task.folder, notes=notes)
-    return task.recording.subject
+        raise DataError(f"subject {subject}: {failure}")
+    store_trials(
+        epochs,
+        task.folder,
+        notes=[f"Subject {subject}: {note}" for note in notes],
+        extra=lambda folder: save_records(records, folder),
+    )
+    return subject
 
 
 @dataclass(frozen=True)
 class FitTask:
-    """All that a process needs to fit one fold; signals are found on disk."""
+    """All that a process needs to fit one fold; signals are found on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        The fold's folder.
+    number : int
+    windows : Windows
+    fold : Fold
+    scaling : Scaling
+    candidates : tuple of Candidate
+        What to fit; several to choose among.
+    metric : {"loss", "balanced_accuracy"}
+        What to choose by.
+    seeds : dict of str to int
+        ``split`` and ``model``.
+    features : Path, optional
+        File of the windows' band power, for the baseline.
+    baseline : dict, optional
+        The baseline's arguments, to fit it on the same fold.
+    """
 
     folder: Path
     number: int
     windows: Windows
     fold: Fold
     scaling: Scaling
-    model: dict[str, Any]
-    training: dict[str, Any]
-    seed: int
+    candidates: tuple[Candidate, ...]
+    metric: Literal["loss", "balanced_accuracy"]
+    seeds: dict[str, int]
+    features: Path | None = None
+    baseline: dict[str, Any] | None = None
+
+    def __str__(self) -> str:
+        return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
 
 
 def fit_and_save(task: FitTask) -> None:
-    """Fit one fold and write its folder; the marker ``done`` comes last."""
+    """Fit one fold and write its folder; the marker ``done``, with digests of it all, comes last.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no space for what is written.
+    """
+    # a worker whose run was killed may live for a moment longer
+    with naming_full_disk(task.folder), lock(task.folder / ".lock", wait=True):
+        _clear(task.folder)
+        _fit_and_save(task)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an interrupted or damaged fold has left, but for checkpoints to go on from."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != ".lock" and not entry.match("checkpoint*.npz"):
+            entry.unlink()
+
+
+def _fit_and_save(task: FitTask) -> None:
+    network = is_network(task.candidates[0].model["name"])
+    device = prepare_device() if network else "cpu"
+    features = None if task.features is None else np.load(task.features, mmap_mode="r")
+    fitted, choice = fit_candidates(
+        task.windows,
+        task.fold,
+        candidates=task.candidates,
+        metric=task.metric,
+        scaling=task.scaling,
+        number=task.number,
+        seed=task.seeds["model"],
+        history_path=task.folder / "history.csv",
+        checkpoint=task.folder / "checkpoint.npz",
+        features=features,
+    )
+    save_model(fitted.model, task.folder / model_file(task))
+    task.scaling.save(task.folder / "scaling.npz")
+    write_predictions(fitted.predictions, task.folder / "predictions.parquet")
+    if len(fitted.validation):
+        write_predictions(fitted.validation, task.folder / "validation.parquet")
+    if task.baseline is not None:
+        baseline = fit_fold(
+            task.windows,
+            task.fold,
+            model=task.baseline,
+            scaling=task.scaling,
+            number=task.number,
+            class_weight=task.candidates[0].training["class_weight"],
+            features=features,
+        )
+        write_predictions(baseline.predictions, task.folder / "baseline.parquet")
+    record = _describe_fold(task) | {
+        "choice": choice,
+        "baseline": task.baseline,
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds,
+        **_describe_cost(task, fitted),
+        "made_with": {
+            **describe_software(),
+            "device": device,
+            "process": os.getpid(),
+            "peak_memory_bytes": peak_memory(),
+        },
+    }
+    write_json(task.folder / "fold.json", record)
+    names = ["history.csv", "scaling.npz", "fold.json", model_file(task)]
+    names += [f"{name}.parquet" for name in _predicted(task)]
+    content = {"finished": now(), "files": manifest(task.folder, sorted(names))}
+    write_json(task.folder / "done", content)
+    remove_checkpoints(task.folder)
+    if network:
+        import keras
+
+        keras.utils.clear_session()
+
+
+def prepare_device(_: object = None) -> str:
+    """Load Keras, and return the device it uses.
+
+    Raises
+    ------
+    InputError
+        If a GPU was asked for and there is none.
+    """
     configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
     with quiet_stderr():
         import keras
-
-        from eegemo.training import fit_fold, save_model
 
     # TensorFlow warns that every fold traces a new model, which is what folds are
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -89,47 +241,79 @@ def fit_and_save(task: FitTask) -> None:
             f"--device gpu: Keras's {keras.backend.backend()} back end sees no GPU here, only "
             f"{device}. Use --device auto, or install a back end that supports this GPU."
         )
-    fitted = fit_fold(
-        task.windows,
-        task.fold,
-        model=task.model,
-        scaling=task.scaling,
-        number=task.number,
-        seed=task.seed,
-        history_path=task.folder / "history.csv",
-        **task.training,
-    )
-    save_model(fitted.model, task.folder / "model.keras")
-    task.scaling.save(task.folder / "scaling.npz")
-    write_predictions(fitted.predictions, task.folder / "predictions.parquet")
-    record = _describe_fold(task) | {
-        "epochs": len(fitted.history),
-        "best_epoch": fitted.best_epoch,
-        "seconds": fitted.seconds,
-        "n_parameters": int(fitted.model.count_params()),
-        "made_with": {
-            **describe_software(),
-            "device": device,
-            "process": os.getpid(),
-            "peak_memory_bytes": peak_memory(),
-        },
-    }
-    write_json(task.folder / "fold.json", record)
-    write_text(task.folder / "done", now() + "\n")
-    keras.utils.clear_session()
+    return device
+
+
+def _describe_cost(task: FitTask, fitted: FittedFold) -> dict[str, Any]:
+    """Count what the model costs; latency is measured in the first fold only."""
+    if hasattr(fitted.model, "count_params"):
+        from eegemo.models.cost import count_multiply_adds
+
+        parameters, multiply_adds = (
+            int(fitted.model.count_params()),
+            count_multiply_adds(fitted.model),
+        )
+    else:
+        final = fitted.model[-1]
+        parameters = int(final.coef_.size + final.intercept_.size)
+        multiply_adds = None
+    latency = None
+    if task.number == 0:
+        row = int(task.fold.test[0])
+        latency = measure_latency(fitted.model, task.windows, row, fitted.scaling)
+    cost = {"multiply_adds": multiply_adds, "latency_seconds": latency}
+    return {"n_parameters": parameters, "cost": cost}
+
+
+def model_file(task: FitTask) -> str:
+    """Name the file of the fold's model."""
+    return "model.keras" if is_network(task.candidates[0].model["name"]) else "model.npz"
+
+
+def _predicted(task: FitTask) -> dict[str, int]:
+    """Return the tables of predictions that the fold's folder holds, and their lengths."""
+    wanted = {"predictions": len(task.fold.test)}
+    if len(task.fold.validation):
+        wanted["validation"] = len(task.fold.validation)
+    if task.baseline is not None:
+        wanted["baseline"] = len(task.fold.test)
+    return wanted
 
 
 def is_fitted(task: FitTask) -> bool:
-    """Tell whether the task's folder holds the whole result of this very task."""
+    """Tell whether the task's folder holds the whole result of this very task, undamaged."""
+    if not is_fold_whole(task.folder):
+        return False
+    wanted = _predicted(task)
+    names = ["scaling.npz", "history.csv", model_file(task), *(f"{one}.parquet" for one in wanted)]
+    if not all((task.folder / name).is_file() for name in names):
+        return False
     try:
         record = json.loads((task.folder / "fold.json").read_text(encoding="utf-8"))
-        tested = len(read_predictions(task.folder / "predictions.parquet"))
-        same = (record["name"], record["seed"]) == (task.fold.name, task.seed)
-    except (OSError, ValueError, KeyError, TypeError):
+        return (record["name"], record["seeds"]) == (task.fold.name, task.seeds) and all(
+            len(read_predictions(task.folder / f"{name}.parquet")) == n
+            for name, n in wanted.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
-    names = ("done", "model.keras", "scaling.npz", "history.csv")
-    there = all((task.folder / name).is_file() for name in names)
-    return same and there and tested == len(task.fold.test)
+
+
+def is_fold_whole(folder: Path) -> bool:
+    """Tell whether a fold is finished and each of its files what it was then.
+
+    ``done`` holds their digests, so that a single flipped byte is noticed.
+    """
+    try:
+        files = dict(json.loads((folder / "done").read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return bool(files) and not changed_files(folder, files)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove the checkpoints of a finished fold."""
+    for checkpoint in folder.glob("checkpoint*.npz"):
+        checkpoint.unlink(missing_ok=True)
 
 
 def _device(tensor: Any) -> str:
@@ -152,7 +336,9 @@ def _describe_fold(task: FitTask) -> dict[str, Any]:
     return {
         "fold": task.number,
         "name": fold.name,
-        "seed": task.seed,
+        "repeat": fold.repeat,
+        "seed": task.seeds["model"],
+        "seeds": task.seeds,
         "n_windows": {role: len(rows) for role, rows in fold.parts().items()},
         "windows": {role: count(rows, codes) for role, rows in fold.parts().items()},
         "trials": {

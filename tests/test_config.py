@@ -215,7 +215,7 @@ def test_a_mistake_is_named_with_its_line_and_what_was_expected(lines, number, m
         (BASE.replace("source: deap, ", ""), "line 2: data: source must be one of"),
         (
             BASE.replace("cnn_lstm", "cnn-lstm"),
-            "line 3: model.name: expected 'cnn_lstm' or 'cnn_gr",
+            "line 3: model.name: expected 'cnn_lstm', 'cnn_gru' or 'ba",
         ),
         (BASE.replace("cnn_lstm", "cnn-lstm"), "did you mean 'cnn_lstm'?"),
         (BASE.replace("name: a", "name: a/b"), "line 1: name: letters, digits"),
@@ -399,11 +399,11 @@ def parameters_of(function, *without):
     parameters = inspect.signature(function).parameters
     for name in without:
         assert name in parameters, f"{function.__name__} has no parameter {name}"
-    return {
-        name: list(one.default) if isinstance(one.default, tuple) else one.default
-        for name, one in parameters.items()
-        if name not in without
-    }
+    return {name: as_lists(one.default) for name, one in parameters.items() if name not in without}
+
+
+def as_lists(value):
+    return [as_lists(one) for one in value] if isinstance(value, tuple) else value
 
 
 def functions():
@@ -413,11 +413,13 @@ def functions():
     from eegemo.recordings import find_recordings_bids, find_recordings_deap
     from eegemo.scaling import fit_scaling
     from eegemo.splits import make_folds
-    from eegemo.training import fit_fold
+    from eegemo.models.band_power import build_band_power_logreg
+    from eegemo.training import choose, fit_fold
     from eegemo.windows import make_windows
 
     shapes = ("n_times", "n_channels", "n_classes", "recurrent")
     outside = ("windows", "fold", "model", "scaling", "number", "seed", "history_path")
+    outside += ("checkpoint", "features")
     return {
         "DeapData": (("source", "channels"), find_recordings_deap, ()),
         "BidsData": (("source", "channels"), find_recordings_bids, ()),
@@ -426,6 +428,12 @@ def functions():
         "ScalingSection": ((), fit_scaling, ("windows", "train")),
         "SplitSection": ((), make_folds, ("table", "seed")),
         "ModelSection": (("name",), build_cnn_rnn, shapes),
+        "BandPowerSection": (
+            ("name",),
+            build_band_power_logreg,
+            ("sfreq", "class_weight", "ch_names"),
+        ),
+        "ChoiceSection": (("grid", "settings"), choose, ("scores",)),
         "TrainingSection": ((), fit_fold, outside),
     }
 
@@ -438,6 +446,8 @@ SECTIONS = [
     "ScalingSection",
     "SplitSection",
     "ModelSection",
+    "BandPowerSection",
+    "ChoiceSection",
     "TrainingSection",
 ]
 
@@ -454,7 +464,7 @@ def test_fields_and_parameters_agree_defaults_included(name):
 def test_preprocessing_and_the_channels_of_data_are_the_arguments_of_preprocess():
     from eegemo.preprocessing import preprocess
 
-    arguments = parameters_of(preprocess, "inst", "cut")
+    arguments = parameters_of(preprocess, "inst", "cut", "record")
     for data in (config.DeapData, config.BidsData, config.SimulatedData):
         channels = data.model_fields["channels"].default
         assert fields_of(config.PreprocessingSection) | {"channels": channels} == arguments

@@ -14,10 +14,10 @@ from eegemo.recordings.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
     EMOTIV_CHANNELS,
-    find_recordings_deap,
     load_deap_arrays,
     read_epochs_deap,
 )
+from eegemo.recordings.deap_release import find_recordings_deap
 
 N_TRIALS, N_TIMES = 5, 640  # 3 s of baseline and 2 s of video
 
@@ -219,7 +219,7 @@ def test_other_matlab_files(tmp_path):
     with pytest.raises(DataError, match=r"7\.3"):
         load_deap_arrays(path)
     write_mat(path, make_arrays() | {"data": "text"})
-    with pytest.raises(DataError, match="'data' is <U4; expected numbers"):
+    with pytest.raises(DataError, match="'data' is text; expected numbers"):
         load_deap_arrays(path)
 
 
@@ -283,8 +283,12 @@ def test_wrong_folders_and_subjects(release, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"No file named like s01\.dat in [^']*$"):
         find_recordings_deap(tmp_path / "empty")
-    with pytest.raises(DataError, match=r"expected one of python, matlab.*BDF"):
+    with pytest.raises(DataError, match=r"s01\.bdf in .*hold variant 'python'"):
         find_recordings_deap(release, variant="bdf")
+    with pytest.raises(
+        DataError, match=r"variant of DEAP 'edf'; expected one of python, matlab, b"
+    ):
+        find_recordings_deap(release, variant="edf")
 
 
 @pytest.mark.parametrize(

@@ -82,8 +82,10 @@ SECTIONS = {
     "`windows`": config.WindowsSection,
     "`scaling`": config.ScalingSection,
     "`split`": config.SplitSection,
-    "`model`": config.ModelSection,
+    "`model`, a network": config.ModelSection,
+    "`model`, the baseline": config.BandPowerSection,
     "`training`": config.TrainingSection,
+    "`choice`": config.ChoiceSection,
 }
 
 

@@ -13,7 +13,9 @@ import pytest
 from eegemo.errors import DataError, EegemoError, InputError
 from eegemo.execution import (
     available_cpus,
+    available_memory,
     configure,
+    ending_by_signals,
     peak_memory,
     quiet_stderr,
     run_tasks,
@@ -42,6 +44,24 @@ def die(number):
     if number == 2:
         os._exit(3)
     return number
+
+
+def die_once(marker):
+    """End the process where a marker is missing, and leave one for the next time."""
+    name, folder = marker
+    if name != "bad":
+        return name
+    try:
+        (folder / name).touch(exist_ok=False)
+    except FileExistsError:
+        return name
+    os._exit(3)
+
+
+def die_marked(marker):
+    name, folder = marker
+    (folder / name).touch()
+    os._exit(3)
 
 
 def interrupt_handler(_):
@@ -109,6 +129,30 @@ def test_a_worker_that_dies_is_reported_in_words():
     assert_no_workers_are_left()
 
 
+def test_a_task_that_kills_its_process_is_named_and_all_others_are_done():
+    said, done = [], []
+    results = run_tasks(die, range(2, 8), jobs=2, name="task {}".format, say=said.append)
+    with pytest.raises(EegemoError, match=r"^task 2: a worker process ended.*twice"):
+        done.extend(results)
+    assert sorted(done) == [3, 4, 5, 6, 7]
+    assert len(said) == 1
+    assert "To be tried again: " in said[0]
+    assert "task 2" in said[0]
+    assert_no_workers_are_left()
+
+
+def test_a_process_lost_once_loses_nothing(tmp_path):
+    tasks = [(name, tmp_path) for name in ("a", "bad", "b", "c")]
+    assert sorted(run_tasks(die_once, tasks, jobs=2)) == ["a", "b", "bad", "c"]
+
+
+def test_where_no_process_survives_not_every_task_is_tried(tmp_path):
+    tasks = [(str(k), tmp_path) for k in range(100)]
+    with pytest.raises(EegemoError, match="ended unexpectedly"):
+        list(run_tasks(die_marked, tasks, jobs=2))
+    assert len(list(tmp_path.iterdir())) < 10
+
+
 def test_results_that_nobody_wants_any_more_end_the_workers():
     results = run_tasks(refuse, [1, 3], jobs=2)
     assert next(results) == 1
@@ -134,6 +178,28 @@ def test_workers_leave_ctrl_c_to_the_main_process():
     before = signal.getsignal(signal.SIGINT)
     assert list(run_tasks(interrupt_handler, [0], jobs=1)) == [True]
     assert signal.getsignal(signal.SIGINT) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_ends_a_block_as_ctrl_c_does_and_only_once(number):
+    before = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    tidied = []
+
+    def work():
+        try:
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+        finally:
+            os.kill(os.getpid(), number)  # an impatient user
+            time.sleep(0.05)
+            tidied.append(True)
+
+    with ending_by_signals() as received:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        assert received == {"signal": number}
+    assert tidied
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 # --- what libraries print ------------------------------------------------------------------------
@@ -256,6 +322,8 @@ def test_what_the_machine_has_is_plausible():
     assert 1 <= available_cpus() <= os.cpu_count()
     # Python with NumPy takes tens of megabytes; a peak in kilobytes or pages would be outside
     assert 1e7 < peak_memory() < 1e11
+    free = available_memory()
+    assert free is None or 1e7 < free < 1e14
 
 
 LONG_RUN = """

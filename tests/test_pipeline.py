@@ -66,7 +66,7 @@ def test_a_result_folder_holds_what_the_design_says(result):
     assert expected <= names
     assert any(name.startswith("figures/") for name in names)
     assert any(name.startswith("tables/") for name in names)
-    assert not [name for name in names if Path(name).name.startswith(".") and name != ".lock"]
+    assert not [name for name in names if Path(name).name.startswith(".") and Path(name).name != ".lock"]
 
 
 def test_the_stored_experiment_is_complete_and_runs_again_to_the_same_folder(result, root, results):

@@ -10,6 +10,7 @@ from eegemo.errors import DataError
 from eegemo.preprocessing import (
     band_pass,
     correct_baseline,
+    notch,
     pick_channels,
     preprocess,
     resample,
@@ -49,6 +50,7 @@ def test_input_is_never_changed(kind):
         lambda: resample(inst, 128.0),
         lambda: resample(inst, 256.0),
         lambda: band_pass(inst, 4.0, 45.0),
+        lambda: notch(inst, 50.0),
         lambda: set_reference(inst),
         lambda: preprocess(inst, sfreq=128.0, l_freq=4.0, h_freq=45.0, reference="average"),
         lambda: preprocess(inst),
@@ -265,6 +267,81 @@ def test_wrong_bands(l_freq, h_freq, says):
         band_pass(make_epochs(np.zeros((1, 1, 640))), l_freq, h_freq)
 
 
+# notch
+
+
+@pytest.mark.parametrize("kind", ["raw", "epochs"])
+@pytest.mark.parametrize(
+    ("frequency", "passes"), [(48.0, True), (50.0, False), (52.0, True), (60.0, False)]
+)
+def test_notch(kind, frequency, passes):
+    """The notches are 40 dB deep, and 2 Hz away nothing is left of them."""
+    signal = sinusoid(frequency, 256, 20)
+    inst = make_raw(signal) if kind == "raw" else make_epochs(signal[None, None], 256.0)
+    new = notch(inst, [50.0, 60.0]).get_data().ravel()
+    inside = slice(1024, -1024)
+    if passes:
+        # two Hamming designs in a row, each with a ripple of 0.02 dB
+        np.testing.assert_allclose(new[inside], signal[inside], atol=0.005e-5)
+    else:
+        assert np.abs(new[inside]).max() < 1e-5 / 100
+    assert inst.get_data().ravel().tobytes() == signal.tobytes()
+
+
+def test_notch_agrees_with_scipy():
+    """A zero-phase FIR that is one less two low-passes, designed here with SciPy alone."""
+    noise = np.random.default_rng(2).normal(size=5120) * 1e-5
+    new = notch(make_raw(noise), 50.0).get_data()[0]
+    length = int(np.ceil(3.3 / 0.5 * 256)) // 2 * 2 + 1
+    half = 50 / 200 / 2 + 0.5 / 2  # to the middle of the transition
+
+    def low_pass(edge):
+        return scipy.signal.firwin(length, edge, window="hamming", fs=256)
+
+    taps = low_pass(50 - half) - low_pass(50 + half)
+    taps[length // 2] += 1
+    expected = scipy.signal.fftconvolve(noise, taps, mode="same")
+    inside = slice(length, -length)
+    np.testing.assert_allclose(new[inside], expected[inside], rtol=0, atol=1e-17)
+
+
+@pytest.mark.parametrize("freqs", [0.0, 127.5, [50.0, 200.0], -50.0, float("nan")])
+def test_wrong_notches(freqs):
+    with pytest.raises(DataError, match=r"notch=.*expected more than 1 Hz, and less than 127 Hz"):
+        notch(make_raw(np.zeros(5120)), freqs)
+
+
+def test_a_notch_longer_than_the_signals():
+    with pytest.raises(DataError, match=r"lasts 6\.6 s, the signals only 3\.00 s"):
+        notch(make_raw(np.zeros(768)), 50.0)
+
+
+# resampling, band-pass and reference together
+
+
+def test_the_three_steps_agree_with_scipy():
+    """On the interior; against SciPy's resampling, its filter design, and a plain mean."""
+    noise = np.random.default_rng(3).normal(size=(4, 512 * 30)) * 1e-5
+    new = preprocess(
+        make_raw(noise, 512.0), sfreq=128.0, l_freq=4.0, h_freq=45.0, reference="average"
+    ).get_data()
+    slow = scipy.signal.resample_poly(noise, 1, 4, axis=1)
+    length = int(np.ceil(3.3 / 2 * 128)) // 2 * 2 + 1
+
+    def low_pass(edge, transition):  # see test_band_pass_agrees_with_scipy
+        own = round(3.3 / transition * 128) // 2 * 2 + 1
+        return np.pad(scipy.signal.firwin(own, edge, fs=128), (length - own) // 2)
+
+    taps = low_pass(45 + 11.25 / 2, 11.25) - low_pass(4 - 2 / 2, 2)
+    expected = scipy.signal.fftconvolve(slow, taps[np.newaxis], mode="same", axes=1)
+    expected -= expected.mean(axis=0)
+    inside = slice(2 * length, -2 * length)
+    error = np.abs(new - expected)[:, inside].max()
+    print(f"largest difference {error:.1e} V of {np.abs(new).max():.1e} V")
+    # the rounding of convolutions by FFT
+    assert error < 1e-16
+
+
 # reference
 
 
@@ -358,6 +435,13 @@ def test_continuous_signals_have_no_baseline():
         preprocess(make_raw(np.zeros((2, 1000))), baseline=(-1.0, 0.0))
 
 
-def test_eye_movements_are_not_removed_yet():
-    with pytest.raises(DataError, match=r"eog='regression'.*expected 'none'"):
-        preprocess(make_raw(np.zeros((2, 1000))), eog="regression")
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"eog": "asr"}, "eog='asr' is not known; expected 'none', 'regression' or 'ica'"),
+        ({"bads": "drop"}, "bads='drop' is not known; expected 'keep' or 'interpolate'"),
+    ],
+)
+def test_unknown_choices(given, says):
+    with pytest.raises(DataError, match=says):
+        preprocess(make_raw(np.zeros((2, 1000))), **given)

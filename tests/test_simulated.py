@@ -212,12 +212,26 @@ def test_truth(release, first):
     assert truth["classes"].tolist() == rated.classes
     np.testing.assert_array_equal(truth["valence"], rated.felt[:, 0])
     np.testing.assert_array_equal(truth["arousal"], rated.felt[:, 1])
-    eeg = _load(first)["data"][:, :32]
-    assert truth["clean"].shape == eeg.shape
-    for trial, clean in zip(eeg, truth["clean"], strict=True):
+    assert truth["presentation"].tolist() == rated.order.tolist()
+    assert truth["ch_names"].tolist() == list(DEAP_EEG_CHANNELS)
+    eeg = _load(first)["data"][:, :32] * 1e-6
+    clean = truth["clean"]
+    assert clean.shape == eeg.shape
+    assert clean.dtype == np.float32
+    # volts, average reference; before any filter, so with the slow waves that the .dat has not
+    np.testing.assert_allclose(clean.mean(axis=1), 0, atol=1e-10)
+    freqs = np.fft.rfftfreq(eeg.shape[-1], 1 / SFREQ)
+    spectra = np.fft.rfft(eeg), np.fft.rfft(clean.astype(float))
+    slow = freqs < 3
+    assert np.sum(abs(spectra[1][..., slow]) ** 2) > 0.1 * np.sum(abs(spectra[1]) ** 2)
+    passed = (freqs > 5) & (freqs < 44)
+    eeg, clean = (np.fft.irfft(np.where(passed, spectrum, 0)) for spectrum in spectra)
+    for trial, brain in zip(eeg, clean, strict=True):
         # muscles and eyes are the rest, and the smaller part
-        correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(trial, clean, strict=True)]
+        correlation = [np.corrcoef(a, b)[0, 1] for a, b in zip(trial, brain, strict=True)]
         assert 0.9 < np.median(correlation) < 1
+        slope = np.sum(trial * brain) / np.sum(brain**2)
+        assert slope == pytest.approx(1, abs=0.03)  # the rest is unrelated
     described = json.loads((release.root / "truth" / "truth.json").read_text())
     assert (described["seed"], described["effect"]) == (0, 1.0)
 
@@ -438,9 +452,10 @@ def test_what_can_be_learnt(strong, null):
         ({"effect": float("nan")}, "effect"),
         ({"fingerprint": float("inf")}, "fingerprint"),
         ({"seed": -1}, "seed"),
-        ({"formats": ("python", "bdf")}, "expected 'python' or 'matlab', or both, found 'bdf'"),
+        ({"formats": ("python", "edf")}, "one or more of 'python', 'matlab', 'bdf', found 'edf'"),
         ({"formats": ()}, "found none"),
         ({"n_trials": 100, "duration": 600}, "at most 2 GiB"),
+        ({"n_trials": 200, "duration": 60, "formats": "bdf"}, r"5\.3 hours; expected at most 4"),
     ],
 )
 def test_nonsense_is_refused(tmp_path, options, message):

@@ -3,17 +3,16 @@
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eegemo.store as store
 from eegemo.errors import EegemoError
 from eegemo.store import (
     FileDigests,
@@ -21,6 +20,7 @@ from eegemo.store import (
     atomic_folder,
     digest_bytes,
     digest_json,
+    digests,
     lock,
     write_json,
     write_text,
@@ -197,15 +197,18 @@ def test_a_lock_ends_with_its_process_however_that_ends(holder):
     process.kill()
     process.wait()
     with lock(path):
-        assert path.read_text() == f"process {os.getpid()}"
+        assert path.read_text().startswith(f"process {os.getpid()} on {socket.gethostname()} since")
 
 
 def test_waiting_for_a_lock_gets_it_when_it_is_free(holder):
     path, process = holder
     threading.Timer(0.3, process.kill).start()
-    with lock(path, wait=True):
+    said = []
+    with lock(path, wait=True, say=said.append):
         assert process.wait() != 0  # it is gone, which took a while
-        assert path.read_text() == f"process {os.getpid()}"
+        assert path.read_text().startswith(f"process {os.getpid()} ")
+    assert len(said) == 1
+    assert f"in use by process {process.pid} on {socket.gethostname()} since 20" in said[0]
 
 
 def test_a_lock_is_free_after_its_block_also_after_an_error(tmp_path):
@@ -248,13 +251,14 @@ def test_digests_tell_values_apart():
 
 
 def test_a_files_digest_is_its_sha256(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_CHUNK", 7)
+    monkeypatch.setattr(digests, "_CHUNK", 7)
     for content in (b"", b"1234567", b"x" * 100):
         (tmp_path / "a").write_bytes(content)
         assert FileDigests().digest(tmp_path / "a") == hashlib.sha256(content).hexdigest()
 
 
 def test_files_are_read_once_also_by_the_next_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "_SETTLED", -1)  # as if the file were older
     path, memory = tmp_path / "a", tmp_path / "memory.json"
     path.write_bytes(b"bytes")
     first = FileDigests(memory)
@@ -264,7 +268,7 @@ def test_files_are_read_once_also_by_the_next_run(tmp_path, monkeypatch):
     def unread(_):
         raise AssertionError("read again")
 
-    monkeypatch.setattr(store, "_digest_stream", unread)
+    monkeypatch.setattr(digests, "_digest_stream", unread)
     assert first.digest(path) == digest
     assert FileDigests(memory).digest(path) == digest
     with pytest.raises(AssertionError, match="read again"):
@@ -294,13 +298,12 @@ def put_another_file_there(path):
 def test_changed_bytes_of_the_same_length_are_noticed(tmp_path, change):
     path, memory = tmp_path / "a", tmp_path / "memory.json"
     path.write_bytes(b"bytes")
-    digests = FileDigests(memory)
-    digests.digest(path)
-    digests.save()
-    time.sleep(0.02)  # some kernels tell times apart only by a hundredth of a second
-    change(path)
+    known = FileDigests(memory)
+    known.digest(path)
+    known.save()
+    change(path)  # within the same tick of the clock, as often as not
     expected = hashlib.sha256(b"other").hexdigest()
-    assert digests.digest(path) == expected
+    assert known.digest(path) == expected
     assert FileDigests(memory).digest(path) == expected
 
 

@@ -1,12 +1,25 @@
 """What the whole pipeline must find, and must not find, where the truth is known."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
+from scipy.stats import binom
+from sklearn.metrics import balanced_accuracy_score
 
 from eegemo.config import find_experiments, load_experiment
 from eegemo.execution import available_cpus
+from eegemo.labels import make_labels
 from eegemo.pipeline import run_experiments
+from eegemo.predictions import predicted_classes
+from eegemo.preprocessing import preprocess
+from eegemo.recordings import find_recordings, simulate_deap
+from eegemo.splits import make_folds
+from eegemo.statistics import shuffle_labels
+from eegemo.training import fit_fold
+from eegemo.windows import make_trials, make_windows
 from experiments import REPOSITORY, SHARED
 
 QUICKSTART = REPOSITORY / "experiments" / "quickstart"
@@ -62,3 +75,48 @@ def test_a_strong_effect_is_found(tmp_path):
     for levels in scores(QUICKSTART, tmp_path, *strong):
         assert levels["window"]["total"]["balanced_accuracy"] > 0.85
         assert levels["trial"]["total"]["balanced_accuracy"] > 0.85
+
+
+@pytest.mark.slow
+def test_the_shuffled_label_null_covers_chance_as_often_as_it_says(tmp_path):
+    """Twenty simulated data sets without an effect; a model trained again on 19 shuffles of each.
+
+    The run is one of twenty exchangeable scores, so it is the highest in 5 % of data sets, and in
+    one of the extreme four (two on either side) in 20 %.
+    """
+    highest = extreme = 0
+    n_sets, draws = 20, 19
+    for seed in range(n_sets):
+        release = tmp_path / str(seed)
+        simulate_deap(
+            release, n_subjects=4, n_trials=16, duration=4.0, effect=0.0, fingerprint=0.9, seed=seed
+        )
+        trials = make_trials(
+            [
+                preprocess(run.inst, baseline=(-3.0, 0.0))
+                for recording in find_recordings("deap", release)
+                for run in recording.read(eeg_only=True)
+            ]
+        )
+        labels = make_labels(trials.metadata)
+        rng = np.random.default_rng(seed)
+        about = trials.metadata
+        scores = []
+        for draw in range(1 + draws):
+            codes = labels.codes
+            if draw:
+                keys = about[["subject", "session"]]
+                codes = shuffle_labels(codes, keys, about["stimulus"], rng)
+            windows = make_windows(trials, replace(labels, codes=codes), duration=1.0, stride=1.0)
+            folds = make_folds(windows.table, n_splits=3, validation=0, seed=seed)
+            answers = pd.concat(
+                fit_fold(windows, fold, model={"name": "band_power_logreg"}, number=k).predictions
+                for k, fold in enumerate(folds)
+            )
+            scores.append(balanced_accuracy_score(answers["y_true"], predicted_classes(answers)))
+        rank = int((np.array(scores[1:]) >= scores[0]).sum())
+        highest += rank == 0
+        extreme += rank in (0, 1, draws - 1, draws)
+    # 99 % of binomial draws lie within
+    assert highest <= binom.ppf(0.995, n_sets, 1 / (1 + draws))
+    assert extreme <= binom.ppf(0.995, n_sets, 4 / (1 + draws))

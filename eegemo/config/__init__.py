@@ -5,7 +5,9 @@ Nothing outside `preparation`, `pipeline` and `cli` sees it.
 
 from eegemo.config.reading import find_experiments, load_experiment, parse_experiment
 from eegemo.config.sections import (
+    BandPowerSection,
     BidsData,
+    ChoiceSection,
     DeapData,
     Experiment,
     LabelsSection,
@@ -20,7 +22,9 @@ from eegemo.config.sections import (
 )
 
 __all__ = [
+    "BandPowerSection",
     "BidsData",
+    "ChoiceSection",
     "DeapData",
     "Experiment",
     "LabelsSection",

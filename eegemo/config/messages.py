@@ -8,7 +8,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from eegemo.config.sections import BidsData, DeapData, Experiment, SimulatedData, source_of
+from eegemo.config.sections import (
+    MODEL_NAMES,
+    BandPowerSection,
+    BidsData,
+    ChoiceSection,
+    DeapData,
+    Experiment,
+    ModelSection,
+    SimulatedData,
+    model_name_of,
+    source_of,
+)
 from eegemo.config.strict_yaml import Place
 
 __all__ = ["explain", "say"]
@@ -45,6 +56,8 @@ def explain(problems: Sequence[Any], place: Place, content: Mapping[str, Any]) -
     if kind == "source":
         given = source_of(content.get("data"))
         return f"{where}: {problem['msg']}; found {say(given)}."
+    if kind == "model_name":
+        return _explain_model(given)
     if kind == "string_pattern_mismatch":
         return f"{where}: letters, digits, '.', '_' and '-' only, at most 80; found {say(given)}."
     expected = " or ".join(dict.fromkeys(_expected(one) for one in problems))
@@ -59,6 +72,20 @@ def explain(problems: Sequence[Any], place: Place, content: Mapping[str, Any]) -
     near = difflib.get_close_matches(given, choices, n=1) if isinstance(given, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{where}: expected {expected}, found {say(given)}{hint}"
+
+
+def _explain_model(given: Any) -> str:
+    """Say what is wrong with a model that is none of those known."""
+    if not isinstance(given, Mapping):
+        return f"model: expected a section of keys, found {say(given)}."
+    if "name" not in given:
+        return "model.name: this key is missing."
+    name = given["name"]
+    near = difflib.get_close_matches(name, MODEL_NAMES, n=1) if isinstance(name, str) else []
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    names = [repr(one) for one in MODEL_NAMES]
+    expected = f"{', '.join(names[:-1])} or {names[-1]}"
+    return f"model.name: expected {expected}, found {say(name)}{hint}"
 
 
 def _expected(problem: Any) -> str:
@@ -83,7 +110,12 @@ def _known_keys(place: Place, content: Mapping[str, Any]) -> list[str]:
         "simulated": SimulatedData,
     }
     section = sections.get(source_of(content.get("data")) or "")
-    if place[0] != "data":
+    if place[0] == "model":
+        name = model_name_of(content.get("model"))
+        section = BandPowerSection if name == BandPowerSection.__name__ else ModelSection
+    elif place[0] == "choice":
+        section = ChoiceSection
+    elif place[0] != "data":
         annotation = Experiment.model_fields[str(place[0])].annotation
         section = annotation if isinstance(annotation, type) else None
     return list(section.model_fields) if section is not None else []

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from eegemo.config.messages import explain, say
 from eegemo.config.sections import Experiment
-from eegemo.config.strict_yaml import Place, StrictLoader, lines_of
+from eegemo.config.strict_yaml import Place, StrictLoader, lines_of, read_text
 from eegemo.errors import ConfigError
 
 __all__ = ["find_experiments", "load_experiment", "parse_experiment"]
@@ -62,15 +62,16 @@ def parse_experiment(
         )
     origin = {place: f"{source}, line {line}" for place, line in lines_of(node).items()}
     for override in overrides:
-        place = _override(content, override)
-        origin = {known: at for known, at in origin.items() if known[: len(place)] != place}
-        origin[place] = f"--set {override}"
+        changed = _override(content, override)
+        origin = {known: at for known, at in origin.items() if known[: len(changed)] != changed}
+        origin[changed] = f"--set {override}"
     try:
         return Experiment.model_validate(content)
     except ValidationError as error:
         problems: dict[Place, list[Any]] = {}
         for found in error.errors(include_url=False):
-            problems.setdefault(_place(found["loc"]), []).append(found)
+            place: Place = ("model", "name") if found["type"] == "model_name" else _place(found["loc"])
+            problems.setdefault(place, []).append(found)
         # where one alternative got further into a value than another, its complaint is the useful
         # one
         outer = {place[:n] for place in problems for n in range(1, len(place))}
@@ -106,8 +107,8 @@ def _override(content: dict[str, Any], override: str) -> tuple[str, ...]:
 
 def _place(found: Place) -> Place:
     """Leave out pydantic's own marks (of the alternatives it tried) between the file's keys."""
-    if found[:1] == ("data",):
-        found = ("data", *found[2:])  # the second is the source
+    if found[:1] in (("data",), ("model",)):
+        found = (found[0], *found[2:])  # the second is the source, or the kind of model
     # sections hold no sections: what is text below their keys is such a mark
     return found[:2] + tuple(part for part in found[2:] if isinstance(part, int))
 
@@ -124,7 +125,7 @@ def load_experiment(path: str | Path, *, overrides: Sequence[str] = ()) -> Exper
     """Read and check an experiment file (see `parse_experiment`)."""
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: there is no such experiment file.") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -4,17 +4,33 @@ Each section's fields are the keyword arguments of the function that does the wo
 defaults; a test holds the two together.
 """
 
+import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from itertools import product
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Subjects = Literal["all"] | Annotated[list[str | int], Field(min_length=1)]
 Channels = Literal["eeg", "emotiv"] | Annotated[list[str], Field(min_length=1)]
+
+
+#: The most settings that a choice may try; each is a whole training.
+MOST_CANDIDATES = 64
+#: Pydantic's own marks in the place of an error: which alternative it tried.
+_TAGS = ("ModelSection", "BandPowerSection", "deap", "bids", "simulated")
 
 
 class Section(BaseModel):
@@ -24,11 +40,11 @@ class Section(BaseModel):
 
 
 class DeapData(Section):
-    """DEAP's preprocessed release (`eegemo.recordings.deap.find_recordings_deap`)."""
+    """DEAP, preprocessed or raw (`eegemo.recordings.find_recordings_deap`)."""
 
     source: Literal["deap"]
     root: str
-    variant: Literal["python", "matlab"] = "python"
+    variant: Literal["python", "matlab", "bdf"] = "python"
     subjects: Subjects = "all"
     channels: Channels = "eeg"
 
@@ -51,7 +67,7 @@ class SimulatedData(Section):
 
     source: Literal["simulated"]
     root: str = "data/simulated"
-    variant: Literal["python", "matlab"] = "python"
+    variant: Literal["python", "matlab", "bdf"] = "python"
     subjects: Subjects = "all"
     channels: Channels = "eeg"
     n_subjects: Annotated[int, Field(ge=1, le=99)] = 32
@@ -66,11 +82,15 @@ class PreprocessingSection(Section):
     """`eegemo.preprocessing.preprocess`."""
 
     sfreq: Positive | None = None
+    notch: Positive | Annotated[list[Positive], Field(min_length=1)] | None = None
     l_freq: Positive | None = None
     h_freq: Positive | None = None
-    eog: Literal["none"] = "none"
+    bads: Literal["keep", "interpolate"] = "keep"
+    eog: Literal["none", "regression", "ica"] = "none"
+    eog_channels: Annotated[list[str], Field(min_length=1)] | None = None
     reference: Literal["average"] | None = None
     baseline: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    reject: Positive | None = None
 
 
 class LabelsSection(Section):
@@ -103,7 +123,7 @@ class SplitSection(Section):
     method: Literal["stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"] = (
         "stratified_group_k_fold"
     )
-    group: Literal["trial", "stimulus", "session", "subject", "window"] = "trial"
+    group: Literal["trial", "stimulus", "session", "subject", "window", "segment"] = "trial"
     within: Literal["subject"] | None = None
     n_splits: Annotated[int, Field(ge=2)] = 5
     ratios: Annotated[list[Fraction], Field(min_length=3, max_length=3)] = [0.8, 0.1, 0.1]
@@ -112,14 +132,15 @@ class SplitSection(Section):
 
     @model_validator(mode="after")
     def _agrees(self) -> "SplitSection":
-        if self.group == "window" and not self.allow_leakage:
+        leaks = self.group in ("window", "segment")
+        if leaks and not self.allow_leakage:
             raise ValueError(
-                "group 'window' puts windows of one trial into both training and test, so the "
-                "score is not evidence; set allow_leakage: true to run it all the same (its report "
-                "is marked)"
+                f"group {self.group!r} puts windows of one trial into both training and test, so "
+                "the score is not evidence; set allow_leakage: true to run it all the same (its "
+                "report is marked)"
             )
-        if self.group == "window" and self.method == "leave_one_group_out":
-            raise ValueError("leaving out one window at a time would train a model per window")
+        if leaks and self.method == "leave_one_group_out":
+            raise ValueError(f"leaving out one {self.group} at a time is not offered")
         if self.within == "subject" and self.group == "subject":
             raise ValueError("within: subject leaves a single subject, which cannot be held out")
         if abs(sum(self.ratios) - 1) > 1e-9 or self.ratios[0] == 0 or self.ratios[2] == 0:
@@ -140,6 +161,17 @@ class ModelSection(Section):
     units: Count = 64
     dense: list[Count] = [64]
     dropout: Fraction = 0.5
+
+
+class BandPowerSection(Section):
+    """`eegemo.models.band_power.build_band_power_logreg`."""
+
+    name: Literal["band_power_logreg"]
+    bands: Annotated[
+        list[Annotated[list[Positive], Field(min_length=2, max_length=2)]], Field(min_length=1)
+    ] = [[4.0, 8.0], [8.0, 13.0], [13.0, 30.0], [30.0, 45.0]]
+    C: Positive = 1.0
+    max_iter: Count = 1000
 
 
 class TrainingSection(Section):
@@ -173,6 +205,75 @@ Data = Annotated[
 ]
 
 
+def model_name_of(model: Any) -> str | None:
+    """Return what kind of section a model's name asks for, if it is known."""
+    name = model.get("name") if isinstance(model, Mapping) else getattr(model, "name", None)
+    for kind in (ModelSection, BandPowerSection):
+        if name in get_args(kind.model_fields["name"].annotation):
+            return kind.__name__
+    return None
+
+
+#: Names of all models.
+MODEL_NAMES = tuple(
+    name
+    for kind in (ModelSection, BandPowerSection)
+    for name in get_args(kind.model_fields["name"].annotation)
+)
+
+Model = Annotated[
+    Annotated[ModelSection, Tag("ModelSection")]
+    | Annotated[BandPowerSection, Tag("BandPowerSection")],
+    Discriminator(
+        model_name_of,
+        custom_error_type="model_name",
+        custom_error_message="unknown",
+    ),
+]
+
+
+class ChoiceSection(Section):
+    """Settings to choose among inside each training part (`eegemo.training.fit_candidates`)."""
+
+    grid: Annotated[
+        dict[str, Annotated[list[Any], Field(min_length=1)]] | None, Field(min_length=1)
+    ] = None
+    settings: Annotated[list[dict[str, Any]] | None, Field(min_length=2)] = None
+    metric: Literal["loss", "balanced_accuracy"] = "loss"
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "ChoiceSection":
+        if (self.grid is None) == (self.settings is None):
+            raise ValueError(
+                "give either grid (a list of values for each key) or settings (a list of sections "
+                "of keys and values)"
+            )
+        one = self.listed()
+        for key in {key for setting in one for key in setting}:
+            if key.partition(".")[0] not in ("model", "training") or key.count(".") != 1:
+                raise ValueError(
+                    f"only keys of model and training can be chosen inside a training part, "
+                    f"written as model.units or training.learning_rate; found {key!r}"
+                )
+        if not 2 <= len(one) <= MOST_CANDIDATES:
+            raise ValueError(
+                f"expected 2 to {MOST_CANDIDATES} settings to choose among, found {len(one)}"
+            )
+        if any(first in one[:k] for k, first in enumerate(one)):
+            raise ValueError("the same settings are there twice")
+        return self
+
+    def listed(self) -> list[dict[str, Any]]:
+        """Return the settings of each candidate, in order."""
+        if self.settings is not None:
+            return [dict(one) for one in self.settings]
+        grid = self.grid or {}
+        # a mistyped grid may ask for billions
+        if math.prod(len(values) for values in grid.values()) > MOST_CANDIDATES:
+            raise ValueError(f"the grid has more than {MOST_CANDIDATES} settings")
+        return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+
+
 class Experiment(Section):
     """One experiment: everything that changes its result."""
 
@@ -184,8 +285,11 @@ class Experiment(Section):
     windows: WindowsSection = WindowsSection()
     scaling: ScalingSection = ScalingSection()
     split: SplitSection = SplitSection()
-    model: ModelSection
+    model: Model
     training: TrainingSection = TrainingSection()
+    repeats: Annotated[int, Field(ge=1, le=1000)] = 1
+    choice: ChoiceSection | None = None
+    shuffle_labels: Annotated[int, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _agrees(self) -> "Experiment":
@@ -195,7 +299,31 @@ class Experiment(Section):
             raise ValueError(
                 "training.schedule 'plateau' watches the validation part, and split sets none aside"
             )
+        if self.choice is not None and share == 0:
+            raise ValueError("choice needs a validation part to choose by, and split sets none")
+        self.candidates()
         return self
+
+    def candidates(self) -> list[tuple[dict[str, Any], "Experiment"]]:
+        """Return what is tried: the settings that tell candidates apart, and the whole of each."""
+        if self.choice is None:
+            return [({}, self)]
+        plain = self.model_dump() | {"choice": None}
+        found = []
+        for settings in self.choice.listed():
+            changed = plain | {part: dict(plain[part]) for part in ("model", "training")}
+            for key, value in settings.items():
+                part, name = key.split(".")
+                changed[part][name] = value
+            try:
+                found.append((settings, Experiment.model_validate(changed)))
+            except ValidationError as error:
+                problem = error.errors(include_url=False)[0]
+                where = ".".join(str(part) for part in problem["loc"] if part not in _TAGS)
+                raise ValueError(
+                    f"choice: {settings}: {where or 'experiment'}: {problem['msg']}"
+                ) from None
+        return found
 
     def to_yaml(self) -> str:
         """Return the experiment as YAML, complete with defaults, that reads back to the same."""

@@ -1,18 +1,30 @@
 """YAML as experiment files use it: without what surprises people or harms machines."""
 
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import yaml
 
-__all__ = ["Place", "StrictLoader", "lines_of"]
+__all__ = ["LONGEST", "Place", "StrictLoader", "lines_of", "read_text"]
+
+#: Characters of an experiment file. Real ones have a few thousand, and YAML is slow to read.
+LONGEST = 200_000
+_DEEPEST = 20  # levels: those of an experiment are three
 
 #: Where a value is: keys and list positions from the top.
 Place: TypeAlias = tuple[str | int, ...]
 
 
 class StrictLoader(yaml.SafeLoader):
-    """YAML as experiment files use it: no duplicate keys, no aliases, no tags."""
+    """YAML as experiment files use it: no duplicate keys, aliases or tags, and not too long."""
+
+    def __init__(self, stream: str) -> None:
+        if len(stream) > LONGEST:
+            problem = f"it has {len(stream)} characters; an experiment has {LONGEST} at most"
+            raise yaml.MarkedYAMLError(problem=problem)
+        super().__init__(stream)
+        self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Refuse aliases, which can blow up, and tags, which can build objects."""
@@ -23,7 +35,11 @@ class StrictLoader(yaml.SafeLoader):
         if getattr(event, "tag", None) is not None:
             problem = f"tags ({event.tag}) are not allowed"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="too deeply nested", problem_mark=event.start_mark)
         node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -62,6 +78,12 @@ def _is_plain(text: str, number: float) -> bool:
 
 for _kind in ("int", "float"):
     StrictLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", StrictLoader.construct_number)
+
+
+def read_text(path: Path) -> str:
+    """Read a file as text (UTF-8), no more of it than `StrictLoader` takes and one character."""
+    with path.open(encoding="utf-8") as stream:
+        return stream.read(LONGEST + 1)
 
 
 def lines_of(node: yaml.Node | None, place: Place = ()) -> dict[Place, int]:

@@ -10,11 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from eegemo.errors import ConfigError
+from eegemo.models.sizes import NetworkSize, measure_network
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["BASELINE", "MODELS", "build_model", "is_network"]
+__all__ = ["BASELINE", "MODELS", "build_model", "is_network", "measure_model"]
 
 #: The model that every report shows beside a network.
 BASELINE = "band_power_logreg"
@@ -69,3 +70,24 @@ def build_model(
     build = getattr(import_module(f".{module}", __name__), builder)
     model: keras.Model = build(n_times, n_channels, n_classes, **meant, **sizes)
     return model
+
+
+def measure_model(
+    name: str, *, n_times: int, n_channels: int, n_classes: int, **sizes: Any
+) -> NetworkSize | None:
+    """Count what `build_model` would build, without building it; None for what is no network.
+
+    Raises
+    ------
+    ConfigError
+        If its sizes do not fit the window.
+
+    Examples
+    --------
+    >>> huge = measure_model("cnn_gru", n_times=128, n_channels=14, n_classes=4, units=10**9)
+    >>> huge.parameters > 10**18
+    True
+    """
+    if not is_network(name):
+        return None
+    return measure_network(n_times, n_channels, n_classes, **MODELS[name][2], **sizes)

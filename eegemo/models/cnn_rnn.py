@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from eegemo.errors import ConfigError
+from eegemo.models.sizes import pooled_length
 
 __all__ = ["build_cnn_rnn"]
 
@@ -75,12 +75,7 @@ def build_cnn_rnn(
     >>> model.count_params()
     363268
     """
-    left = n_times // pool_size ** len(filters)
-    if left < 1:
-        raise ConfigError(
-            f"model: {len(filters)} poolings by {pool_size} leave nothing of a window of {n_times} "
-            "samples. Use longer windows, fewer filters or a smaller pool_size."
-        )
+    pooled_length(n_times, len(filters), pool_size)
     inputs = keras.Input((n_times, n_channels), name="window")
     x = inputs
     for k, n_filters in enumerate(filters, start=1):

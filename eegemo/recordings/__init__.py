@@ -13,10 +13,13 @@ from eegemo.recordings.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
     EMOTIV_CHANNELS,
-    find_recordings_deap,
     load_deap_arrays,
     read_epochs_deap,
 )
+from eegemo.recordings.deap_channels import RawDeap
+from eegemo.recordings.deap_raw import read_raw_deap
+from eegemo.recordings.deap_release import find_recordings_deap
+from eegemo.recordings.deap_trials import DeapCut, find_trials_deap
 from eegemo.recordings.simulated import (
     SimulatedRelease,
     is_simulated,
@@ -30,15 +33,19 @@ __all__ = [
     "EMOTIV_CHANNELS",
     "RATINGS",
     "SOURCES",
+    "DeapCut",
+    "RawDeap",
     "Recording",
     "Run",
     "SimulatedRelease",
     "find_recordings",
     "find_recordings_bids",
     "find_recordings_deap",
+    "find_trials_deap",
     "is_simulated",
     "load_deap_arrays",
     "read_epochs_deap",
+    "read_raw_deap",
     "read_simulation",
     "simulate_deap",
 ]

@@ -30,7 +30,7 @@ class Run:
     Attributes
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
-        The signals, loaded, in volts.
+        The signals in volts. Those of a Raw may still be on disk, and be read when asked for.
     cut : callable | None
         For continuous signals: takes the (preprocessed) Raw and returns its trials as Epochs with
         metadata. None when `inst` is already made of trials.

@@ -31,7 +31,13 @@ import pandas as pd
 
 from eegemo.errors import DataError
 from eegemo.recordings.base import Recording, Run
-from eegemo.recordings.bids_files import find_paths, list_files
+from eegemo.recordings.bids_files import (
+    find_paths,
+    list_files,
+    list_tables_around,
+    name_signal_files,
+)
+from eegemo.recordings.bids_sidecars import check_sampling, check_sidecars
 from eegemo.recordings.events import (
     check_overlap,
     check_trial_types,
@@ -42,12 +48,13 @@ from eegemo.recordings.events import (
     read_tsv,
     shortest_duration,
 )
-from eegemo.recordings.files import check_file, named_errors
+from eegemo.recordings.files import check_file, check_inside, named_errors
 
 __all__ = ["BidsRecording", "find_recordings_bids"]
 
 # The part of a sample by which a trial may be longer than it should be.
 _SLACK = 0.05
+_MAX_EEG = 1.0  # volts
 # What MNE-BIDS says about files that hold nothing this reader uses.
 _IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
 
@@ -119,6 +126,7 @@ class BidsRecording(Recording):
     paths: tuple[mne_bids.BIDSPath, ...]
     events: tuple[pd.DataFrame, ...]  # per run: the rows of its trials, see `read_events`
     bad_spans: tuple[tuple[tuple[float, float], ...], ...]
+    root: Path
     tmin: float
     tmax: float
 
@@ -135,20 +143,24 @@ class BidsRecording(Recording):
         for path, events, bad in zip(self.paths, self.events, self.bad_spans, strict=True):
             if events.empty:
                 continue
-            raw, warned = _read_raw(path)
+            raw, warned = _read_raw(path, self.root, eeg_only=eeg_only)
             notes += warned
-            if eeg_only:
-                raw.pick("eeg", exclude=(), verbose="ERROR")
-            raw.load_data(verbose="ERROR")
             data_file = Path(path.fpath).name
             if raw.info["bads"]:
                 notes.append(
                     f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (kept, but not part "
                     "of an average reference, which so may differ from that of other runs)"
                 )
-            for name in raw.ch_names:
-                if not np.isfinite(raw.get_data([name])).all():
+            for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
+                signal = raw.get_data([name])
+                if not np.isfinite(signal).all():
                     raise DataError(f"{path.fpath}, channel {name} holds NaN or infinity.")
+                peak = max(-signal.min(), signal.max())
+                if kind == "eeg" and peak > _MAX_EEG:
+                    notes.append(
+                        f"{data_file}: channel {name} reaches {peak:g} V, more than any EEG; is "
+                        "its unit right, or the file damaged?"
+                    )
             end = len(raw.times) / float(raw.info["sfreq"])
             kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)
             notes += [f"{data_file}: {reason}" for reason in left_out]
@@ -213,9 +225,13 @@ def find_recordings_bids(
     _check_formats(paths)
     for path in paths:
         check_file(Path(path.fpath))
+        check_inside(Path(path.fpath), root)
+    _check_signals_apart(paths, root)
     runs: dict[str, list[tuple[mne_bids.BIDSPath, Path, pd.DataFrame]]] = {}
     for path in sorted(paths, key=lambda path: (path.subject, path.session or "", str(path.fpath))):
         events_file = _find_events_file(path)
+        check_inside(events_file, root)
+        check_sidecars([events_file])
         runs.setdefault(path.subject, []).append((path, events_file, read_tsv(events_file)))
     check_trial_types(
         [table for found in runs.values() for _, _, table in found], trial_types, root
@@ -239,7 +255,7 @@ def find_recordings_bids(
         )
     for subject, found in runs.items():
         for (_, file, table), run in zip(found, trials[subject], strict=True):
-            check_overlap(run, tmin, tmax, file, find_bad_spans(table))
+            check_overlap(run, tmin, tmax, file, find_bad_spans(table, file))
     options: dict[str, object] = {
         "task": task,
         "tmin": tmin,
@@ -254,7 +270,8 @@ def find_recordings_bids(
             options=options,
             paths=tuple(path for path, *_ in found),
             events=tuple(trials[subject]),
-            bad_spans=tuple(find_bad_spans(table) for *_, table in found),
+            bad_spans=tuple(find_bad_spans(table, file) for _, file, table in found),
+            root=root,
             tmin=tmin,
             tmax=tmax,
         )
@@ -311,6 +328,20 @@ def _check_formats(paths: list[Any]) -> None:
             raise DataError(f"{file} and {other.name} are the same run; expected only one of them.")
 
 
+def _check_signals_apart(paths: list[Any], root: Path) -> None:
+    """Refuse runs whose headers name the same signals, as renamed copies do: they would leak."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        file = Path(path.fpath)
+        for signals in {named.resolve() for named in name_signal_files(file, root)}:
+            other = seen.setdefault(signals, file)
+            if other != file:
+                raise DataError(
+                    f"{file} and {other} name the same file as their signals, {signals.name}: one "
+                    "of them was renamed. Correct DataFile in its header."
+                )
+
+
 def _find_events_file(path: Any) -> Path:
     found = path.find_matching_sidecar(suffix="events", extension=".tsv", on_error="ignore")
     if found is None:
@@ -318,16 +349,27 @@ def _find_events_file(path: Any) -> Path:
     return Path(found)
 
 
-def _read_raw(path: Any) -> tuple[mne.io.BaseRaw, list[str]]:
+def _read_raw(path: Any, root: Path, *, eeg_only: bool) -> tuple[mne.io.BaseRaw, list[str]]:
     """Read one run; what MNE-BIDS warns about is returned as notes rather than lost."""
+    sidecars = list_files(path, root)
+    check_sidecars([*sidecars, *list_tables_around(path, root)])
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             # at a lower level of talk MNE would not warn at all
             raw = mne_bids.read_raw_bids(path, verbose="WARNING")
+            # some formats name the file with their signals where only their own reader finds it
+            for file in filter(None, raw.filenames):
+                check_inside(Path(file), root)
+            if eeg_only:
+                raw.pick("eeg", exclude=(), verbose="ERROR")
+            raw.load_data(verbose="ERROR")
+        except DataError:
+            raise
         except Exception as error:  # readers of five formats and of the sidecars raise many types
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"{path.fpath} cannot be read: {reason}") from error
+    check_sampling(Path(path.fpath), float(raw.info["sfreq"]), sidecars)
     messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
     return raw, [
         f"{Path(path.fpath).name}: {message}"

@@ -6,16 +6,17 @@ from typing import Any
 
 import mne_bids
 
-from eegemo.recordings.files import check_file, list_folder, named_errors
+from eegemo.errors import DataError
+from eegemo.recordings.files import check_file, check_inside, list_folder, named_errors
 
-__all__ = ["find_paths", "list_files"]
+__all__ = ["find_paths", "list_files", "list_tables_around", "name_signal_files"]
 
 _EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
 # Sidecars that signals and metadata depend on. They may sit higher up in the data set.
 _SIDECARS = ("channels", "coordsystem", "eeg", "electrodes", "events")
 # The files that a BrainVision header names; MNE reads those, whatever they are called.
 _NAMED_FILES = re.compile(
-    rb"^[ \t]*(?:DataFile|MarkerFile)[ \t]*=[ \t]*(.*?)[ \t\r]*$", re.M | re.I
+    rb"^[ \t]*(DataFile|MarkerFile)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", re.M | re.I
 )
 
 
@@ -81,13 +82,13 @@ def list_files(path: Any, root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If one of them is no regular file, or a folder cannot be read.
+        If one of them is no regular file, leads out of the data set, or a folder cannot be read.
     """
     own = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
     folder = Path(path.directory)
     stem = Path(path.fpath).name.removesuffix(path.extension)
     files = [file for file in list_folder(folder) if file.stem == stem and not file.is_dir()]
-    files += _other_signal_files(Path(path.fpath))
+    files += _other_signal_files(Path(path.fpath), root)
     while True:
         for file in list_folder(folder):
             *entities, suffix = file.stem.split("_")
@@ -106,26 +107,84 @@ def list_files(path: Any, root: Path) -> list[Path]:
         folder = folder.parent
     for file in files:
         check_file(file)
+        check_inside(file, root)
     return files
 
 
-def _other_signal_files(file: Path) -> list[Path]:
+def list_tables_around(path: Any, root: Path) -> list[Path]:
+    """Return tables that trials do not depend on and MNE-BIDS reads nevertheless.
+
+    Parameters
+    ----------
+    path : mne_bids.BIDSPath
+    root : pathlib.Path
+
+    Returns
+    -------
+    list of pathlib.Path
+        ``participants.tsv``, and the ``scans.tsv`` of the subject or session.
+
+    Raises
+    ------
+    DataError
+        If one of them leads out of the data set.
+    """
+    around = [root / "participants.tsv", root / "participants.json"]
+    around += Path(path.directory).parent.glob("*_scans.tsv")
+    for file in around:
+        check_inside(file, root)
+    return [file for file in around if file.is_file()]
+
+
+def name_signal_files(file: Path, root: Path) -> list[Path]:
+    """Return the files that a BrainVision header names as its signals, as they may be spelt.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The recording; other formats name none.
+    root : pathlib.Path
+
+    Returns
+    -------
+    list of pathlib.Path
+        They need not exist.
+
+    Raises
+    ------
+    DataError
+        If one lies outside the data set, or the header cannot be read.
+    """
+    return _named_files(file, root, b"datafile")
+
+
+def _named_files(file: Path, root: Path, *keys: bytes) -> list[Path]:
+    if file.suffix != ".vhdr":
+        return []
+    with named_errors(file):
+        named = _NAMED_FILES.findall(file.read_bytes())
+    # the code page that a header declares is not always the one it is written in
+    others = [
+        file.parent / name.decode(encoding, "replace")
+        for key, name in named
+        if key.lower() in keys and name and b"\0" not in name
+        for encoding in ("utf-8", "latin-1")
+    ]
+    for other in others:
+        try:
+            check_inside(other, root)
+        except DataError as error:
+            raise DataError(f"{file} names a file elsewhere: {error}") from error
+    return others
+
+
+def _other_signal_files(file: Path, root: Path) -> list[Path]:
     """Return files with the signals or markers of a recording, under whatever name."""
     if file.suffix == ".set":
         # The .set names its .fdt inside a compressed structure that may hold all signals as well.
         # Rather than load it, all that it could name are taken.
         return [other for other in list_folder(file.parent) if _is_other_fdt(other)]
-    if file.suffix != ".vhdr":
-        return []
-    with named_errors(file):
-        names = _NAMED_FILES.findall(file.read_bytes())
-    # the code page that a header declares is not always the one it is written in
-    others = [
-        file.parent / name.decode(encoding, "replace")
-        for name in names
-        if name and b"\0" not in name
-        for encoding in ("utf-8", "latin-1")
-    ]
+    others = _named_files(file, root, b"datafile", b"markerfile")
     with named_errors(file):
         # what is not there at all is for MNE to judge: it can do without markers
         return [other for other in others if other.exists() or other.is_symlink()]

@@ -1,4 +1,4 @@
-"""DEAP (Koelstra et al., 2012): the preprocessed releases for Python and for MATLAB.
+"""DEAP (Koelstra et al., 2012): the preprocessed files for Python and for MATLAB.
 
 Thirty-two people watched forty music videos of one minute each and rated them from 1 to 9. Users
 get the files under a licence of their own; eegemo reads what they point it at.
@@ -14,23 +14,20 @@ filtered it to 4-45 Hz, referenced it to the common average, and put trials in t
 videos. So trial k of every file is the same video.
 """
 
-import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import mne
 import numpy as np
 import pandas as pd
-import scipy.io
 from numpy.typing import NDArray
 
 from eegemo.errors import DataError
 from eegemo.recordings.base import RATINGS, Recording, Run
 from eegemo.recordings.channels import EMOTIV_CHANNELS
-from eegemo.recordings.files import check_file, list_folder, named_errors
+from eegemo.recordings.mat_files import load_mat_arrays
 from eegemo.recordings.pickles import load_pickled_arrays
 
 __all__ = [
@@ -38,9 +35,9 @@ __all__ = [
     "DEAP_CHANNELS",
     "DEAP_EEG_CHANNELS",
     "EMOTIV_CHANNELS",
+    "PERIPHERAL",
     "SFREQ",
     "DeapRecording",
-    "find_recordings_deap",
     "load_deap_arrays",
     "read_epochs_deap",
 ]
@@ -48,6 +45,8 @@ __all__ = [
 SFREQ = 128.0
 BASELINE_DURATION = 3.0
 _BASELINE_SAMPLES = round(SFREQ * BASELINE_DURATION)
+# In the file's units. The amplifier that recorded DEAP ends at 262,144 microvolts.
+_MAX_EEG, _MAX_OTHER = 1e6, 1e9
 
 # fmt: off
 DEAP_EEG_CHANNELS: tuple[str, ...] = (
@@ -61,7 +60,7 @@ DEAP_EEG_CHANNELS: tuple[str, ...] = (
 # Only EOG and EMG are known to be in microvolts. Skin response is a resistance in ohm, of which MNE
 # has no type (its `gsr` is a conductance in siemens, and 1/x of a channel that crosses zero is
 # meaningless); the others are in units that the release does not state. Those keep the file's unit.
-_PERIPHERAL = {
+PERIPHERAL = {
     "hEOG": ("eog", 1e-6),
     "vEOG": ("eog", 1e-6),
     "zEMG": ("emg", 1e-6),
@@ -71,20 +70,7 @@ _PERIPHERAL = {
     "Plethysmograph": ("misc", 1.0),
     "Temperature": ("temperature", 1.0),
 }
-DEAP_CHANNELS: tuple[str, ...] = (*DEAP_EEG_CHANNELS, *_PERIPHERAL)
-
-
-class _Variant(NamedTuple):
-    """One form in which DEAP is distributed; a further form is one more entry."""
-
-    folder: str
-    suffix: str
-
-
-_VARIANTS = {
-    "python": _Variant("data_preprocessed_python", ".dat"),
-    "matlab": _Variant("data_preprocessed_matlab", ".mat"),
-}
+DEAP_CHANNELS: tuple[str, ...] = (*DEAP_EEG_CHANNELS, *PERIPHERAL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,68 +80,6 @@ class DeapRecording(Recording):
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield the participant's trials as one run of Epochs (see `Recording.read`)."""
         yield Run(read_epochs_deap(self.files[0], eeg_only=eeg_only))
-
-
-def find_recordings_deap(
-    root: str | Path,
-    *,
-    variant: str = "python",
-    subjects: str | Sequence[str | int] = "all",
-) -> list[DeapRecording]:
-    """List the participants in a DEAP folder, sorted by name.
-
-    Parameters
-    ----------
-    root : str | pathlib.Path
-        The release (which holds ``data_preprocessed_python`` or ``data_preprocessed_matlab``), or
-        one of these folders itself. Only files named like ``s01.dat`` count; others are ignored.
-    variant : "python" | "matlab"
-        Which form of the release to read.
-    subjects : "all" | sequence of str or int
-        Participants to keep, as ``"s01"``, ``"01"`` or ``1``.
-
-    Returns
-    -------
-    list of DeapRecording
-        One per participant; no signal is read yet.
-
-    Raises
-    ------
-    DataError
-        If the folder is missing or cannot be read, holds no such file, lacks a participant that was
-        asked for, or has something else than a file under the name of one.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ["s02.dat", "s01.dat", ".DS_Store", "._s01.dat"]:
-    ...     _ = (folder / name).write_bytes(b"")
-    >>> [recording.subject for recording in find_recordings_deap(folder)]
-    ['s01', 's02']
-    """
-    root = Path(root)
-    if variant not in _VARIANTS:
-        raise DataError(
-            f"Unknown variant of DEAP {variant!r}; expected one of {', '.join(_VARIANTS)}. "
-            "The original recordings (BDF) cannot be read yet."
-        )
-    with named_errors(root):
-        if not root.is_dir():
-            kind = "is a file, not a folder" if root.exists() else "does not exist"
-            raise DataError(f"The DEAP folder {root} {kind}; expected the folder of the release.")
-    found = _list_files(root, variant)
-    if not found:
-        others = [name for name in _VARIANTS if name != variant and _list_files(root, name)]
-        hint = f" It does hold variant '{others[0]}': choose that." if others else ""
-        raise DataError(
-            f"No file named like s01{_VARIANTS[variant].suffix} in {root} or in "
-            f"{root / _VARIANTS[variant].folder}.{hint}"
-        )
-    chosen = _choose_subjects(list(found), subjects, root)
-    for name in chosen:
-        check_file(found[name])
-    return [DeapRecording(subject=name, files=(found[name],), reader="deap-1") for name in chosen]
 
 
 def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -178,7 +102,7 @@ def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.
     ------
     DataError
         If the file is missing or damaged, has other shapes than these, a sample that is not finite,
-        no signal at all, or a rating outside 1 to 9.
+        or is beyond what an amplifier gives, no signal at all, or a rating outside 1 to 9.
 
     Examples
     --------
@@ -237,12 +161,12 @@ def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsA
     signals, labels = _load_checked(path)
     n_trials, _, n_times = signals.shape
     data = np.empty((n_trials, len(names), n_times))
-    scale = [1e-6] * len(DEAP_EEG_CHANNELS) + [factor for _, factor in _PERIPHERAL.values()]
+    scale = [1e-6] * len(DEAP_EEG_CHANNELS) + [factor for _, factor in PERIPHERAL.values()]
     np.multiply(signals[:, : len(names)], np.array(scale[: len(names)])[:, np.newaxis], out=data)
     del signals  # the file's bytes
     _check_signals(data, names, path)
 
-    types = ["eeg"] * len(DEAP_EEG_CHANNELS) + [kind for kind, _ in _PERIPHERAL.values()]
+    types = ["eeg"] * len(DEAP_EEG_CHANNELS) + [kind for kind, _ in PERIPHERAL.values()]
     info = mne.create_info(list(names), SFREQ, types[: len(names)], verbose="ERROR")
     info.set_montage("biosemi32", verbose="ERROR")
     order = np.arange(n_trials)
@@ -274,7 +198,7 @@ def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     if path.suffix == ".dat":
         arrays = load_pickled_arrays(path)
     elif path.suffix == ".mat":
-        arrays = _load_mat(path)
+        arrays = load_mat_arrays(path, ["data", "labels"])
     else:
         raise DataError(f"{path} is not a file of DEAP; expected a name like s01.dat or s01.mat.")
     for name in ("data", "labels"):
@@ -311,26 +235,22 @@ def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
             f"expected 1 to 9. {len(wrong)} of {labels.size} ratings are outside: broken copies of "
             "DEAP circulate."
         )
+    _check_range(data, path)
     return data, labels
 
 
-def _load_mat(path: Path) -> dict[str, NDArray[Any]]:
-    if not path.is_file():
-        raise DataError(f"{path} does not exist; expected a MATLAB file of DEAP.")
-    try:
-        content = scipy.io.loadmat(path, variable_names=["data", "labels"])
-    except NotImplementedError as error:
-        raise DataError(
-            f"{path} is a MATLAB 7.3 file; expected MATLAB 5, as DEAP is distributed (save -v6)."
-        ) from error
-    except Exception as error:  # SciPy raises many types on damaged files, none of them its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is damaged or is not a MATLAB file: {reason}.") from error
-    return {
-        name: value
-        for name, value in content.items()
-        if isinstance(value, np.ndarray) and not name.startswith("__")
-    }
+def _check_range(data: NDArray[Any], path: Path) -> None:
+    """Refuse numbers that no amplifier gives: bytes in the wrong order, or damaged ones."""
+    n_eeg = len(DEAP_EEG_CHANNELS)
+    for trial, signals in enumerate(data, start=1):
+        for part, limit in ((signals[:n_eeg], _MAX_EEG), (signals[n_eeg:], _MAX_OTHER)):
+            low, high = float(part.min()), float(part.max())
+            # NaN is neither, and is told of later, with its channel
+            if (low < -limit or high > limit) and np.isfinite([low, high]).all():
+                raise DataError(
+                    f"{path}: trial {trial} reaches from {low:g} to {high:g}; expected numbers up "
+                    f"to {limit:g} (microvolts, for EEG). The file is damaged."
+                )
 
 
 def _check_signals(data: NDArray[np.float64], names: Sequence[str], path: Path) -> None:
@@ -347,38 +267,3 @@ def _check_signals(data: NDArray[np.float64], names: Sequence[str], path: Path) 
     n_eeg = len(DEAP_EEG_CHANNELS)
     if all(np.ptp(signals[:n_eeg], axis=1).max() == 0 for signals in data):
         raise DataError(f"{path}: every EEG channel is flat in every trial; there is no signal.")
-
-
-def _list_files(root: Path, variant: str) -> dict[str, Path]:
-    """Return what is named like the subjects' files, from the release or the folder itself."""
-    folder, suffix = _VARIANTS[variant]
-    inner = root / folder
-    pattern = re.compile(rf"(s\d\d+){re.escape(suffix)}")
-    with named_errors(inner):
-        files = list_folder(inner if inner.is_dir() else root)
-    matches = ((pattern.fullmatch(file.name), file) for file in files)
-    return {match[1]: file for match, file in matches if match}
-
-
-def _choose_subjects(
-    present: list[str], subjects: str | Sequence[str | int], root: Path
-) -> list[str]:
-    if isinstance(subjects, str):
-        if subjects == "all":
-            return present
-        subjects = [subjects]
-    wanted = set()
-    for subject in subjects:
-        digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
-        name = f"s{int(digits[1]):02d}" if digits else str(subject)
-        if name not in present:
-            close = difflib.get_close_matches(name, present, n=3)
-            hint = f" Did you mean {', '.join(close)}?" if close else ""
-            raise DataError(
-                f"Subject {subject!r} is not in {root}.{hint} "
-                f"It holds {len(present)}: {', '.join(present)}."
-            )
-        wanted.add(name)
-    if not wanted:
-        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
-    return sorted(wanted)

@@ -1,8 +1,10 @@
 """Trials from the ``events.tsv`` of a BIDS recording."""
 
+import csv
 import difflib
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +27,46 @@ __all__ = [
 
 # In seconds: onsets are written with six digits or so.
 _ROUNDING = 1e-6
-_MISSING = ("", "n/a")
+_MISSING = ("", "n/a", "nan")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# In seconds, some thirty years: what is more is no time within a recording, and no rating.
+_LARGEST = 1e9
 # Events that mark a stretch of signal rather than a trial, in MNE's and EEGLAB's spelling.
 _NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
 
 
 def read_tsv(file: Path) -> pd.DataFrame:
-    """Read a table as text, all as it is written."""
+    """Read a table as text, all as it is written; a row that does not fit is refused."""
     try:
-        table = pd.read_csv(
-            file, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        )
-    except (OSError, UnicodeError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise DataError(f"{file} cannot be read as a table: {error}.") from error
-    table.columns = table.columns.str.strip()
-    if "onset" not in table:
-        raise DataError(f"{file} has no column 'onset'; it has {', '.join(table.columns)}.")
-    return table.fillna("n/a")
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t", strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            rows = []
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise DataError(
+                        f"{file}, line {reader.line_num}: {len(row)} cells; expected one for each "
+                        f"of the {len(header)} columns."
+                    )
+                if row:  # else the line is blank
+                    rows.append(row)
+    except (OSError, UnicodeError, csv.Error) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{file} cannot be read as a table: {reason[:200]}.") from error
+    lower = [name.lower() for name in header]
+    twice = [name for name in dict.fromkeys(lower) if lower.count(name) > 1]
+    if twice:
+        raise DataError(f"{file} has several columns of the name {_list(twice)}.")
+    if "onset" not in header:
+        raise DataError(f"{file} has no column 'onset'; it has {_list(header) or 'no text'}.")
+    return pd.DataFrame(rows, columns=header, dtype="str")
+
+
+def _list(names: Iterable[str]) -> str:
+    """Name what a file holds, in one line that a terminal can show, whatever it is."""
+    shown = [str(name).encode("unicode_escape").decode("ascii") for name in names]
+    short = [name if len(name) <= 40 else f"{name[:40]}..." for name in shown[:20]]
+    return ", ".join([*short, "..."] if len(shown) > 20 else short)
 
 
 def _is_mark(trial_type: str) -> bool:
@@ -51,13 +76,18 @@ def _is_mark(trial_type: str) -> bool:
 def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
     """Return a column as numbers; what is missing is NaN."""
     numbers = []
-    for row, text in enumerate(table[column], start=2):
-        try:
-            number = math.nan if text.strip().lower() in _MISSING else float(text)
-        except ValueError:
-            number = math.inf
-        if math.isinf(number):
-            raise DataError(f"{file}, line {row}: {column} is {text!r}; expected a number or n/a.")
+    for row, text in zip(table.index, table[column], strict=True):
+        word = text.strip()
+        missing = word.lower() in _MISSING
+        # float() alone takes 1_0 for 10 and knows digits of other scripts
+        number = float(word) if _NUMBER.fullmatch(word) else math.nan
+        if not missing and not abs(number) <= _LARGEST:
+            found = repr(text if len(text) <= 60 else f"{text[:60]}...")
+            raise DataError(
+                f"{file}, line {row + 2}: {column} is {found}; expected a number or n/a."
+            )
+        if column == "duration" and number < 0:
+            raise DataError(f"{file}, line {row + 2}: the duration {text} is negative.")
         numbers.append(number)
     return numbers
 
@@ -76,7 +106,7 @@ def check_trial_types(
             close = difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise DataError(
-                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {', '.join(present)}."
+                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {_list(present)}."
             )
 
 
@@ -160,14 +190,20 @@ def check_overlap(
         )
 
 
-def find_bad_spans(table: pd.DataFrame) -> tuple[tuple[float, float], ...]:
+def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float], ...]:
     """Return start and end of the stretches that events mark as bad, in seconds."""
     if "trial_type" not in table or "duration" not in table:
         return ()
     bad = table[table["trial_type"].str.lower().str.startswith("bad")]
-    onset = pd.to_numeric(bad["onset"], errors="coerce")
-    duration = pd.to_numeric(bad["duration"], errors="coerce").fillna(0.0)
-    return tuple((float(a), float(a + d)) for a, d in zip(onset, duration, strict=True) if d > 0)
+    spans = []
+    for onset, duration in zip(
+        _numbers(bad, "onset", file), _numbers(bad, "duration", file), strict=True
+    ):
+        if math.isnan(onset):
+            raise DataError(f"{file}: a stretch marked as bad has no onset.")
+        if duration > 0:  # without a duration it is a moment
+            spans.append((onset, onset + duration))
+    return tuple(spans)
 
 
 def leave_out(

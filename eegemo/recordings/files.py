@@ -7,7 +7,7 @@ from pathlib import Path
 
 from eegemo.errors import DataError
 
-__all__ = ["check_file", "list_folder", "named_errors"]
+__all__ = ["check_file", "check_inside", "list_folder", "named_errors"]
 
 
 @contextmanager
@@ -96,3 +96,42 @@ def check_file(path: Path) -> None:
         else:
             found = "nothing"
     raise DataError(f"{path}: expected a file, found {found}.")
+
+
+def check_inside(path: Path, root: Path) -> None:
+    """Refuse a path that climbs out of the data folder, by ``..``, as absolute, or by a link.
+
+    A data set from elsewhere could name any file of this machine as its signals. What git-annex and
+    DataLad keep outside the folder, beside the repository's own files, is part of the data set.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        It need not exist.
+    root : pathlib.Path
+        The data folder, as the user gave it; it may itself be a link.
+
+    Raises
+    ------
+    DataError
+        If `path` leads out of `root`.
+
+    Examples
+    --------
+    >>> check_inside(Path("data/deap/s01.dat"), Path("data/deap"))
+    >>> check_inside(Path("data/deap/../../secret"), Path("data/deap"))
+    Traceback (most recent call last):
+    eegemo.errors.DataError: data/deap/../../secret leads to .../secret, outside the data folder
+    data/deap. Move what it leads to into that folder, or give the folder where it is as the root.
+    """
+    with named_errors(path):
+        try:
+            real, base = path.resolve(), root.resolve()
+        except RuntimeError as error:  # how older versions of Python tell of links in a circle
+            raise DataError(f"{path} cannot be read: it is a link to itself.") from error
+    annexes = [folder / ".git" / "annex" / "objects" for folder in (base, *base.parents)]
+    if not any(real.is_relative_to(folder) for folder in (base, *annexes)):
+        raise DataError(
+            f"{path} leads to {real}, outside the data folder {root}. Move what it leads to into "
+            "that folder, or give the folder where it is as the root."
+        )

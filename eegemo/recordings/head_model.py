@@ -1,6 +1,7 @@
 """The spherical head in which the simulated dipoles lie."""
 
 from functools import cache
+from typing import NamedTuple
 
 import mne
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 
 from eegemo.recordings.deap import DEAP_EEG_CHANNELS
 
-__all__ = ["REGIONS", "electrode_directions", "lead_field"]
+__all__ = ["REGIONS", "EyeFields", "electrode_directions", "eye_fields", "lead_field"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -17,6 +18,13 @@ REGIONS = ("F3", "F4", "Fz", "C3", "C4", "T7", "T8", "P3", "P4", "Pz", "O1", "O2
 
 _DEPTHS = (0.45, 0.65, 0.85)  # of the other candidates, as a share of the brain's radius
 _PER_DEPTH = 100
+
+# The eyes and the electrodes EXG1 to EXG4 around them (beside the left and the right eye, above and
+# below the right one), in radii of the head: right, front, up.
+_EYES = np.array([[-0.33, 0.80, -0.42], [0.33, 0.80, -0.42]])
+_EXG = np.array(
+    [[-0.66, 0.68, -0.42], [0.66, 0.68, -0.42], [0.33, 0.93, -0.12], [0.33, 0.87, -0.74]]
+)
 
 
 def lead_field() -> Float64:
@@ -57,6 +65,59 @@ def electrode_directions() -> Float64:
     True
     """
     return _forward()[1].copy()
+
+
+class EyeFields(NamedTuple):
+    """What the eyes give at the electrodes, per volt of the EOG.
+
+    Attributes
+    ----------
+    blink, saccade : ndarray, shape (32,)
+        Of a blink per volt of the vertical EOG (EXG3 - EXG4), and of a saccade per volt of the
+        horizontal EOG (EXG1 - EXG2), at DEAP's EEG electrodes; no reference subtracted.
+    blink_exg, saccade_exg : ndarray, shape (4,)
+        The same at EXG1 to EXG4.
+    """
+
+    blink: Float64
+    saccade: Float64
+    blink_exg: Float64
+    saccade_exg: Float64
+
+
+def eye_fields() -> EyeFields:
+    """Return how blinks and saccades spread over the head.
+
+    Returns
+    -------
+    EyeFields
+        Potentials of two dipoles, one in each eye: upward for blinks (the lid slides over the
+        positive cornea), to the left for a positive horizontal EOG, in an infinite homogeneous
+        conductor.
+
+    Notes
+    -----
+    Dipoles in the eyes are the model of Berg & Scherg (1991), "Dipole models of eye movements and
+    blinks", Electroencephalography and Clinical Neurophysiology 79(1), 36-44. The homogeneous
+    conductor is a simplification; it leaves the topography what matters here, a steep fall from
+    front to back.
+
+    Examples
+    --------
+    >>> fields = eye_fields()
+    >>> blink = dict(zip(DEAP_EEG_CHANNELS, fields.blink.round(2).tolist(), strict=True))
+    >>> blink["Fp1"] > 2 * blink["F3"] > 4 * blink["Cz"] > 0
+    True
+    """
+    at = np.concatenate([_EXG, electrode_directions()])
+    distance = at[:, np.newaxis] - _EYES
+    pull = distance / np.linalg.norm(distance, axis=2, keepdims=True) ** 3
+    field = pull.sum(axis=1)  # (electrode, direction of the dipole)
+    up, left = field[:, 2], -field[:, 0]
+    up, left = up / (up[2] - up[3]), left / (left[0] - left[1])
+    # both electrodes of a pair alike, so that the other pair's movement does not show in it
+    up[:2], left[2:4] = up[:2].mean(), left[2:4].mean()
+    return EyeFields(up[4:], left[4:], up[:4], left[:4])
 
 
 @cache

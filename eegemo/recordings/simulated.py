@@ -6,7 +6,31 @@ scales and class imbalance [1]_. How much of the signal depends on the ratings i
 ``effect``; at 0 there is nothing to learn, so whatever a method then finds above chance is its own
 mistake.
 
-How the signals are made is told in `eegemo.recordings.synthesis`.
+How the signals are made is told in `eegemo.recordings.synthesis`, and what a raw recording has
+beside in `eegemo.recordings.simulated_raw`.
+
+With ``truth=True`` all that is known of a subject is saved in ``truth/sNN.npz``. Channels are in
+the order of DEAP's preprocessed files, trials in the order of the videos:
+
+=======================  =============================================================
+``clean``                (n_trials, 32, n_times) float32, volts at 128 Hz from -3 s on: the brain's
+                         share of the EEG before any filter, without eyes, muscles and noise;
+                         average reference
+``ch_names``             (32,) names of the channels
+``valence, arousal``     (n_trials,) what was felt, from -1 to 1
+``classes``              (n_trials,) quadrant of the reported ratings
+``presentation``         (n_trials,) place of each video in the session, from 1
+=======================  =============================================================
+
+and, if there is a raw recording, in seconds from its first sample:
+
+=========================================  ===========================================
+``onsets``                                 (n_trials,) start of each video
+``blink_times, saccade_times``             middle of each blink, moment of each saccade
+``blink_topography, saccade_topography``   (32,) volts at each electrode per volt of vertical or
+                                           horizontal EOG, no reference subtracted
+``bads, bad_kinds``                        names of bad channels; "noisy" or "flat"
+=========================================  ===========================================
 
 References
 ----------
@@ -16,38 +40,31 @@ References
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from eegemo.errors import InputError
-from eegemo.recordings.deap import DEAP_CHANNELS, DEAP_EEG_CHANNELS
-from eegemo.recordings.deap_files import write_dat, write_mat
+from eegemo.recordings.deap import DEAP_CHANNELS
 from eegemo.recordings.simulated_ratings import (
-    SimulatedRatings,
     ratings_table,
     simulate_ratings,
     video_table,
 )
-from eegemo.recordings.synthesis import BASELINE, SFREQ, make_brain
+from eegemo.recordings.simulated_raw import is_simulated_bdf
+from eegemo.recordings.simulated_subject import SimulatedSubject
+from eegemo.recordings.simulated_writing import FOLDERS, SUFFIXES, write_subject
+from eegemo.recordings.synthesis import BASELINE, SFREQ
 from eegemo.store import atomic_file, write_json
 
 __all__ = ["SimulatedRelease", "is_simulated", "read_simulation", "simulate_deap"]
 
-Float64 = npt.NDArray[np.float64]
-
-_FOLDERS = {"python": "data_preprocessed_python", "matlab": "data_preprocessed_matlab"}
-_SUFFIXES = {"python": ".dat", "matlab": ".mat"}
 _MARKER = "simulation.json"
-
-# Streams of random numbers, after those of the ratings: whatever is drawn for one purpose never
-# moves another.
-_BRAIN, _TRIALS = 2, 3
+_BETWEEN = 35.0  # seconds from one video of full length to the next
+_MAX_HOURS = 4  # of a raw recording, which is in memory when it is written
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class SimulatedRelease:
     seed : int
         Seed of everything random.
     formats : tuple of str
-        "python", "matlab" or both.
+        Of "python", "matlab" and "bdf".
     truth : bool
         Whether the truth was saved, in ``truth/``.
     complete : bool
@@ -88,7 +105,7 @@ class SimulatedRelease:
     formats: tuple[str, ...]
     truth: bool
     complete: bool = True
-    version: int = 1
+    version: int = 2
 
 
 def simulate_deap(
@@ -127,11 +144,10 @@ def simulate_deap(
         Same seed, same files, byte by byte. Another effect leaves ratings and noise as they are.
     formats : str | sequence of str
         "python" for ``data_preprocessed_python/sNN.dat`` as Python 2 wrote them, "matlab" for
-        ``data_preprocessed_matlab/sNN.mat``.
+        ``data_preprocessed_matlab/sNN.mat``, "bdf" for the raw recordings
+        ``data_original/sNN.bdf``, in all the forms that those of DEAP have.
     truth : bool
-        Also save what is known, as ``truth/sNN.npz`` and ``truth/truth.json``: the brain's share of
-        the EEG (``clean``, shape (n_trials, 32, n_times), microvolts, float32), the felt
-        ``valence`` and ``arousal`` from -1 to 1, and ``classes`` by the reported ratings.
+        Also save what is known, as ``truth/sNN.npz`` (see above) and ``truth/truth.json``.
     on_subject : callable | None
         Called as ``on_subject(subject, i, n)`` after each subject, with ``i`` from 1 to ``n``.
 
@@ -148,7 +164,8 @@ def simulate_deap(
     Notes
     -----
     A file of full size (40 trials of 63 s) has 103 MB and takes 1 to 3 s, in about 50 MB of
-    memory (250 MB with "matlab"). Nothing half-written bears a final name.
+    memory (250 MB with "matlab"). A raw recording has 64 minutes and 280 MB, and takes about 8 s
+    and 0.9 GB of memory. Nothing half-written bears a final name.
 
     Examples
     --------
@@ -174,11 +191,16 @@ def simulate_deap(
         complete=False,
     )
     _claim_folder(release)
-    ratings = [simulate_ratings(number, n_trials, seed) for number in range(1, n_subjects + 1)]
+    ratings = [
+        simulate_ratings(number, n_trials, seed, duration) for number in range(1, n_subjects + 1)
+    ]
     _write_table(root / "participant_ratings.csv", ratings_table(ratings))
     _write_table(root / "video_list.csv", video_table(n_trials, seed))
     for i, (subject, rated) in enumerate(zip(release.subjects, ratings, strict=True), start=1):
-        _write_subject(release, subject, i, rated)
+        person = SimulatedSubject(
+            i, rated, release.duration, release.effect, release.fingerprint, release.seed
+        )
+        write_subject(root, subject, person, formats=chosen, truth=release.truth)
         if on_subject is not None:
             on_subject(subject, i, n_subjects)
     if truth:
@@ -229,12 +251,12 @@ def is_simulated(path: str | Path) -> bool:
     """Tell whether a file of a release is one that `simulate_deap` wrote.
 
     The marker beside it is not enough, since the real DEAP may have been copied over a simulation:
-    the ratings in the file have to be those of the simulation, too.
+    the file has to hold what the simulation puts there, too.
 
     Parameters
     ----------
     path : str | Path
-        A ``.dat`` or ``.mat`` file.
+        A ``.dat``, ``.mat`` or ``.bdf`` file.
 
     Returns
     -------
@@ -274,17 +296,23 @@ def _check_arguments(
             raise InputError(f"{name}: expected a number from 0 to 5, found {value}.")
     if seed < 0:
         raise InputError(f"seed: expected 0 or a positive integer, found {seed}.")
-    unknown = [name for name in formats if name not in _FOLDERS]
+    unknown = [name for name in formats if name not in FOLDERS]
     if unknown or not formats:
         raise InputError(
-            f"formats: expected {' or '.join(map(repr, _FOLDERS))}, or both, found "
+            f"formats: expected one or more of {', '.join(map(repr, FOLDERS))}, found "
             f"{', '.join(map(repr, unknown)) or 'none'}."
         )
     n_values = n_trials * len(DEAP_CHANNELS) * _n_times(duration)
-    if 8 * n_values >= 2**31:
+    if set(formats) & {"python", "matlab"} and 8 * n_values >= 2**31:
         raise InputError(
             f"n_trials and duration: {n_trials} trials of {duration:g} s are "
             f"{8 * n_values / 2**30:.1f} GiB per subject; a file can hold at most 2 GiB."
+        )
+    hours = n_trials * (duration + _BETWEEN) / 3600
+    if "bdf" in formats and hours > _MAX_HOURS:
+        raise InputError(
+            f"n_trials and duration: {n_trials} trials of {duration:g} s make a raw recording of "
+            f"{hours:.1f} hours; expected at most {_MAX_HOURS}."
         )
 
 
@@ -295,14 +323,14 @@ def _claim_folder(release: SimulatedRelease) -> None:
         raise InputError(f"{root}: expected a folder to write to, found a file.")
     earlier = read_simulation(root)
     if earlier is None and root.is_dir():
-        names = (*_FOLDERS.values(), "data_original", "truth")
+        names = (*FOLDERS.values(), "truth")
         for path in sorted(root.iterdir()):
             if path.name in names or path.name.startswith(("participant_ratings.", "video_list.")):
                 raise _not_ours(path)
     old = [
         path
-        for kind, folder in _FOLDERS.items()
-        for path in sorted((root / folder).glob(f"s[0-9][0-9]{_SUFFIXES[kind]}"))
+        for kind, folder in FOLDERS.items()
+        for path in sorted((root / folder).glob(f"s[0-9][0-9]{SUFFIXES[kind]}"))
     ]
     # The real DEAP may have been copied over a simulation: look before deleting.
     for path in old:
@@ -316,7 +344,11 @@ def _claim_folder(release: SimulatedRelease) -> None:
 
 
 def _is_simulated(path: Path, release: SimulatedRelease) -> bool:
-    """Whether a file begins with the ratings that the release gives to its subject."""
+    """Whether a file holds what the release gives to its subject."""
+    if path.suffix == ".bdf":
+        return is_simulated_bdf(path, int(path.stem[1:]), release.seed)
+    if path.suffix not in SUFFIXES.values():
+        return False
     labels = simulate_ratings(int(path.stem[1:]), release.n_trials, release.seed).labels
     order: Literal["C", "F"] = "F" if path.suffix == ".mat" else "C"
     with path.open("rb") as file:
@@ -328,56 +360,6 @@ def _not_ours(path: Path) -> InputError:
         f"{path}: was not written by this simulation (by {_MARKER} beside it, or the lack of one); "
         "it may be the real DEAP, so nothing was changed. Give a new folder."
     )
-
-
-def _write_subject(
-    release: SimulatedRelease, subject: str, number: int, rated: SimulatedRatings
-) -> None:
-    """Write all files of one subject."""
-    n_times = _n_times(release.duration)
-    shape = (release.n_trials, len(DEAP_CHANNELS), n_times)
-    data = np.empty(shape) if "matlab" in release.formats else None
-    clean = (
-        np.empty((shape[0], len(DEAP_EEG_CHANNELS), n_times), np.float32) if release.truth else None
-    )
-
-    def trials() -> Iterator[Float64]:
-        brain = make_brain(np.random.default_rng((release.seed, _BRAIN, number)))
-        # Felt states lie on either side of neutral more clearly than a linear scale would have it.
-        drive = np.tanh(rated.felt / 0.1)
-        for k, (valence, arousal) in enumerate(drive):
-            signals = brain.trial(
-                np.random.default_rng((release.seed, _TRIALS, number, k)),
-                n_times,
-                valence=valence,
-                arousal=arousal,
-                effect=release.effect,
-                fingerprint=release.fingerprint,
-            )
-            if clean is not None:
-                clean[k] = signals.clean
-            if data is not None:
-                data[k] = signals.data
-            yield signals.data.astype(np.float64)
-
-    if "python" in release.formats:
-        path = release.root / _FOLDERS["python"] / f"{subject}.dat"
-        write_dat(path, rated.labels, trials(), shape)
-    else:
-        for _ in trials():
-            pass
-    if data is not None:
-        path = release.root / _FOLDERS["matlab"] / f"{subject}.mat"
-        write_mat(path, rated.labels, data)
-    if clean is not None:
-        with atomic_file(release.root / "truth" / f"{subject}.npz") as temporary:
-            np.savez(
-                temporary,
-                clean=clean,
-                valence=rated.felt[:, 0],
-                arousal=rated.felt[:, 1],
-                classes=np.array(rated.classes),
-            )
 
 
 def _n_times(duration: float) -> int:

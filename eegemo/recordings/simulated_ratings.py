@@ -10,15 +10,19 @@ References
    IEEE Transactions on Affective Computing 3(1), 18-31.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["SimulatedRatings", "ratings_table", "simulate_ratings", "video_table"]
+__all__ = ["BASELINE", "SimulatedRatings", "ratings_table", "simulate_ratings", "video_table"]
 
 Float64 = npt.NDArray[np.float64]
+
+BASELINE = 3.0
+"""Seconds recorded before the video starts."""
 
 # Share of videos meant for each quadrant. With the disagreement of subjects below, the ratings come
 # out near DEAP's 439, 269, 298 and 274 of 1280.
@@ -42,7 +46,8 @@ class SimulatedRatings:
     order : ndarray of int, shape (n_trials,)
         Place of each video in the subject's session, from 1.
     start_time : ndarray of int, shape (n_trials,)
-        Microseconds from the start of the session until the video.
+        Microseconds from the start of the session until the video; videos start whole seconds
+        apart, at least 3 s more than `BASELINE` and a video last.
     """
 
     felt: Float64
@@ -57,7 +62,9 @@ class SimulatedRatings:
         return [_quadrant(v > 5, a > 5) for v, a in self.labels[:, :2]]
 
 
-def simulate_ratings(number: int, n_trials: int = 40, seed: int = 0) -> SimulatedRatings:
+def simulate_ratings(
+    number: int, n_trials: int = 40, seed: int = 0, duration: float = 60.0
+) -> SimulatedRatings:
     """Draw what one subject feels and reports.
 
     Parameters
@@ -68,6 +75,8 @@ def simulate_ratings(number: int, n_trials: int = 40, seed: int = 0) -> Simulate
         Number of videos.
     seed : int
         Seed of the release.
+    duration : float
+        Length of a video in s; nothing but `start_time` depends on it.
 
     Returns
     -------
@@ -94,9 +103,12 @@ def simulate_ratings(number: int, n_trials: int = 40, seed: int = 0) -> Simulate
     labels[rng.random(labels.shape) < 0.015] = 5.0
     familiarity = np.clip(np.round(2.5 + 1.3 * rng.standard_normal(n_trials)), 1, 5)
     order = rng.permutation(n_trials) + 1
-    # a minute of video, then as long as it takes to rate it
-    pauses = rng.integers(25_000_000, 60_000_000, n_trials) + 63_000_000
-    start_time = (1_700_000 + np.cumsum(pauses) - pauses)[order - 1]
+    # Baseline and video, then as long as it takes to rate it, all in whole seconds.
+    shrink = min(duration / 60, 1.0)
+    shortest = max(3, round(20 * shrink))
+    longest = max(shortest + 2, round(44 * shrink))
+    pauses = math.ceil(BASELINE + duration) + rng.integers(shortest, longest + 1, n_trials)
+    start_time = (1_703_125 + 1_000_000 * (np.cumsum(pauses) - pauses))[order - 1]
     return SimulatedRatings(felt, labels, familiarity.astype(np.int64), order, start_time)
 
 

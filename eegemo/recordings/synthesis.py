@@ -14,8 +14,8 @@ no rhythm more than doubles; nothing else depends on the ratings. Every source o
 gets a random log gain of its own, the trial's fingerprint, by which a classifier can tell trials
 apart without any emotion in them. The peripheral channels are plausible and carry no emotion.
 
-All is synthesised in the short-time Fourier domain (blocks of 2 s, half overlapping, sine window),
-where a source is white noise times a spectrum and mixing is one matrix product.
+All is synthesised in the short-time Fourier domain (`eegemo.recordings.blocks`), where a source is
+white noise times a spectrum and mixing is one matrix product.
 
 References
 ----------
@@ -33,29 +33,42 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
-import scipy.signal
 
-from eegemo.recordings.deap import DEAP_CHANNELS, DEAP_EEG_CHANNELS
+from eegemo.recordings.blocks import (
+    HOP,
+    SFREQ,
+    frequencies,
+    overlap_add,
+    pass_band,
+    white_spectra,
+)
+from eegemo.recordings.deap import DEAP_EEG_CHANNELS
 from eegemo.recordings.head_model import REGIONS, electrode_directions, lead_field
+from eegemo.recordings.peripheral import Peripheral, draw_peripheral
+from eegemo.recordings.simulated_ratings import BASELINE
 
-__all__ = ["BASELINE", "SFREQ", "SimulatedBrain", "TrialSignals", "make_brain"]
+__all__ = [
+    "BASELINE",
+    "BINS",
+    "SFREQ",
+    "WIDE_BINS",
+    "SimulatedBrain",
+    "TrialSignals",
+    "TrialSources",
+    "make_brain",
+]
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Complex64 = npt.NDArray[np.complex64]
 
-SFREQ = 128.0
-"""Sampling frequency of DEAP's preprocessed files, in Hz."""
-BASELINE = 3.0
-"""Seconds recorded before the video starts."""
 _PASS_BAND = (4.0, 45.0)
 
-_BLOCK = 256  # 2 s
-_HOP = 128
-_FREQS = np.fft.rfftfreq(_BLOCK, 1 / SFREQ)
-_BINS = np.flatnonzero(np.abs(_FREQS - np.mean(_PASS_BAND)) <= np.ptp(_PASS_BAND) / 2)
-_F = _FREQS[_BINS]
-_WINDOW = np.sin(np.pi * (np.arange(_BLOCK) + 0.5) / _BLOCK).astype(np.float32)
+BINS, _F = frequencies(*_PASS_BAND)
+# What a raw recording has beside: slower and faster activity of the same background.
+_SLOW, _FAST = frequencies(0.5, 3.5), frequencies(45.5, 60.0)
+WIDE_BINS = np.concatenate([_SLOW[0], _FAST[0]])
+_WIDE_F = np.concatenate([_SLOW[1], _FAST[1]])
 
 _BANDS = ("theta", "alpha", "beta", "gamma")
 _N_BACKGROUND = 28
@@ -100,6 +113,27 @@ class TrialSignals:
 
 
 @dataclass(frozen=True)
+class TrialSources:
+    """One simulated trial before it becomes signals.
+
+    Attributes
+    ----------
+    n_times : int
+        Samples at 128 Hz.
+    peripheral : Peripheral
+        Everything that is not EEG.
+    brain, muscle : ndarray, shape (32, n_blocks, n_freqs)
+        Spectra at the electrodes in microvolts, of blocks of 2 s that overlap by half, at the
+        frequencies of `BINS`; see `eegemo.recordings.blocks`.
+    """
+
+    n_times: int
+    peripheral: Peripheral
+    brain: Complex64
+    muscle: Complex64
+
+
+@dataclass(frozen=True)
 class SimulatedBrain:
     """What stays the same in all trials of a subject.
 
@@ -108,7 +142,9 @@ class SimulatedBrain:
     mixing : ndarray, shape (32, 40)
         Microvolts at each electrode per unit of each source, background sources first.
     pink : ndarray, shape (28, n_freqs)
-        Amplitude spectra of the background.
+        Amplitude spectra of the background, 4 to 45 Hz.
+    wide : ndarray, shape (28, n_wide)
+        The same below and above, at `WIDE_BINS`; only raw recordings have them.
     rhythm : ndarray, shape (12, 4)
         Amplitude of each region's theta, alpha, beta and gamma.
     shape : ndarray, shape (4, n_freqs)
@@ -126,6 +162,7 @@ class SimulatedBrain:
 
     mixing: Float32
     pink: Float32
+    wide: Float32
     rhythm: Float64
     shape: Float64
     response: Float64
@@ -136,7 +173,7 @@ class SimulatedBrain:
     skin: float
     warmth: float
 
-    def trial(
+    def draw(
         self,
         rng: np.random.Generator,
         n_times: int,
@@ -145,8 +182,8 @@ class SimulatedBrain:
         arousal: float = 0.0,
         effect: float = 1.0,
         fingerprint: float = 0.4,
-    ) -> TrialSignals:
-        """Make the signals of one trial.
+    ) -> TrialSources:
+        """Draw one trial, not yet as signals.
 
         Parameters
         ----------
@@ -163,6 +200,85 @@ class SimulatedBrain:
 
         Returns
         -------
+        TrialSources
+            Peripheral channels, and the spectra of brain and muscles at the electrodes.
+
+        Examples
+        --------
+        >>> brain = make_brain(np.random.default_rng(0))
+        >>> brain.draw(np.random.default_rng(1), 640).brain.shape
+        (32, 6, 83)
+        """
+        peripheral = self.peripheral(rng, n_times)
+        n_blocks = -(-n_times // HOP) + 1
+        # The offset keeps the mean power the same whatever the strength of the fingerprint.
+        offset = rng.standard_normal(_N_BACKGROUND + self.rhythm.size + len(self.muscle))
+        gain = np.exp(fingerprint * offset - fingerprint**2)
+        background, rhythms, muscle = np.split(
+            gain, [_N_BACKGROUND, _N_BACKGROUND + self.rhythm.size]
+        )
+
+        centre = np.arange(n_blocks) * HOP / SFREQ - BASELINE
+        onset = np.clip(centre / _RISE, 0, 1)
+        emotion = effect * np.tensordot([valence, arousal], self.response, axes=1)
+        waxing = 0.2 * rng.standard_normal((*self.rhythm.shape, n_blocks))
+        # 1 + tanh: like exp for small changes, but no rhythm more than doubles
+        envelope = (1 + np.tanh(emotion[..., None] * onset)) * np.exp(waxing - 0.2**2)
+        envelope *= (self.rhythm * rhythms.reshape(self.rhythm.shape))[..., None]
+
+        sources = white_spectra(rng, self.mixing.shape[1], n_blocks, len(_F))
+        sources[:_N_BACKGROUND] *= (background[:, None] * self.pink).astype(np.float32)[:, None]
+        power = np.einsum("rbt,bf->rtf", envelope**2, self.shape)
+        sources[_N_BACKGROUND:] *= np.sqrt(power).astype(np.float32)
+        brain = np.tensordot(self.mixing, sources, axes=1).astype(np.complex64, copy=False)
+        noise = white_spectra(rng, len(self.muscle), n_blocks, len(_F))
+        noise *= (muscle[:, None] * self.muscle).astype(np.float32)[:, None]
+        return TrialSources(n_times, peripheral, brain, noise)
+
+    def draw_wide(self, rng: np.random.Generator, n_blocks: int) -> Complex64:
+        """Draw what the brain does below 4 and above 45 Hz; only raw recordings have it.
+
+        Parameters
+        ----------
+        rng : Generator
+        n_blocks : int
+            Blocks of 2 s, overlapping by half.
+
+        Returns
+        -------
+        ndarray, shape (32, n_blocks, n_wide)
+            Spectra at the electrodes in microvolts, at the frequencies of `WIDE_BINS`.
+
+        Examples
+        --------
+        >>> brain = make_brain(np.random.default_rng(0))
+        >>> brain.draw_wide(np.random.default_rng(1), 6).shape
+        (32, 6, 37)
+        """
+        sources = white_spectra(rng, _N_BACKGROUND, n_blocks, len(_WIDE_F))
+        sources *= self.wide[:, None]
+        wide = np.tensordot(self.mixing[:, :_N_BACKGROUND], sources, axes=1)
+        return wide.astype(np.complex64, copy=False)
+
+    def trial(
+        self,
+        rng: np.random.Generator,
+        n_times: int,
+        *,
+        valence: float = 0.0,
+        arousal: float = 0.0,
+        effect: float = 1.0,
+        fingerprint: float = 0.4,
+    ) -> TrialSignals:
+        """Make the signals of one trial as DEAP's preprocessed release has them.
+
+        Parameters
+        ----------
+        rng, n_times, valence, arousal, effect, fingerprint
+            As for `draw`.
+
+        Returns
+        -------
         TrialSignals
             All 40 channels, and the brain's share.
 
@@ -172,74 +288,37 @@ class SimulatedBrain:
         >>> brain.trial(np.random.default_rng(1), 640).data.shape
         (40, 640)
         """
-        peripheral = self._peripheral(rng, n_times)
-        n_blocks = -(-n_times // _HOP) + 1
-        # The offset keeps the mean power the same whatever the strength of the fingerprint.
-        offset = rng.standard_normal(_N_BACKGROUND + self.rhythm.size + len(self.muscle))
-        gain = np.exp(fingerprint * offset - fingerprint**2)
-        background, rhythms, muscle = np.split(
-            gain, [_N_BACKGROUND, _N_BACKGROUND + self.rhythm.size]
+        return self.finish(
+            self.draw(
+                rng,
+                n_times,
+                valence=valence,
+                arousal=arousal,
+                effect=effect,
+                fingerprint=fingerprint,
+            )
         )
 
-        centre = np.arange(n_blocks) * _HOP / SFREQ - BASELINE
-        onset = np.clip(centre / _RISE, 0, 1)
-        emotion = effect * np.tensordot([valence, arousal], self.response, axes=1)
-        waxing = 0.2 * rng.standard_normal((*self.rhythm.shape, n_blocks))
-        # 1 + tanh: like exp for small changes, but no rhythm more than doubles
-        envelope = (1 + np.tanh(emotion[..., None] * onset)) * np.exp(waxing - 0.2**2)
-        envelope *= (self.rhythm * rhythms.reshape(self.rhythm.shape))[..., None]
-
-        sources = _white(rng, self.mixing.shape[1], n_blocks)
-        sources[:_N_BACKGROUND] *= (background[:, None] * self.pink).astype(np.float32)[:, None]
-        power = np.einsum("rbt,bf->rtf", envelope**2, self.shape)
-        sources[_N_BACKGROUND:] *= np.sqrt(power).astype(np.float32)
-        brain = np.tensordot(self.mixing, sources, axes=1).astype(np.complex64, copy=False)
-        noise = _white(rng, len(self.muscle), n_blocks)
-        noise *= (muscle[:, None] * self.muscle).astype(np.float32)[:, None]
-
-        clean = _filter(_overlap_add(brain, n_times))
+    def finish(self, drawn: TrialSources) -> TrialSignals:
+        """Turn what was drawn into a trial as DEAP's preprocessed release has it."""
+        n_times, peripheral = drawn.n_times, drawn.peripheral.signals
+        clean = pass_band(overlap_add(drawn.brain, BINS, n_times), *_PASS_BAND)
         # cleaning leaves a little of the eyes' signal (channel 34) in the EEG
-        rest = _overlap_add(noise, n_times) + np.outer(self.blink, peripheral[1])
-        eeg = clean + _filter(rest.astype(np.float32))
+        rest = overlap_add(drawn.muscle, BINS, n_times) + np.outer(self.blink, peripheral[1])
+        eeg = clean + pass_band(rest.astype(np.float32), *_PASS_BAND)
         data = np.concatenate([eeg - eeg.mean(axis=0), peripheral], dtype=np.float32)
         return TrialSignals(data, clean - clean.mean(axis=0))
 
-    def _peripheral(self, rng: np.random.Generator, n_times: int) -> Float32:
-        """Channels 33 to 40, shape (8, n_times): hEOG, vEOG, zEMG, tEMG (uV), GSR (ohm) ..."""
-        t = np.arange(n_times) / SFREQ
-        total = n_times / SFREQ
-        out = np.empty((len(DEAP_CHANNELS) - len(DEAP_EEG_CHANNELS), n_times))
-
-        # saccades are steps of horizontal gaze, blinks bumps of 0.3 s about every 4 s
-        jumps = rng.uniform(0, total, rng.poisson(0.8 * total))
-        gaze = np.zeros(n_times)
-        gaze[(jumps * SFREQ).astype(int)] = rng.normal(0, 60, len(jumps))
-        out[0] = scipy.signal.lfilter([1.0], [1.0, -0.99], gaze) + rng.normal(0, 6, n_times)
-        blinks = rng.uniform(0, total, rng.poisson(0.25 * total))
-        height = rng.normal(320, 50, len(blinks))
-        bumps = np.exp(-0.5 * ((t - blinks[:, None]) / 0.08) ** 2)
-        out[1] = height @ bumps + rng.normal(0, 8, n_times)
-
-        # muscles: noise with bursts of tension
-        for row, level in ((2, 8.0), (3, 14.0)):
-            tension = 1 + 2 * np.exp(-0.5 * ((t - rng.uniform(0, total)) / 1.5) ** 2)
-            out[row] = level * tension * np.diff(rng.standard_normal(n_times + 1))
-
-        # skin resistance drifts and falls by a few per cent, with slow recovery, per response
-        events = rng.uniform(0, total, rng.poisson(0.08 * total))
-        since = t - events[:, None]
-        falls = np.where(since > 0, (1 - np.exp(-since / 0.7)) * np.exp(-since / 8), 0)
-        drift = rng.normal(0, 0.02) * t / total + 1 + rng.normal(0, 0.03)
-        out[4] = self.skin * (drift - 0.03 * falls.sum(axis=0)) + rng.normal(0, 20, n_times)
-
-        phase = 2 * np.pi * (self.breath * rng.normal(1, 0.05) * t + rng.uniform())
-        out[5] = 400 * np.sin(phase) + rng.normal(0, 8, n_times)
-        beat = 2 * np.pi * (self.pulse * rng.normal(1, 0.03) * t + rng.uniform())
-        beat += 0.15 * np.sin(phase)  # the heart beats faster while breathing in
-        out[6] = 900 * np.sin(beat) + 350 * np.sin(2 * beat + 0.8) + rng.normal(0, 15, n_times)
-        out[7] = self.warmth + rng.normal(0, 0.1) + rng.normal(0, 0.05) * t / total
-        out[7] += rng.normal(0, 0.003, n_times)
-        return out.astype(np.float32)
+    def peripheral(self, rng: np.random.Generator, n_times: int) -> Peripheral:
+        """Draw channels 33 to 40 of any stretch of time; see `draw_peripheral`."""
+        return draw_peripheral(
+            rng,
+            n_times,
+            pulse=self.pulse,
+            breath=self.breath,
+            skin=self.skin,
+            warmth=self.warmth,
+        )
 
 
 def make_brain(rng: np.random.Generator) -> SimulatedBrain:
@@ -279,7 +358,9 @@ def make_brain(rng: np.random.Generator) -> SimulatedBrain:
 
     exponent = rng.uniform(0.8, 1.4, (_N_BACKGROUND, 1))
     pink = _F ** (-exponent / 2)
-    pink /= np.sqrt((pink**2).sum(axis=1, keepdims=True))
+    norm = np.sqrt((pink**2).sum(axis=1, keepdims=True))
+    pink /= norm
+    wide = _WIDE_F ** (-exponent / 2) / norm
 
     peak = np.array([rng.normal(6, 0.4), rng.normal(10, 0.7), rng.normal(20, 1.5), 37.0])
     width = np.array([1.0, 1.2, 4.0, 4.5])
@@ -298,6 +379,7 @@ def make_brain(rng: np.random.Generator) -> SimulatedBrain:
     return SimulatedBrain(
         mixing=np.concatenate([background, regional], axis=1).astype(np.float32),
         pink=pink.astype(np.float32),
+        wide=wide.astype(np.float32),
         rhythm=rhythm,
         shape=shape,
         response=response,
@@ -308,35 +390,3 @@ def make_brain(rng: np.random.Generator) -> SimulatedBrain:
         skin=float(rng.uniform(1e5, 4e5)),
         warmth=float(rng.uniform(30.5, 34.5)),
     )
-
-
-def _white(rng: np.random.Generator, n: int, n_blocks: int) -> npt.NDArray[np.complex64]:
-    """White spectra, shape (n, n_blocks, n_freqs), such that amplitudes add up to a variance."""
-    # A real block of N samples with complex normal coefficients of variance 2 per bin has variance
-    # 4 / N**2 times the sum of the squared amplitudes.
-    normal = rng.standard_normal((n, n_blocks, len(_F), 2), dtype=np.float32)
-    normal *= _BLOCK / 2
-    return normal.view(np.complex64)[..., 0]
-
-
-def _overlap_add(spectra: npt.NDArray[np.complex64], n_times: int) -> Float32:
-    """Signals (n, n_times) of blocks of spectra (n, n_blocks, n_freqs)."""
-    n, n_blocks, _ = spectra.shape
-    full = np.zeros((n, n_blocks, len(_FREQS)), dtype=np.complex64)
-    full[..., _BINS] = spectra
-    blocks = scipy.fft.irfft(full, _BLOCK, axis=-1)
-    # sin^2 + cos^2 = 1: independent blocks under a sine window add up to constant power
-    blocks *= _WINDOW
-    out = blocks[:, 1:, :_HOP] + blocks[:, :-1, _HOP:]
-    return np.ascontiguousarray(out.reshape(n, -1)[:, :n_times])
-
-
-def _filter(signals: Float32) -> Float32:
-    """Band-pass 4-45 Hz without phase, for signals (n, n_times): the window's skirts go too."""
-    freqs = scipy.fft.rfftfreq(signals.shape[1], 1 / SFREQ)
-    edge = 0.5  # Hz, half the width of each transition
-    rise = np.clip((freqs - _PASS_BAND[0] + edge) / (2 * edge), 0, 1)
-    fall = np.clip((_PASS_BAND[1] + edge - freqs) / (2 * edge), 0, 1)
-    response = (np.sin(np.pi / 2 * rise) * np.sin(np.pi / 2 * fall)) ** 2
-    spectra = scipy.fft.rfft(signals, axis=-1) * response.astype(np.float32)
-    return np.asarray(scipy.fft.irfft(spectra, signals.shape[1], axis=-1), dtype=np.float32)

@@ -1,0 +1,284 @@
+"""Broken channels: found by three signs, and replaced by what their neighbours say."""
+
+from typing import Any
+
+import mne
+import numpy as np
+
+from eegemo.errors import DataError
+from eegemo.preprocessing.channels import Instance, copy_loaded, eeg_names, signal_rows
+from eegemo.preprocessing.filtering import apply_band_pass, filter_length
+
+__all__ = ["apply_interpolation", "find_bad_channels", "interpolate_bads"]
+
+# V; below the noise of any amplifier. A disconnected input is constant to the last bit.
+_FLAT = 1e-9
+# Correlations among so few channels say little; then only flat channels are looked for.
+_FEWEST = 8
+# Seconds; PREP's window for predicting channels, and how many of them, evenly spread, are enough.
+_WINDOW = 5.0
+_WINDOWS = 240
+
+
+def find_bad_channels(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    *,
+    flat: float = 0.1,
+    deviation: float = 5.0,
+    correlation: float = 0.75,
+    share: float = 0.4,
+    filtered: mne.io.BaseRaw | mne.BaseEpochs | None = None,
+) -> dict[str, str]:
+    """Find EEG channels that recorded something else than the brain.
+
+    The criteria and their limits are those of PREP [1]_, on a copy filtered to 1-45 Hz, against the
+    median of all channels at each moment:
+
+    - flat: nothing was recorded in more than a share of `flat` of the seconds;
+    - noisy: the channel's amplitude (the lower quartile, over seconds, of its standard deviation,
+      which blinks do not move) is `deviation` robust standard deviations above that of the others;
+    - unlike its neighbours: in more than a share of `share` of 5 s windows the channel correlates
+      by less than `correlation` with what spherical splines through the other channels say. The
+      worst channel is set aside and the rest looked at again, until none is bad. PREP predicts from
+      random subsets of channels; all of them need no random numbers and predict better.
+
+    Without positions of electrodes, the best correlation with any other channel takes the place of
+    the splines. Fewer than eight channels say too little about each other: of those only flat ones
+    are found.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        Signals in volts, without an average reference; they are not changed.
+    flat, deviation, correlation, share : float
+        As above.
+    filtered : mne.io.BaseRaw | mne.BaseEpochs | None
+        The same signals filtered to 1-45 Hz or so already, which saves time; None filters a copy.
+
+    Returns
+    -------
+    dict of str to str
+        Name of each bad channel and what is wrong with it. What the recording itself marks as bad
+        plays no part.
+
+    Raises
+    ------
+    DataError
+        If there is no EEG channel.
+
+    References
+    ----------
+    .. [1] Bigdely-Shamlo et al. (2015), "The PREP pipeline: standardized preprocessing for
+       large-scale EEG analysis", Frontiers in Neuroinformatics 9, 16.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> angle = np.arange(10) * np.pi / 5  # ten electrodes in a circle around two sources
+    >>> data = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ rng.normal(size=(2, 2560))
+    >>> data[4] = 0
+    >>> data[7] = rng.normal(size=2560)
+    >>> info = mne.create_info(10, 128.0, "eeg")
+    >>> found = find_bad_channels(mne.io.RawArray(data * 1e-5, info, verbose="ERROR"))
+    >>> sorted(found), found["4"]
+    (['4', '7'], 'flat')
+    """
+    names = eeg_names(inst)
+    if not names:
+        raise DataError("Bad channels are looked for among EEG channels, and there is none.")
+    found = _find_flat(inst, names, flat)
+    rest = [name for name in names if name not in found]
+    if len(names) < _FEWEST or len(rest) < 2:
+        return found
+    if filtered is None:
+        filtered = _high_passed(inst, rest)
+    second = round(float(inst.info["sfreq"]))
+    windows = _cut(filtered.get_data(picks=rest), round(_WINDOW * second))
+    windows = windows[:, :: max(1, windows.shape[1] // _WINDOWS)]
+    windows = _centre(windows - np.median(windows, axis=0))
+
+    seconds = _cut(np.swapaxes(windows, 0, 1), second)
+    amplitude = np.quantile(seconds.std(axis=-1), 0.25, axis=1)
+    spread = max(_robust_sd(amplitude), 0.1 * float(np.median(amplitude)))
+    scores = (amplitude - np.median(amplitude)) / spread
+    for name, score in zip(rest, scores, strict=True):
+        if score > deviation:
+            found[name] = f"noisy: {score:.1f} robust SD above the other channels"
+
+    keep = [k for k, name in enumerate(rest) if name not in found]
+    while len(keep) >= _FEWEST:
+        chosen = [filtered.ch_names.index(rest[k]) for k in keep]
+        info = mne.pick_info(filtered.info, chosen, verbose="ERROR")
+        agreement = _agreement(windows[keep], info)
+        lonely = (agreement < correlation).mean(axis=1)
+        if lonely.max() <= share:
+            break
+        # of several, the one at fault: its neighbours are predicted with its help
+        worst = int(np.where(lonely > share, agreement.mean(axis=1), np.inf).argmin())
+        found[rest[keep.pop(worst)]] = f"unlike its neighbours in {lonely[worst]:.0%} of the time"
+    return {name: found[name] for name in names if name in found}
+
+
+def interpolate_bads(inst: Instance) -> Instance:
+    """Replace the channels marked bad by spherical splines through the others.
+
+    MNE's method after Perrin et al. (1989), "Spherical splines for scalp potential and current
+    density mapping", Electroencephalography and Clinical Neurophysiology 72(2), 184-187.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        Signals, with positions of all electrodes (a montage) and EEG channels in ``info["bads"]``.
+
+    Returns
+    -------
+    mne.io.BaseRaw | mne.BaseEpochs
+        A copy in which no EEG channel is marked bad.
+
+    Raises
+    ------
+    DataError
+        If positions are missing, or more than half of the channels are bad.
+
+    Examples
+    --------
+    >>> info = mne.create_info(["F3", "Fz", "F4", "C3", "Cz", "C4"], 128.0, "eeg")
+    >>> raw = mne.io.RawArray(np.full((6, 256), 1e-5), info, verbose="ERROR")
+    >>> raw = raw.set_montage("biosemi32")
+    >>> raw._data[1] = 7.0
+    >>> raw.info["bads"] = ["Fz"]
+    >>> new = interpolate_bads(raw)
+    >>> new.info["bads"], bool(np.allclose(new.get_data(), 1e-5, rtol=0.01))
+    ([], True)
+    """
+    new = copy_loaded(inst)
+    apply_interpolation(new)
+    return new
+
+
+def apply_interpolation(inst: Any) -> list[str]:
+    """Interpolate in place and return the names; see `interpolate_bads`."""
+    names = eeg_names(inst)
+    bads = [name for name in names if name in inst.info["bads"]]
+    if not bads:
+        return []
+    if 2 * len(bads) > len(names) or len(names) - len(bads) < 4:
+        raise DataError(
+            f"bads: {len(bads)} of {len(names)} EEG channels are bad ({', '.join(bads)}), too many "
+            "to be replaced by the others. Leave this recording out, or set bads: keep."
+        )
+    unknown = _without_places(inst.info, names)
+    if unknown:
+        raise DataError(
+            "bads: interpolation needs the positions of the electrodes, and the recording has none "
+            f"for {', '.join(unknown)}. Give it a montage, or set bads: keep."
+        )
+    inst.interpolate_bads(reset_bads=True, exclude=_others(inst, bads), verbose="ERROR")
+    return bads
+
+
+def find_flat_channels(inst: Any) -> list[str]:
+    """Return the EEG channels in which not one sample differs from the next."""
+    return [name for name in eeg_names(inst) if np.ptp(signal_rows(inst, [name])) < _FLAT]
+
+
+def _others(inst: Any, bads: list[str]) -> list[str]:
+    """Bad channels of other types, which MNE would otherwise refuse or interpolate."""
+    return [name for name in inst.info["bads"] if name not in bads]
+
+
+def _find_flat(inst: Any, names: list[str], share: float) -> dict[str, str]:
+    length = max(2, round(float(inst.info["sfreq"])))
+    found = {}
+    for name in names:
+        row = signal_rows(inst, [name])[0]
+        windows = row[: max(1, row.size // length) * length].reshape(max(1, row.size // length), -1)
+        part = float((np.ptp(windows, axis=1) < _FLAT).mean())
+        if part > share:
+            found[name] = "flat" if part == 1 else f"flat in {part:.0%} of its seconds"
+    return found
+
+
+def _high_passed(inst: Any, names: list[str]) -> Any:
+    """Copy some channels at 1-45 Hz, or as near to it as rate and length allow."""
+    new = copy_loaded(inst).pick(names, exclude=(), verbose="ERROR")
+    sfreq = float(inst.info["sfreq"])
+    h_freq = 45.0 if sfreq > 120 else None
+    if filter_length(sfreq, 1.0, h_freq) <= len(inst.times):
+        apply_band_pass(new, 1.0, h_freq)
+    return new
+
+
+def _cut(data: np.ndarray, length: int) -> np.ndarray:
+    """Windows of (n_channels, n_times) or trials of it, shape (n_channels, n_windows, n_times)."""
+    if data.ndim == 2:
+        data = data[np.newaxis]
+    n_epochs, n_channels, n_times = data.shape
+    length = min(length, n_times)
+    n = n_times // length
+    windows = data[:, :, : n * length].reshape(n_epochs, n_channels, n, length)
+    joined: np.ndarray = np.swapaxes(windows, 0, 1).reshape(n_channels, n_epochs * n, length)
+    return joined
+
+
+def _centre(windows: np.ndarray) -> np.ndarray:
+    centred: np.ndarray = windows - windows.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def _robust_sd(values: np.ndarray) -> float:
+    """0.7413 times the interquartile range: the standard deviation, if values are normal."""
+    low, high = np.percentile(values, [25, 75])
+    return 0.7413 * float(high - low)
+
+
+def _agreement(windows: np.ndarray, info: mne.Info) -> np.ndarray:
+    """Correlation of each channel with what the others say, shape (n_channels, n_windows)."""
+    unit = _unit(windows)
+    weights = _spline_weights(info)
+    if weights is None:
+        products = np.abs(np.swapaxes(unit, 0, 1) @ unit.transpose(1, 2, 0))
+        products[:, np.arange(len(unit)), np.arange(len(unit))] = 0
+        best: np.ndarray = products.max(axis=2).T
+        return best
+    predicted = _unit(np.tensordot(weights, windows, axes=1))
+    agreement: np.ndarray = np.einsum("cwt,cwt->cw", unit, predicted)
+    return agreement
+
+
+def _unit(windows: np.ndarray) -> np.ndarray:
+    norm = np.sqrt((windows**2).sum(axis=-1, keepdims=True))
+    unit: np.ndarray = np.divide(windows, norm, out=np.zeros_like(windows), where=norm > 0)
+    return unit
+
+
+def _spline_weights(info: mne.Info) -> np.ndarray | None:
+    """Weights by which splines predict each channel from all others; None without positions.
+
+    The splines of Perrin et al. (1989), with MNE's order and smoothing. Predictions with one
+    channel left out follow from a single inverse, as they do for all linear smoothers.
+    """
+    if _without_places(info, info.ch_names):
+        return None
+    places = np.array([channel["loc"][:3] for channel in info["chs"]])
+    # the sphere through the electrodes: |p|^2 = 2 p c + constant
+    design = np.column_stack([2 * places, np.ones(len(places))])
+    places = places - np.linalg.lstsq(design, (places**2).sum(axis=1), rcond=None)[0][:3]
+    places /= np.linalg.norm(places, axis=1, keepdims=True)
+    order = np.arange(1, 51)
+    terms = (2 * order + 1) / (4 * np.pi * (order * (order + 1.0)) ** 4)
+    n = len(places)
+    system = np.ones((n + 1, n + 1))
+    system[:n, :n] = np.polynomial.legendre.legval(places @ places.T, [0.0, *terms])
+    system[:n, :n] += 1e-5 * np.eye(n)
+    system[n, n] = 0
+    inverse = np.linalg.inv(system)[:n, :n]
+    weights: np.ndarray = np.eye(n) - inverse / np.diag(inverse)[:, np.newaxis]
+    return weights
+
+
+def _without_places(info: mne.Info, names: list[str]) -> list[str]:
+    """Names of the channels whose positions are not known."""
+    places = {channel["ch_name"]: channel["loc"][:3] for channel in info["chs"]}
+    known = {name for name, xyz in places.items() if np.isfinite(xyz).all() and xyz.any()}
+    return [name for name in names if name not in known]

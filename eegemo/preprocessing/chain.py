@@ -1,0 +1,199 @@
+"""All steps, in one fixed order.
+
+::
+
+    channels -> resample -> notch -> bad channels -> band-pass -> reference -> eye movements
+             -> cut into trials -> baseline -> rejection
+
+Resampling comes first because every later step is then cheaper, filters before cutting because they
+need signal around each trial. Eye movements are estimated on a second copy that begins at 1 Hz and
+has the same reference, and removed from the signals in the band that was asked for.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mne
+import numpy as np
+
+from eegemo.errors import DataError
+from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
+from eegemo.preprocessing.channels import eeg_names, mark_eog, pick_channels, resolve_eog_channels
+from eegemo.preprocessing.eog import FIT_L_FREQ, apply_ica, apply_regression, high_passed
+from eegemo.preprocessing.filtering import apply_band_pass, apply_notch, resample
+from eegemo.preprocessing.record import Record
+from eegemo.preprocessing.reference import apply_reference
+from eegemo.preprocessing.trials import apply_baseline, apply_rejection
+from eegemo.recordings.channels import resolve_channels
+
+__all__ = ["preprocess"]
+
+
+def preprocess(
+    inst: mne.io.BaseRaw | mne.BaseEpochs,
+    *,
+    channels: str | Sequence[str] = "eeg",
+    sfreq: float | None = None,
+    notch: float | Sequence[float] | None = None,
+    l_freq: float | None = None,
+    h_freq: float | None = None,
+    bads: str = "keep",
+    eog: str = "none",
+    eog_channels: Sequence[str] | None = None,
+    reference: str | None = None,
+    baseline: Sequence[float] | None = None,
+    reject: float | None = None,
+    cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None,
+    record: Record | None = None,
+) -> mne.io.BaseRaw | mne.BaseEpochs:
+    """Run all steps on a copy.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        Signals in volts.
+    channels : "eeg" | "emotiv" | sequence of str
+        See `pick_channels`.
+    sfreq : float | None
+        New sampling rate in Hz; None keeps it. See `resample`.
+    notch : float | sequence of float | None
+        Frequencies to take out, in Hz. See `notch`.
+    l_freq, h_freq : float | None
+        Edges of the pass band in Hz; None leaves that side open. See `band_pass`.
+    bads : "keep" | "interpolate"
+        Leave EEG channels that the recording marks bad as they are; or replace those, and the ones
+        that `find_bad_channels` finds, by `interpolate_bads`.
+    eog : "none" | "regression" | "ica"
+        Leave eye movements in, or remove them: `remove_eog_regression`, `remove_eog_ica`.
+    eog_channels : sequence of str | None
+        The EOG channels; None takes those of type EOG. They are left out afterwards, unless
+        `channels` names them.
+    reference : "average" | None
+        See `set_reference`.
+    baseline : (float, float) | None
+        First and last time of the baseline in seconds from stimulus onset; None corrects nothing.
+    reject : float | None
+        Largest peak-to-peak amplitude of a trial in volts; None rejects nothing. See
+        `reject_trials`.
+    cut : callable | None
+        Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
+    record : Record | None
+        Filled with what was done, found and left out.
+
+    Returns
+    -------
+    mne.io.BaseRaw | mne.BaseEpochs
+        New Epochs, or a new Raw if `inst` is one and `cut` is None.
+
+    Raises
+    ------
+    DataError
+        If a step cannot be done on these signals; see each step.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> info = mne.create_info(["Fz", "Cz", "Pz", "Trigger"], 256.0, ["eeg"] * 3 + ["stim"])
+    >>> raw = mne.io.RawArray(rng.normal(size=(4, 2560)) * 1e-5, info, verbose="ERROR")
+    >>> record = Record()
+    >>> new = preprocess(
+    ...     raw, sfreq=128.0, l_freq=4.0, h_freq=45.0, reference="average", record=record
+    ... )
+    >>> new.ch_names, new.get_data().shape
+    (['Fz', 'Cz', 'Pz'], (3, 1280))
+    >>> record.steps
+    ['3 channels', 'resampled from 256 to 128 Hz', 'band-pass 4 to 45 Hz', 'average reference']
+    """
+    _check_choices(bads, eog)
+    log = Record() if record is None else record
+    keep = resolve_channels(inst, channels)
+    eyes = resolve_eog_channels(inst, eog_channels) if eog != "none" else []
+    if isinstance(channels, str):  # a file may call its EOG channels EEG
+        keep = [name for name in keep if name not in eyes]
+    names = keep + [name for name in eyes if name not in keep]
+
+    # One copy is made here; the steps after it work on that copy in place.
+    old = float(inst.info["sfreq"])
+    new = pick_channels(inst, names) if sfreq is None else resample(inst, sfreq, channels=names)
+    mark_eog(new, eyes)
+    log.steps.append(f"{len(keep)} channels")
+    if new.info["sfreq"] != old:
+        log.steps.append(f"resampled from {old:g} to {new.info['sfreq']:g} Hz")
+    if record is not None:
+        record.begin(new)
+        _report_flat(new, bads, record)
+    if notch is not None:
+        apply_notch(new, notch)
+        log.steps.append(f"notch {', '.join(f'{one:g}' for one in np.atleast_1d(notch))} Hz")
+    fit_on = high_passed(new, h_freq) if eyes and l_freq != FIT_L_FREQ else new
+    _treat_bads(new, fit_on, bads, log)
+    apply_band_pass(new, l_freq, h_freq)
+    for one in {id(new): new, id(fit_on): fit_on}.values():  # often two copies, not always
+        apply_reference(one, reference)
+    if l_freq is not None or h_freq is not None:
+        log.steps.append(f"band-pass {_edge(l_freq, '0')} to {_edge(h_freq, 'half the rate')} Hz")
+    if reference is not None:
+        log.steps.append(f"{reference} reference")
+    if eyes:
+        remove = apply_regression if eog == "regression" else apply_ica
+        remove(new, eyes, fit_on, record)
+        log.steps.append(f"eye movements removed by {eog}, EOG {', '.join(eyes)}")
+        del fit_on
+        if names != keep:
+            new.pick(keep, exclude=(), verbose="ERROR")
+    if isinstance(new, mne.io.BaseRaw) and cut is not None:
+        new = cut(new)
+    if isinstance(new, mne.BaseEpochs):
+        log.n_trials = len(new)
+        log.steps.append(f"{len(new)} trials")
+    if baseline is not None:
+        apply_baseline(new, baseline)
+        log.steps.append(f"baseline {baseline[0]:g} to {baseline[1]:g} s")
+    if reject is not None:
+        n_trials = len(new)
+        new = apply_rejection(new, reject, record)
+        log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV left out")
+    if record is not None:
+        record.end(new)
+    return new
+
+
+def _check_choices(bads: str, eog: str) -> None:
+    if bads not in ("keep", "interpolate"):
+        raise DataError(f"bads={bads!r} is not known; expected 'keep' or 'interpolate'.")
+    if eog not in ("none", "regression", "ica"):
+        raise DataError(f"eog={eog!r} is not known; expected 'none', 'regression' or 'ica'.")
+
+
+def _treat_bads(inst: Any, fit_on: Any, bads: str, log: Record) -> None:
+    """Keep bad channels, or find and replace them in both copies; say which."""
+    log.bads = dict.fromkeys(
+        (name for name in eeg_names(inst) if name in inst.info["bads"]), "marked in the recording"
+    ) | {name: why for name, why in log.bads.items() if name not in inst.info["bads"]}
+    if bads == "keep":
+        return
+    marked = {name: why for name, why in log.bads.items() if name in inst.info["bads"]}
+    alike = fit_on is not inst and 30 <= fit_on.info["lowpass"] <= 50
+    log.bads = marked | find_bad_channels(inst, filtered=fit_on if alike else None)
+    for one in {id(inst): inst, id(fit_on): fit_on}.values():
+        one.info["bads"] = list(dict.fromkeys([*one.info["bads"], *log.bads]))
+        log.interpolated = apply_interpolation(one)
+    log.steps.append(f"bad channels interpolated: {', '.join(log.interpolated) or 'none'}")
+    for name in log.interpolated:
+        log.notes.append(f"channel {name} replaced by its neighbours: {log.bads[name]}")
+
+
+def _report_flat(inst: mne.io.BaseRaw | mne.BaseEpochs, bads: str, record: Record) -> None:
+    """Say which channels are flat although nothing is done about them."""
+    if bads == "interpolate":  # which finds and replaces them
+        return
+    for name in find_flat_channels(inst):
+        record.bads[name] = "flat"
+        record.notes.append(
+            f"channel {name} is flat and was kept, in the average reference too unless it is "
+            "marked bad; bads: interpolate would replace it"
+        )
+
+
+def _edge(freq: float | None, otherwise: str) -> str:
+    return otherwise if freq is None else f"{freq:g}"

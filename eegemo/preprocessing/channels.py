@@ -1,0 +1,121 @@
+"""Which channels stay, and in which order."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import mne
+import numpy as np
+
+from eegemo.errors import DataError
+from eegemo.recordings.channels import resolve_channels
+
+__all__ = ["Instance", "copy_loaded", "eeg_names", "pick_channels", "resolve_eog_channels"]
+
+Instance = TypeVar("Instance", mne.io.BaseRaw, mne.BaseEpochs)
+
+
+def pick_channels(inst: Instance, channels: str | Sequence[str] = "eeg") -> Instance:
+    """Keep some channels, found by name.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        The signals.
+    channels : "eeg" | "emotiv" | sequence of str
+        All EEG channels (those marked bad too, so that every recording has the same ones), the
+        fourteen positions of the Emotiv EPOC headset, or names.
+
+    Returns
+    -------
+    mne.io.BaseRaw | mne.BaseEpochs
+        A loaded copy, its channels in the order of the list (for "eeg": of the recording).
+
+    Raises
+    ------
+    DataError
+        If a channel is not there or is named twice.
+
+    Examples
+    --------
+    >>> info = mne.create_info(["Fz", "Cz", "Pz"], 128.0, "eeg")
+    >>> raw = mne.io.RawArray(np.zeros((3, 128)), info, verbose="ERROR")
+    >>> pick_channels(raw, ["Pz", "Fz"]).ch_names
+    ['Pz', 'Fz']
+    """
+    names = resolve_channels(inst, channels)
+    new = inst.copy()
+    if names != new.ch_names:
+        new.pick(names, exclude=(), verbose="ERROR")
+        new.reorder_channels(names)
+    return _load(new)
+
+
+def copy_loaded(inst: Instance) -> Instance:
+    """Return a copy, in memory, that nobody else holds."""
+    return _load(inst.copy())
+
+
+def _load(inst: Instance) -> Instance:
+    if not inst.preload:
+        with mne.use_log_level("ERROR"):  # a Raw says how far it has come
+            inst.load_data()
+    return inst
+
+
+def eeg_names(inst: Any, *, good: bool = False) -> list[str]:
+    """Return the names of the EEG channels; with `good`, without those marked bad."""
+    return [
+        name
+        for name, kind in zip(inst.ch_names, inst.get_channel_types(), strict=True)
+        if kind == "eeg" and not (good and name in inst.info["bads"])
+    ]
+
+
+def resolve_eog_channels(inst: Any, eog_channels: Sequence[str] | None) -> list[str]:
+    """Return the names of the EOG channels.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        The recording.
+    eog_channels : sequence of str | None
+        Names, of whatever type the file says they are; None takes those of type EOG.
+
+    Raises
+    ------
+    DataError
+        If there is none, or one is not in the recording.
+    """
+    if eog_channels is not None:
+        names = list(dict.fromkeys(eog_channels))
+        missing = [name for name in names if name not in inst.ch_names]
+        if missing or not names:
+            raise DataError(
+                f"eog_channels={list(eog_channels)!r}: the recording has no channel "
+                f"{', '.join(missing) or 'of that list, which is empty'}. Its channels are "
+                f"{', '.join(inst.ch_names)}."
+            )
+        return names
+    kinds = zip(inst.ch_names, inst.get_channel_types(), strict=True)
+    names = [name for name, kind in kinds if kind == "eog"]
+    if not names:
+        raise DataError(
+            "Removing eye movements needs recorded EOG, and no channel is of type EOG. Name the "
+            "channels in eog_channels, or set eog: none. The channels are "
+            f"{', '.join(inst.ch_names)}."
+        )
+    return names
+
+
+def mark_eog(inst: Any, names: Sequence[str]) -> None:
+    """Make channels EOG, in place, whatever their file calls them."""
+    inst.set_channel_types(dict.fromkeys(names, "eog"), on_unit_change="ignore", verbose="ERROR")
+
+
+def signal_rows(inst: Any, names: Sequence[str]) -> np.ndarray:
+    """Return channels as continuous rows, shape (n_channels, n_samples); trials are joined."""
+    data = inst.get_data(picks=list(names), verbose="ERROR")
+    if data.ndim == 3:
+        data = np.swapaxes(data, 0, 1).reshape(len(names), -1)
+    rows: np.ndarray = data
+    return rows

@@ -1,0 +1,166 @@
+"""Steps on trials: the baseline, and which trials are too broken to keep."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import mne
+import numpy as np
+
+from eegemo.errors import DataError
+from eegemo.preprocessing.channels import copy_loaded, eeg_names
+from eegemo.preprocessing.record import Record, RejectedTrial
+
+__all__ = [
+    "NoTrialLeftError",
+    "apply_baseline",
+    "apply_rejection",
+    "correct_baseline",
+    "reject_trials",
+]
+
+
+class NoTrialLeftError(DataError):
+    """Every trial of a recording or run was rejected."""
+
+
+def correct_baseline(epochs: mne.BaseEpochs, baseline: Sequence[float]) -> mne.BaseEpochs:
+    """Subtract from each trial and channel its mean before the stimulus.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        Trials; time zero is the onset of the stimulus.
+    baseline : (float, float)
+        First and last time in seconds, both included, neither after 0.
+
+    Returns
+    -------
+    mne.BaseEpochs
+        A corrected copy.
+
+    Raises
+    ------
+    DataError
+        If the interval is not inside the trials, or reaches into the stimulus.
+
+    Examples
+    --------
+    >>> info = mne.create_info(["Fz"], 128.0, "eeg")
+    >>> epochs = mne.EpochsArray(np.full((1, 1, 256), 2e-6), info, tmin=-1.0, verbose="ERROR")
+    >>> float(correct_baseline(epochs, (-1.0, 0.0)).get_data().max())
+    0.0
+    """
+    new = copy_loaded(epochs)
+    apply_baseline(new, baseline)
+    return new
+
+
+def reject_trials(
+    epochs: mne.BaseEpochs, reject: float, *, record: Record | None = None
+) -> mne.BaseEpochs:
+    """Leave out trials in which an EEG channel moves too far.
+
+    Parameters
+    ----------
+    epochs : mne.BaseEpochs
+        Trials in volts; channels marked bad do not count.
+    reject : float
+        Largest peak-to-peak amplitude, in volts, that a trial may have in any EEG channel over its
+        whole length (150e-6 is 150 µV).
+    record : Record | None
+        Told which trials were left out, with channel and amplitude.
+
+    Returns
+    -------
+    mne.BaseEpochs
+        The other trials. Their metadata, numbers of trials and labels included, is as it was.
+
+    Raises
+    ------
+    NoTrialLeftError
+        If no trial is left; it is a `DataError`.
+    DataError
+        If `reject` is not positive, or the signals are not trials.
+
+    Examples
+    --------
+    >>> info = mne.create_info(["Fz", "Cz"], 128.0, "eeg")
+    >>> data = np.random.default_rng(0).normal(size=(3, 2, 256)) * 1e-5
+    >>> data[1, 0, 100] = 1e-3
+    >>> record = Record()
+    >>> len(reject_trials(mne.EpochsArray(data, info, verbose="ERROR"), 150e-6, record=record))
+    2
+    >>> record.rejected[0].trial, record.rejected[0].channel
+    (2, 'Fz')
+    """
+    new = copy_loaded(epochs)
+    return apply_rejection(new, reject, record)
+
+
+# The same on an object that nobody else holds.
+
+
+def apply_baseline(inst: Any, baseline: Sequence[float]) -> None:
+    """Correct the baseline in place; see `correct_baseline`."""
+    if isinstance(inst, mne.io.BaseRaw):
+        raise DataError("A baseline needs trials; these signals are continuous.")
+    start, stop = (float(time) for time in baseline)
+    first, last = float(inst.tmin), float(inst.tmax)
+    given = f"baseline=[{start:g}, {stop:g}] s"
+    if not start < stop:
+        raise DataError(f"{given} is not an interval; expected its start before its end.")
+    if stop > 0:
+        raise DataError(
+            f"{given} reaches into the stimulus. Times count from stimulus onset, so a baseline "
+            "ends at 0 or before: that of DEAP is [-3, 0]."
+        )
+    # an interval may miss the grid of samples by less than one of them
+    tolerance = 1 / float(inst.info["sfreq"])
+    if start < first - tolerance or stop > last + tolerance:
+        raise DataError(
+            f"{given} is not inside the trials, which last from {first:g} to {last:g} s "
+            "(0 is stimulus onset)."
+        )
+    inst.apply_baseline((max(start, first), min(stop, last)), verbose="ERROR")
+
+
+def apply_rejection(inst: Any, reject: float, record: Record | None = None) -> Any:
+    """Return the trials that stay; see `reject_trials`."""
+    if isinstance(inst, mne.io.BaseRaw):
+        raise DataError("reject needs trials; these signals are continuous.")
+    if not reject > 0:
+        raise DataError(f"reject={reject:g} V; expected a positive amplitude, or null for none.")
+    names = eeg_names(inst, good=True)
+    if not names:
+        raise DataError("reject looks at good EEG channels, and there is none.")
+    # per trial and channel, one channel at a time, to save memory
+    amplitude = np.stack([np.ptp(inst.get_data(picks=[n])[:, 0], axis=-1) for n in names], axis=1)
+    worst = amplitude.max(axis=1)
+    broken = np.flatnonzero(worst > reject)
+    rejected = [
+        RejectedTrial(*_name(inst, row), names[int(amplitude[row].argmax())], float(worst[row]))
+        for row in broken.tolist()
+    ]
+    if record is not None:
+        record.rejected += rejected
+    if len(broken) == len(worst):
+        raise NoTrialLeftError(
+            f"reject={reject:g} V leaves none of {len(worst)} trials: their largest peak-to-peak "
+            f"amplitudes are {worst.min():.3g} to {worst.max():.3g} V, {rejected[0].channel} in "
+            f"trial {rejected[0].trial}. Allow more, or repair the channels first."
+        )
+    if record is not None and rejected:
+        numbers = ", ".join(str(one.trial) for one in rejected)
+        record.notes.append(
+            f"{len(rejected)} of {len(worst)} trials left out, peak-to-peak amplitude above "
+            f"{reject * 1e6:g} µV: {numbers}"
+        )
+    return inst[np.flatnonzero(worst <= reject)] if rejected else inst
+
+
+def _name(inst: Any, row: int) -> tuple[str, int]:
+    """Session and number of a trial; without metadata, its place from 1 on."""
+    metadata = inst.metadata
+    if metadata is None or not {"session", "trial"} <= set(metadata.columns):
+        return "1", row + 1
+    return str(metadata["session"].iloc[row]), int(metadata["trial"].iloc[row])

@@ -1,0 +1,83 @@
+"""One writer at a time: locks that end with the process that holds them."""
+
+import datetime
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from eegemo.errors import EegemoError
+
+from .space import naming_full_disk
+
+__all__ = ["lock"]
+
+
+@contextmanager
+def lock(
+    path: Path, *, wait: bool = False, say: Callable[[str], None] | None = None
+) -> Iterator[None]:
+    """Hold an exclusive lock for the block; it ends with the process, however that ends.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file; it is made if need be and stays. It tells who holds the lock.
+    wait : bool
+        Wait for another holder instead of raising.
+    say : callable, optional
+        Told whom we wait for.
+
+    Raises
+    ------
+    EegemoError
+        If another process holds the lock; the message says which, where, and since when.
+    """
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+", encoding="utf-8")
+    with stream:
+        if not _acquire(stream, wait=False):
+            stream.seek(0)
+            holder = stream.read(1000).strip() or "another process"
+            if not wait:
+                raise EegemoError(
+                    f"{path.parent} is in use by {holder}. Wait for it, or stop it first."
+                )
+            if say is not None:
+                say(f"{path.parent} is in use by {holder}: waiting for it.")
+            _acquire(stream, wait=True)
+        try:
+            with naming_full_disk(path):
+                stream.seek(0)
+                stream.truncate()
+                since = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+                stream.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
+                stream.flush()
+            yield
+        finally:
+            stream.seek(0)
+            stream.truncate()
+
+
+if os.name == "nt":  # pragma: no cover
+    import msvcrt
+
+    def _acquire(stream: IO[str], *, wait: bool) -> bool:
+        stream.seek(0x7FFF0000)  # a byte beyond the text, which stays readable for others
+        try:
+            msvcrt.locking(stream.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _acquire(stream: IO[str], *, wait: bool) -> bool:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,74 @@
+"""Room on the disk, and what is said when there is none."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from eegemo.errors import EegemoError
+
+__all__ = ["DiskFullError", "format_bytes", "free_bytes", "naming_full_disk"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class DiskFullError(EegemoError):
+    """There was no space left to write a file; what had been written before is whole."""
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """Say in one line which file a full disk left unwritten, instead of what the system says.
+
+    Raises
+    ------
+    DiskFullError
+        In place of an error that comes from a full disk, or from a used-up quota.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, EegemoError) or not _comes_from_full_disk(error, path):
+            raise
+        raise DiskFullError(
+            f"{path} could not be written: the disk is full ({format_bytes(free_bytes(path))} "
+            "free). Make space and run the same command again: what is finished is kept."
+        ) from error
+
+
+def _comes_from_full_disk(error: BaseException, path: Path) -> bool:
+    # libraries wrap the error, and NumPy leaves out its number
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError):
+            number = cause.errno
+            if number in _FULL or (number is None and free_bytes(path) < 1 << 16):
+                return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def free_bytes(path: Path) -> int:
+    """Return how many bytes are free on the disk of a path, which need not exist yet."""
+    place = path.resolve()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return shutil.disk_usage(place).free
+
+
+def format_bytes(number: float) -> str:
+    """Write a number of bytes for people.
+
+    Examples
+    --------
+    >>> format_bytes(0), format_bytes(12_345), format_bytes(4.2e9)
+    ('0 bytes', '12 kB', '4.2 GB')
+    """
+    if number < 1000:
+        return f"{number:.0f} bytes"
+    for unit in ("kB", "MB", "GB", "TB"):
+        number /= 1000
+        if number < 999.5 or unit == "TB":
+            break
+    return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"
