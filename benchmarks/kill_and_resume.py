@@ -157,7 +157,7 @@ def kill_once(
             done.epochs_kept += int(same.sum())
             done.epochs_again += int((~same).sum())
         done.epochs_lost += max(begun - sum(last.values()), 0)
-        done.leftovers += len([one for one in folder.rglob(".*~*")])
+        done.leftovers += len(list(folder.rglob(".*~*")))
 
 
 def main() -> None:

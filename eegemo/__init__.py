@@ -17,6 +17,8 @@ _PUBLIC = {
     "parse_experiment": "config",
     "find_recordings": "recordings",
     "read_epochs_deap": "recordings",
+    "read_raw_deap": "recordings",
+    "find_trials_deap": "recordings",
     "simulate_deap": "recordings",
     "preprocess": "preprocessing",
     "preprocess_experiment": "quality",
@@ -77,7 +79,9 @@ if TYPE_CHECKING:
     from .preprocessing import preprocess as preprocess
     from .quality import preprocess_experiment as preprocess_experiment
     from .recordings import find_recordings as find_recordings
+    from .recordings import find_trials_deap as find_trials_deap
     from .recordings import read_epochs_deap as read_epochs_deap
+    from .recordings import read_raw_deap as read_raw_deap
     from .recordings import simulate_deap as simulate_deap
     from .report import write_report as write_report
     from .scaling import fit_scaling as fit_scaling

@@ -17,12 +17,13 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from eegemo.errors import EegemoError, InputError
 
 __all__ = [
     "Progress",
+    "Runner",
     "available_cpus",
     "available_memory",
     "configure",
@@ -37,6 +38,8 @@ __all__ = [
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Device = Literal["auto", "cpu", "gpu"]
+#: `run_tasks`, or what does the same elsewhere (`eegemo.clusters.run_tasks_dask`).
+Runner: TypeAlias = Callable[..., Iterator[Any]]
 
 
 class Progress:

@@ -17,7 +17,7 @@ from eegemo.baseline import baseline_for, store_features
 from eegemo.comparison import compare
 from eegemo.config import Experiment
 from eegemo.errors import InputError, ResultError
-from eegemo.execution import Progress, may_use_gpu, run_tasks, watching
+from eegemo.execution import Progress, Runner, may_use_gpu, run_tasks, watching
 from eegemo.finishing import Run, finish, is_complete, write_folds
 from eegemo.models import is_network
 from eegemo.needs import Needs, check_memory, check_space, estimate_needs
@@ -66,6 +66,7 @@ def run_experiments(
     jobs: int = 0,
     report: bool = True,
     progress: Progress | None = None,
+    runner: Runner = run_tasks,
 ) -> list[Path]:
     """Run experiments and write their reports.
 
@@ -88,6 +89,8 @@ def run_experiments(
         and provenance only, and `eegemo.report.write_report` can draw it later.
     progress : Progress, optional
         Told what happens.
+    runner : callable, optional
+        Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def run_experiments(
             f"{results}: expected a folder for results, or a place where one can be made ({error})."
         ) from error
     with naming_full_disk(results):
-        return _run_experiments(experiments, results, store, jobs, report, progress)
+        return _run_experiments(experiments, results, store, jobs, report, progress, runner)
 
 
 def _run_experiments(
@@ -122,14 +125,17 @@ def _run_experiments(
     jobs: int,
     report: bool,
     progress: Progress,
+    runner: Runner,
 ) -> list[Path]:
     on_gpu = os.environ.get("EEGEMO_DEVICE") == "gpu"
     if on_gpu and any(is_network(one.model.name) for one in experiments):
         # whether there is one is known only to the back end, so it is asked before all else
-        for _ in run_tasks(prepare_device, [None], jobs=min(jobs, 1)):
+        for _ in runner(prepare_device, [None], jobs=min(jobs, 1)):
             pass
     prepared = [
-        prepare_experiment(one, results=results, store=store, jobs=jobs, progress=progress)
+        prepare_experiment(
+            one, results=results, store=store, jobs=jobs, progress=progress, runner=runner
+        )
         for one in experiments
     ]
     with ExitStack() as stack:
@@ -152,7 +158,7 @@ def _run_experiments(
             run.refitted = bool(own)
             tasks += own
         with watching(lambda: _look(open_runs, progress)):
-            for _ in run_tasks(fit_and_save, tasks, jobs=jobs, say=progress.say):
+            for _ in runner(fit_and_save, tasks, jobs=jobs, say=progress.say):
                 pass  # what a fold has to say lies in its folder
         for run in open_runs:
             if report:

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ResultError
@@ -55,6 +56,9 @@ _PREFIX = "p_"
 # Softmax in float32 sums to 1 within 1e-6; probabilities rounded to half precision on the way
 # here may miss it by a few 1e-3. More than that is no softmax (logits, or softmax applied twice).
 _SUM_TOLERANCE = 5e-3
+# What repeats takes no space in a file: one of a few kilobytes could claim any number of rows. A
+# table of this size is read whatever its file has.
+_MOST_BYTES = 2**30
 
 
 def make_predictions(
@@ -317,6 +321,10 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise ResultError(f"{path}: expected a table of predictions, found no such file.")
     try:
+        about = pq.read_metadata(path)
+        n_bytes = about.num_rows * about.num_columns * 8
+        if n_bytes > max(_MOST_BYTES, 100 * path.stat().st_size):
+            raise ValueError(f"it claims {about.num_rows} rows")
         frame = pd.read_parquet(path, page_checksum_verification=True)
     except Exception as error:  # of damaged files pyarrow and pandas raise many types
         raise ResultError(f"{path}: expected a parquet file, but it cannot be read as one.") from (

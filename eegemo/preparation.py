@@ -13,7 +13,7 @@ import numpy as np
 
 from eegemo.config import DeapData, Experiment, SimulatedData
 from eegemo.errors import DataError
-from eegemo.execution import Progress, run_tasks
+from eegemo.execution import Progress, Runner, run_tasks
 from eegemo.folds import Fold
 from eegemo.labels import Labels, make_labels
 from eegemo.needs import check_space, least_trial_bytes
@@ -108,6 +108,7 @@ def prepare_experiment(
     store: str | Path | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
+    runner: Runner = run_tasks,
 ) -> Prepared:
     """Read, preprocess and store trials, and make labels, windows and folds.
 
@@ -122,6 +123,8 @@ def prepare_experiment(
         Number of processes; 0 does everything in this one.
     progress : Progress, optional
         Told what happens.
+    runner : callable, optional
+        Does the work of each subject, as `eegemo.execution.run_tasks`.
 
     Returns
     -------
@@ -133,7 +136,9 @@ def prepare_experiment(
         If the data is wrong, or cannot be divided as the experiment asks.
     """
     progress = progress or Progress()
-    stored = prepare_trials(experiment, results=results, store=store, jobs=jobs, progress=progress)
+    stored = prepare_trials(
+        experiment, results=results, store=store, jobs=jobs, progress=progress, runner=runner
+    )
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
     labels = make_labels(trials.metadata, **experiment.labels.model_dump())
@@ -162,6 +167,7 @@ def prepare_trials(
     store: str | Path | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
+    runner: Runner = run_tasks,
 ) -> StoredTrials:
     """Read, preprocess and store the trials of each subject unless the very same are there.
 
@@ -170,7 +176,7 @@ def prepare_trials(
 
     Parameters
     ----------
-    experiment, results, store, jobs, progress
+    experiment, results, store, jobs, progress, runner
         As in `prepare_experiment`.
 
     Returns
@@ -210,7 +216,7 @@ def prepare_trials(
     check_space(store, least, f"the trials of {len(tasks)} subjects")
     label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
     progress.update(label, done, len(folders), label)
-    for subject in run_tasks(store_subject, tasks, jobs=jobs, say=progress.say):
+    for subject in runner(store_subject, tasks, jobs=jobs, say=progress.say):
         done += 1
         progress.update(label, done, len(folders), label, subject)
     notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]

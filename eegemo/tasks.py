@@ -65,6 +65,11 @@ class TrialsTask:
     def __str__(self) -> str:
         return f"subject {self.recording.subject}"
 
+    @property
+    def outcome(self) -> Path:
+        """A file that is there once the task has been done."""
+        return self.folder / "manifest.json"
+
 
 def store_subject(task: TrialsTask) -> str:
     """Read, preprocess and store one subject, run by run, with a record of what was done.
@@ -139,6 +144,11 @@ class FitTask:
     def __str__(self) -> str:
         return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
 
+    @property
+    def outcome(self) -> Path:
+        """A file that is there once the task has been done."""
+        return self.folder / "done"
+
 
 def fit_and_save(task: FitTask) -> None:
     """Fit one fold and write its folder; the marker ``done``, with digests of it all, comes last.
@@ -150,6 +160,8 @@ def fit_and_save(task: FitTask) -> None:
     """
     # a worker whose run was killed may live for a moment longer
     with naming_full_disk(task.folder), lock(task.folder / ".lock", wait=True):
+        if is_fitted(task):  # by another worker, given up for lost too soon
+            return
         _clear(task.folder)
         _fit_and_save(task)
 

@@ -18,6 +18,7 @@ ORDER = [
     "store",
     "archives",
     "execution",
+    "clusters",
     "recordings",
     "preprocessing",
     "labels",

@@ -1,6 +1,7 @@
 """Tables, sidecars and signals of BIDS that cannot be, or that would fill memory."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -114,6 +115,45 @@ def test_signals_that_are_no_eeg_are_noted(tmp_path):
     (recording,) = find_recordings_bids(tmp_path)
     (run,) = recording.read()
     assert any("channel Fz reaches 1e+24 V, more than any EEG" in note for note in run.notes)
+
+
+def test_signals_that_are_not_whole_are_noted(tmp_path):
+    stem = write_run(tmp_path)
+    sidecar = stem.with_name(f"{stem.name}_eeg.json")
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"RecordingDuration": 20.0}))
+    (run,) = next(iter(find_recordings_bids(tmp_path))).read()
+    assert any("lasts 10 s, by" in note and "20 s; is it whole?" in note for note in run.notes)
+
+
+@pytest.mark.parametrize("claim", ["2000000000", "2_000_000_000", "9" * 50, "1001"])
+def test_headers_that_claim_channels(tmp_path, claim):
+    stem = write_run(tmp_path)
+    header = stem.with_name(f"{stem.name}_eeg.vhdr")
+    text = header.read_text(encoding="utf-8")
+    assert "NumberOfChannels=4" in text
+    header.write_text(text.replace("NumberOfChannels=4", f"NumberOfChannels={claim}"), "utf-8")
+    with memory_below(20e6), pytest.raises(DataError, match=r"claims .* channels and lists 4"):
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["sub-1-2_task-music", "sub-_task-music", "sub-01_task-music_foo-bar", "sub-01_task-a_b"],
+)
+def test_recordings_that_are_not_named_as_they_should_be(tmp_path, name):
+    """They would be passed over, and a run would be missing unnoticed."""
+    stem = write_run(tmp_path)
+    header = stem.with_name(f"{stem.name}_eeg.vhdr")
+    header.with_name(f"{name}_eeg.vhdr").write_bytes(header.read_bytes())
+    with pytest.raises(DataError, match=r"not named as BIDS names"):
+        find_recordings_bids(tmp_path)
+
+
+def test_pipes_are_not_waited_for(tmp_path):
+    write_run(tmp_path)
+    os.mkfifo(tmp_path / "participants.tsv")
+    with pytest.raises(DataError, match=r"participants\.tsv: expected a file, found a named pipe"):
+        read_all(tmp_path)
 
 
 def test_signals_that_are_not_there(tmp_path):

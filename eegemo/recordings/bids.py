@@ -37,7 +37,7 @@ from eegemo.recordings.bids_files import (
     list_tables_around,
     name_signal_files,
 )
-from eegemo.recordings.bids_sidecars import check_sampling, check_sidecars
+from eegemo.recordings.bids_sidecars import check_header, check_sampling, check_sidecars
 from eegemo.recordings.events import (
     check_overlap,
     check_trial_types,
@@ -148,8 +148,9 @@ class BidsRecording(Recording):
             data_file = Path(path.fpath).name
             if raw.info["bads"]:
                 notes.append(
-                    f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (kept, but not part "
-                    "of an average reference, which so may differ from that of other runs)"
+                    f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (not part of an "
+                    "average reference unless replaced, so that it may differ from that of other "
+                    "runs)"
                 )
             for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
                 signal = raw.get_data([name])
@@ -353,6 +354,7 @@ def _read_raw(path: Any, root: Path, *, eeg_only: bool) -> tuple[mne.io.BaseRaw,
     """Read one run; what MNE-BIDS warns about is returned as notes rather than lost."""
     sidecars = list_files(path, root)
     check_sidecars([*sidecars, *list_tables_around(path, root)])
+    check_header(Path(path.fpath))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -369,9 +371,10 @@ def _read_raw(path: Any, root: Path, *, eeg_only: bool) -> tuple[mne.io.BaseRaw,
         except Exception as error:  # readers of five formats and of the sidecars raise many types
             reason = " ".join(str(error).split()) or type(error).__name__
             raise DataError(f"{path.fpath} cannot be read: {reason}") from error
-    check_sampling(Path(path.fpath), float(raw.info["sfreq"]), sidecars)
+    sfreq = float(raw.info["sfreq"])
+    noted = check_sampling(Path(path.fpath), sfreq, len(raw.times) / sfreq, sidecars)
     messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-    return raw, [
+    return raw, noted + [
         f"{Path(path.fpath).name}: {message}"
         for message in messages
         if not any(word in message for word in _IRRELEVANT_WARNINGS)

@@ -36,7 +36,8 @@ def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
     Raises
     ------
     DataError
-        If a folder cannot be read, which MNE-BIDS passes over too.
+        If a folder cannot be read, or a recording is not named as it should be, which MNE-BIDS
+        passes over too.
     """
     named = [
         file
@@ -48,11 +49,23 @@ def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
     ]
     with named_errors(root):
         absent = [file for file in named if not file.is_file()]
-        paths = mne_bids.find_matching_paths(
-            root, datatypes="eeg", suffixes="eeg", extensions=list(_EXTENSIONS)
+        try:
+            paths = mne_bids.find_matching_paths(
+                root, datatypes="eeg", suffixes="eeg", extensions=list(_EXTENSIONS)
+            )
+            paths += [mne_bids.get_bids_path_from_fname(file, check=False) for file in absent]
+        except (ValueError, KeyError, RuntimeError) as error:  # of a name that it cannot take apart
+            reason = " ".join(str(error).split()).rstrip(".")
+            raise DataError(f"{root}: a file is not named as BIDS names them: {reason}.") from error
+    paths = [path for path in paths if not Path(path.fpath).name.startswith(".")]
+    known = {Path(path.fpath).name for path in paths if path.subject}
+    strange = [file for file in named if file.name not in known]
+    if strange:
+        raise DataError(
+            f"{strange[0]} is not named as BIDS names recordings, such as sub-01_task-music_run-1_"
+            "eeg.vhdr, and would be passed over. Rename it, or move it out of the data set."
         )
-    paths += [mne_bids.get_bids_path_from_fname(file, check=False) for file in absent]
-    return [path for path in paths if not Path(path.fpath).name.startswith(".")]
+    return paths
 
 
 def _eeg_folders(root: Path) -> list[Path]:
@@ -127,13 +140,15 @@ def list_tables_around(path: Any, root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If one of them leads out of the data set.
+        If one of them is no regular file, or leads out of the data set.
     """
     around = [root / "participants.tsv", root / "participants.json"]
     around += Path(path.directory).parent.glob("*_scans.tsv")
+    around = [file for file in around if file.exists() or file.is_symlink()]
     for file in around:
+        check_file(file)
         check_inside(file, root)
-    return [file for file in around if file.is_file()]
+    return around
 
 
 def name_signal_files(file: Path, root: Path) -> list[Path]:

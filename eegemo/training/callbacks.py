@@ -88,6 +88,8 @@ class History(keras.callbacks.Callback):
         super().__init__()
         self.rows: list[dict[str, float]] = []
         self._path, self._columns, self._began = path, columns, 0.0
+        #: How many trainings share the time of this epoch.
+        self.shared_by = 1
 
     def resume(self, rows: list[dict[str, float]]) -> None:
         """Go on after these rows."""
@@ -111,7 +113,7 @@ class History(keras.callbacks.Callback):
         row = {name: float((logs or {}).get(name, np.nan)) for name in self._columns}
         row["epoch"] = epoch + 1
         row["learning_rate"] = float(self.model.optimizer.learning_rate)
-        row["seconds"] = time.perf_counter() - self._began
+        row["seconds"] = (time.perf_counter() - self._began) / self.shared_by
         self.rows.append(row)
         self._write(row)
 

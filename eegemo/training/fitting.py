@@ -50,6 +50,14 @@ def class_weights(codes: np.ndarray, n_classes: int) -> np.ndarray:
     return weights.astype(np.float32)
 
 
+def check_schedule(schedule: str, fold: Fold) -> None:
+    """Raise ConfigError if a schedule needs validation windows and the fold has none."""
+    if schedule == "plateau" and not len(fold.validation):
+        raise ConfigError(
+            "training: schedule 'plateau' watches the validation part, and there is none."
+        )
+
+
 @dataclass(frozen=True)
 class FittedFold:
     """What one fold learned.
@@ -155,10 +163,7 @@ def fit_fold(
     ConfigError
         If ``schedule="plateau"`` and the fold has no validation part to watch.
     """
-    if schedule == "plateau" and not len(fold.validation):
-        raise ConfigError(
-            "training: schedule 'plateau' watches the validation part, and there is none."
-        )
+    check_schedule(schedule, fold)
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
     n_classes = len(windows.labels.classes)
     weights = np.ones(n_classes, np.float32)
@@ -241,6 +246,14 @@ def _predict(
 ) -> pd.DataFrame:
     if not len(rows):
         return pd.DataFrame()
+    p = predict_windows(model, windows, rows, scaling, features=features)
+    return tabulate(windows, fold, rows, number, p)
+
+
+def tabulate(
+    windows: Windows, fold: Fold, rows: np.ndarray, number: int, probabilities: np.ndarray
+) -> pd.DataFrame:
+    """Return the table of predictions of a fold's windows."""
     table = windows.table.iloc[rows]
     classes = windows.labels.classes
     return make_predictions(
@@ -252,7 +265,7 @@ def _predict(
         stimulus=table["stimulus"].astype(str),
         start=table["start"],
         y_true=np.array(classes)[table["code"]],
-        probabilities=predict_windows(model, windows, rows, scaling, features=features),
+        probabilities=probabilities,
         classes=classes,
     )
 

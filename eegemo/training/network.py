@@ -4,7 +4,7 @@ Only Keras's public, backend-neutral API is used, so the same code trains on Ten
 PyTorch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,32 +74,14 @@ def train_network(
     DataError
         If the loss is no longer a number.
     """
-    validated = bool(weights[windows.codes[fold.validation]].any())
+    validated = is_validated(windows, fold, weights)
     history = History(history_path, columns)
-    # classes that training lacks have no weight; a loss over nothing else would say nothing
     best = BestWeights(patience) if validated else None
     rate = HalveRate(max(1, patience // 2)) if validated and schedule == "plateau" else None
-    with _dtype_policy(precision):
-        keras.utils.set_random_seed(seed)
-        network = build_model(
-            **model,
-            n_times=windows.n_times,
-            n_channels=windows.n_channels,
-            n_classes=len(windows.labels.classes),
-        )
-        steps = -(-len(fold.train) // batch_size)
-        network.compile(
-            optimizer=keras.optimizers.Adam(
-                keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)
-                if schedule == "cosine"
-                else learning_rate,
-                global_clipnorm=clip_norm,
-            ),
-            loss="sparse_categorical_crossentropy",
-            weighted_metrics=["accuracy"],
-            # JAX needs XLA; with it TensorFlow would lose cuDNN's recurrent layers
-            jit_compile=keras.backend.backend() == "jax",
-        )
+    rates: Any = learning_rate
+    if schedule == "cosine":
+        rates = make_cosine(learning_rate, len(fold.train), batch_size, epochs)
+    network = build_network(windows, model, rates, clip_norm, precision, seed)
     callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate]
     done = 0
     if checkpoint is not None:
@@ -135,13 +117,57 @@ def train_network(
         shuffle=False,
         verbose=0,
     )
-    if not np.isfinite([row["loss"] for row in history.rows]).all():
-        raise DataError(
-            f"training: the loss of fold {fold.name} is not a number after {len(history.rows)} "
-            "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
-        )
+    check_losses(fold, history.rows)
     found = best is not None and best.best_epoch
     return Trained(network, history.rows, found or len(history.rows))
+
+
+def is_validated(windows: Windows, fold: Fold, weights: np.ndarray) -> bool:
+    """Tell whether a fold has validation windows whose loss says something."""
+    # classes that training lacks have no weight
+    return bool(weights[windows.codes[fold.validation]].any())
+
+
+def make_cosine(learning_rate: float, n_train: int, batch_size: int, epochs: int) -> Any:
+    """Return the schedule ``"cosine"`` over all steps of a training."""
+    steps = -(-n_train // batch_size)
+    return keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)
+
+
+def build_network(
+    windows: Windows,
+    model: Mapping[str, Any],
+    rates: Any,
+    clip_norm: float | None,
+    precision: str,
+    seed: int,
+) -> keras.Model:
+    """Build and compile a network; `rates` is a learning rate or a schedule of them."""
+    with _dtype_policy(precision):
+        keras.utils.set_random_seed(seed)
+        network = build_model(
+            **model,
+            n_times=windows.n_times,
+            n_channels=windows.n_channels,
+            n_classes=len(windows.labels.classes),
+        )
+        network.compile(
+            optimizer=keras.optimizers.Adam(rates, global_clipnorm=clip_norm),
+            loss="sparse_categorical_crossentropy",
+            weighted_metrics=["accuracy"],
+            # JAX needs XLA; with it TensorFlow would lose cuDNN's recurrent layers
+            jit_compile=keras.backend.backend() == "jax",
+        )
+    return network
+
+
+def check_losses(fold: Fold, history: Sequence[Mapping[str, float]]) -> None:
+    """Raise DataError if a loss is not a number."""
+    if not np.isfinite([row["loss"] for row in history]).all():
+        raise DataError(
+            f"training: the loss of fold {fold.name} is not a number after {len(history)} "
+            "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
+        )
 
 
 @contextmanager

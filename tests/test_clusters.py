@@ -1,0 +1,290 @@
+"""Dask: a real scheduler and worker processes give what one process gives, also when one is lost."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from eegemo import clusters
+from eegemo.clusters import open_cluster, run_tasks_dask
+from eegemo.errors import DataError, EegemoError, InputError
+
+TESTS = Path(__file__).parent
+LIGHT = ["model={name: band_power_logreg}", "split.n_splits=4"]
+
+# --- tasks, importable by name so that workers find them -----------------------------------------
+
+
+def square_and_process(number):
+    return number**2, os.getpid()
+
+
+def refuse(number):
+    if number == 2:
+        raise DataError(f"s{number:02d}.dat: expected 40 trials, found 3.")
+    time.sleep(0.5)
+    return number
+
+
+def die(number):
+    if number == 2:
+        os._exit(3)
+    return number
+
+
+def describe_process(_):
+    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "EEGEMO_DEVICE")
+    return {name: os.environ.get(name) for name in names} | {"cwd": os.getcwd()}
+
+
+def fit_or_wait(task):
+    """Fit a fold; the first to fit fold 1 says which process it is, and waits to be killed."""
+    from eegemo import tasks
+
+    journal = Path("journal")  # in the folder of the process that asked
+    with (journal / str(task.number)).open("a", encoding="utf-8") as stream:
+        stream.write("begun\n")
+    with ExitStack() as stack:
+        if task.number == 1 and not (journal / "victim").exists():
+            # as a worker that is killed in the middle: it holds the fold, which is half written
+            stack.enter_context(tasks.lock(task.folder / ".lock", wait=True))
+            (task.folder / "model.npz").write_bytes(b"half")
+            (journal / "victim.part").write_text(str(os.getpid()), encoding="utf-8")
+            (journal / "victim.part").rename(journal / "victim")
+            time.sleep(120)
+        tasks.fit_and_save(task)
+
+
+def fit_and_count(task):
+    """Fit a fold, and tell how often that was really done."""
+    from unittest import mock
+
+    from eegemo import tasks
+
+    with mock.patch.object(tasks, "_fit_and_save", wraps=tasks._fit_and_save) as fit:
+        tasks.fit_and_save(task)
+    return fit.call_count
+
+
+# --- a cluster ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def running(*arguments, folder):
+    """Run one of Dask's commands, in a folder of its own, for the block."""
+    # a fresh user's environment, without the settings of the test run
+    kept = {k: v for k, v in os.environ.items() if "THREADS" not in k and "EEGEMO" not in k}
+    kept["PYTHONPATH"] = str(TESTS)
+    with (folder / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dask", *arguments], cwd=folder, env=kept, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(condition, *, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@contextmanager
+def two_workers(folder):
+    """Start a scheduler and two workers; give its address and their processes."""
+    file = folder / "scheduler.json"
+    with ExitStack() as stack:
+        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard"]
+        command = ["scheduler", *options, "--scheduler-file", str(file)]
+        stack.enter_context(running(*command, folder=folder))
+        wait_for(file.is_file)
+        wait_for(lambda: file.read_text(encoding="utf-8").strip().endswith("}"))
+        address = json.loads(file.read_text(encoding="utf-8"))["address"]
+        # without a nanny nothing takes the place of the worker that is killed
+        command = ["worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        command += ["--memory-limit", "0"]
+        workers = [stack.enter_context(running(*command, folder=folder)) for _ in range(2)]
+        yield address, workers
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    with two_workers(tmp_path_factory.mktemp("cluster")) as (address, workers):
+        with open_cluster(address) as client:
+            wait_for(lambda: len(client.nthreads()) == 2)
+            yield client, workers
+
+
+def run_light(runner, root, monkeypatch, *overrides):
+    """Run the baseline on simulated data, with relative paths."""
+    from eegemo.execution import run_tasks
+    from eegemo.pipeline import run_experiments
+    from experiments import tiny
+
+    root.mkdir()
+    monkeypatch.chdir(root)
+    (root / "journal").mkdir()
+    experiment = tiny(Path("../data"), *LIGHT, *overrides)
+    (folder,) = run_experiments(
+        [experiment], results="results", report=False, runner=runner or run_tasks
+    )
+    return root / folder
+
+
+def tables(folder):
+    from eegemo.predictions import read_predictions
+
+    return {file.name: read_predictions(file) for file in folder.glob("*.parquet")}
+
+
+def assert_same_tables(one, two):
+    assert set(one) == set(two) > set()
+    for name, table in one.items():
+        pd.testing.assert_frame_equal(table, two[name], check_exact=True)
+
+
+# --- what a cluster does ------------------------------------------------------------------------
+
+
+def test_each_worker_does_its_part_as_a_process_here_would(cluster, tmp_path, monkeypatch):
+    client, workers = cluster
+    results = sorted(run_tasks_dask(square_and_process, range(8), scheduler=client))
+    assert [number for number, _ in results] == [k**2 for k in range(8)]
+    assert {process for _, process in results} == {worker.pid for worker in workers}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EEGEMO_DEVICE", "cpu")
+    alike = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "EEGEMO_DEVICE": "cpu"}
+    for found in run_tasks_dask(describe_process, range(4), scheduler=client):
+        assert found == alike | {"cwd": str(tmp_path)}
+
+
+def test_an_error_arrives_as_it_was_raised(cluster):
+    with pytest.raises(DataError, match=r"^s02\.dat: expected 40 trials, found 3\.$"):
+        list(run_tasks_dask(refuse, range(2, 20), scheduler=cluster[0]))
+
+
+def test_a_fold_sent_twice_at_once_is_fitted_once(cluster, tmp_path, monkeypatch):
+    sent = []
+
+    def twice(function, tasks, **_):
+        if function.__name__ != "fit_and_save":
+            return run_tasks_dask(function, tasks, scheduler=cluster[0])
+        sent.extend(run_tasks_dask(fit_and_count, [*tasks, *tasks], scheduler=cluster[0]))
+        return iter([])
+
+    run_light(twice, tmp_path / "twice", monkeypatch, "split.n_splits=2")
+    assert sorted(sent) == [0, 0, 1, 1]
+
+
+def test_a_worker_killed_at_a_fold_costs_that_fold_and_changes_nothing(
+    cluster, tmp_path, monkeypatch
+):
+    """Last of those that use the cluster: one of its workers is gone afterwards."""
+    client, workers = cluster
+    journal, said = tmp_path / "dask" / "journal", []
+
+    def kill():
+        wait_for((journal / "victim").is_file)
+        # the other folds are done meanwhile, and may not be fitted again
+        wait_for(lambda: len(list((tmp_path / "dask").rglob("folds/*/done"))) == 3)
+        os.kill(int((journal / "victim").read_text(encoding="utf-8")), signal.SIGKILL)
+
+    def runner(function, tasks, **options):
+        if function.__name__ == "fit_and_save":
+            function = fit_or_wait
+        return run_tasks_dask(function, tasks, scheduler=client, say=said.append)
+
+    expected = tables(run_light(None, tmp_path / "here", monkeypatch))
+    killer = threading.Thread(target=kill)
+    killer.start()
+    found = tables(run_light(runner, tmp_path / "dask", monkeypatch))
+    killer.join()
+    assert_same_tables(found, expected)
+    begun = {k: (journal / str(k)).read_text(encoding="utf-8").count("begun") for k in range(4)}
+    assert begun == {0: 1, 1: 2, 2: 1, 3: 1}
+    assert [worker.poll() is None for worker in workers].count(True) == 1
+    assert len(said) == 1
+    assert "is gone" in said[0]
+
+
+# --- mistakes, told in a line -------------------------------------------------------------------
+
+
+def test_a_task_that_ends_every_worker_is_named_and_all_others_are_done():
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
+        results = run_tasks_dask(die, [1, 2, 3], jobs=1, name="task {}".format)
+        done = []
+        with pytest.raises(EegemoError, match=r"^task 2: every worker that tried it was lost"):
+            done.extend(results)
+    assert sorted(done) == [1, 3]
+
+
+def test_workers_of_several_threads_are_refused():
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+        ) as threads,
+        distributed.Client(threads, set_as_default=False) as client,
+        pytest.raises(InputError, match="has 2 threads.*--nthreads 1"),
+    ):
+        list(run_tasks_dask(square_and_process, [1], scheduler=client))
+
+
+def test_a_result_that_is_not_seen_here_is_told(monkeypatch):
+    monkeypatch.setattr(clusters, "_SHOW", 0.2)
+
+    class Elsewhere:
+        outcome = TESTS / "no-such-folder" / "done"
+
+    with pytest.raises(InputError, match=r"fold 3: .*done is not there.*machines share"):
+        clusters._wait_for_outcome(Elsewhere(), lambda task: "fold 3")
+
+
+def test_workers_unlike_this_process_are_refused(monkeypatch):
+    import distributed
+
+    class Worker:
+        address = "tcp://node7:1234"
+        state = type("State", (), {"nthreads": 1})
+
+    monkeypatch.setattr(distributed, "get_worker", Worker)
+    monkeypatch.setenv("EEGEMO_DEVICE", "cpu")
+    settings = clusters._settings()
+    clusters._check_worker(settings)
+    for changed, words in [
+        ({"version": "9"}, "node7:1234 has eegemo .*same version"),
+        ({"folder": "/no/such/folder"}, "does not see the folder /no/such/folder"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            clusters._check_worker(settings | changed)
+    monkeypatch.setitem(sys.modules, "keras", object())
+    with pytest.raises(InputError, match=r"begun with device cpu.*asked for was device gpu"):
+        clusters._check_worker(settings | {"device": "gpu"})
+
+
+def test_a_scheduler_that_does_not_answer_and_dask_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(clusters, "_CONNECT", 1)
+    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
+        with pytest.raises(InputError, match=f"^--scheduler {address}: no Dask scheduler"):
+            list(run_tasks_dask(die, [1], scheduler=address))
+    with pytest.raises(InputError, match="expected 1 or more workers"):
+        list(run_tasks_dask(die, [1], jobs=0))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install eegemo\[dask\]"):
+        list(run_tasks_dask(die, [1]))
