@@ -33,6 +33,7 @@ _PUBLIC = {
     "build_model": "models",
     "fit_fold": "training",
     "predict_windows": "training",
+    "predict_recording": "applying",
     "read_predictions": "predictions",
     "predicted_classes": "predictions",
     "vote": "predictions",
@@ -60,6 +61,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from .applying import predict_recording as predict_recording
     from .audit import audit_experiment as audit_experiment
     from .audit import read_audit as read_audit
     from .comparison import compare as compare

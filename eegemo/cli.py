@@ -21,6 +21,7 @@ app = typer.Typer(
     help="Classify emotion from EEG, and show how much of the score is real.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # importing rich would take longer than all else that help needs
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -34,6 +35,18 @@ Jobs = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="local; together: all folds at once, on JAX; dask: workers on this or other machines; "
+        "auto: together on a GPU with JAX, else local.",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Of Dask's scheduler; for --engine dask."),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as training.epochs=2."),
@@ -57,28 +70,46 @@ def _options(
     state["debug"] = debug
 
 
-@app.command()
+@app.command(short_help="Run experiments, or go on where they stopped.")
 def run(
     experiments: Annotated[
-        list[Path], typer.Argument(help="Experiment files, or folders of them.")
-    ],
+        list[Path] | None, typer.Argument(help="Experiment files, or folders of them.")
+    ] = None,
     results: Results = Path("results"),
     jobs: Jobs = None,
     device: Device = "auto",
+    engine: EngineName = "auto",
+    scheduler: Scheduler = None,
     set_: Overrides = None,
+    verify: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RESULT", help="Repeat a stored result instead, and say whether it agrees."
+        ),
+    ] = None,
 ) -> None:
     """Run experiments, or go on where they stopped; several also get a comparison."""
+    if verify is not None and not experiments and not set_:
+        return _verify(verify, jobs, device)
+    if verify is not None or not experiments:
+        raise InputError("run: give experiment files, or --verify and a result folder.")
     from eegemo.config import find_experiments, load_experiment
 
     # mistakes in the files are reported before anything heavy is imported
     loaded = [load_experiment(file, overrides=set_ or ()) for file in find_experiments(experiments)]
+    from eegemo.clusters import open_runner
     from eegemo.execution import available_cpus, configure
 
     configure(device=device)  # type: ignore[arg-type]
+    jobs = available_cpus() if jobs is None else jobs
     from eegemo.progress import TerminalProgress
 
     go_on = _stoppable("Run the same command again to go on; finished folds are kept.")
-    with go_on, TerminalProgress() as progress:
+    with (
+        go_on,
+        TerminalProgress() as progress,
+        open_runner(engine, scheduler, jobs=jobs) as (runner, jobs),
+    ):
         progress.say(f"{len(loaded)} experiment(s): {', '.join(one.name for one in loaded)}.")
         from eegemo.pipeline import compare_if_alike, run_experiments
 
@@ -86,8 +117,10 @@ def run(
         folders = run_experiments(
             loaded,
             results=results,
-            jobs=available_cpus() if jobs is None else jobs,
+            jobs=jobs,
             progress=progress,
+            runner=runner,
+            engine=engine,  # type: ignore[arg-type]
         )
         comparison = compare_if_alike(folders, results, progress) if len(folders) > 1 else None
     from eegemo.comparison import read_sentence
@@ -100,7 +133,73 @@ def run(
     typer.echo(f"\nDone in {time.perf_counter() - began:.0f} s.")
 
 
-@app.command()
+def _verify(result: Path, jobs: int | None, device: str) -> None:
+    from eegemo.execution import available_cpus, configure
+
+    configure(device=device)  # type: ignore[arg-type]
+    from eegemo.progress import TerminalProgress
+
+    with _stoppable("The result is as it was."), TerminalProgress() as progress:
+        from eegemo.verification import verify_result
+
+        jobs = available_cpus() if jobs is None else jobs
+        found = verify_result(result, jobs=jobs, progress=progress)
+    for sentence in found.sentences:
+        typer.echo(sentence)
+    typer.echo(f"{result}: {'agrees.' if found.agrees else 'does not agree.'}")
+    raise typer.Exit(0 if found.agrees else 1)
+
+
+@app.command(short_help="Tell what a run would do, and what is wrong.")
+def check(
+    target: Annotated[
+        Path, typer.Argument(help="An experiment file, a folder of them, or a data folder.")
+    ],
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every signal, not only headers and tables.")
+    ] = False,
+    results: Results = Path("results"),
+    jobs: Jobs = None,
+    device: Device = "auto",
+    set_: Overrides = None,
+) -> None:
+    """Tell what a run would do, and what is wrong with experiment or data, before it starts."""
+    from eegemo.config import find_experiments, load_experiment
+
+    experiments = []
+    if target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
+        files = find_experiments([target])
+        experiments = [load_experiment(file, overrides=set_ or ()) for file in files]
+    from rich.console import Console
+
+    from eegemo.execution import available_cpus, configure
+
+    configure(device=device)  # type: ignore[arg-type]
+    from eegemo.progress import TerminalProgress
+
+    console, jobs, code = Console(highlight=False), available_cpus() if jobs is None else jobs, 0
+    with _stoppable("Nothing was written."), TerminalProgress() as progress:
+        from eegemo.checking import check_data, check_experiment, show_data, show_experiment
+
+        def tell(subject: str, number: int, n: int) -> None:
+            progress.update("check", number, n, "reading", subject)
+
+        if not experiments:
+            data = check_data(target, full=full, on_file=tell)
+            code = 0 if data.ok else 2
+        found = [
+            check_experiment(one, results=results, jobs=jobs, full=full, on_file=tell)
+            for one in experiments
+        ]
+    if not experiments:
+        show_data(data, console)
+    for one in found:
+        show_experiment(one, console)
+        code = max(code, one.exit_code)
+    raise typer.Exit(code)
+
+
+@app.command(short_help="Put results side by side, with tests and costs.")
 def compare(
     results: Annotated[list[Path], typer.Argument(help="Two or more result folders.")],
     out: Annotated[
@@ -118,7 +217,7 @@ def compare(
     typer.echo(f"{read_sentence(page)}\n  {page}")
 
 
-@app.command()
+@app.command(short_help="Draw a report again; nothing is trained.")
 def report(
     result: Annotated[Path, typer.Argument(help="A result folder.")],
 ) -> None:
@@ -129,7 +228,37 @@ def report(
     typer.echo(f"{headline(result)}\n  {path}")
 
 
-@app.command()
+@app.command(short_help="Classify a new recording by a result's models.")
+def predict(
+    result: Annotated[Path, typer.Argument(help="A result folder.")],
+    recording: Annotated[
+        Path,
+        typer.Argument(help="A .dat or .mat of DEAP, or a .fif, .vhdr, .edf, .bdf or .set."),
+    ],
+    fold: Annotated[
+        str, typer.Option(help="Number of the fold whose model is asked, or all for their mean.")
+    ] = "all",
+    subject: Annotated[
+        str | None, typer.Option(help="Who was recorded; the file's name if not given.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for table and figure; beside the result by default.")
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Classify a new recording by the models of a result: a table, and a timeline."""
+    from eegemo.execution import configure
+
+    configure(device=device)  # type: ignore[arg-type]
+    with _stoppable("Run the same command again."):
+        from eegemo.applying import predict_recording
+
+        done = predict_recording(result, recording, fold=fold, subject=subject, out=out)
+    typer.echo("\n".join([done.sentence, *done.notes]))
+    typer.echo(f"  {done.folder / 'predictions.csv'}\n  {done.folder / 'timeline.png'}")
+
+
+@app.command(short_help="Only the signals, with a report on their quality.")
 def preprocess(
     experiment: Annotated[Path, typer.Argument(help="An experiment file.")],
     results: Results = Path("results"),
@@ -168,7 +297,7 @@ def preprocess(
     typer.echo(path)
 
 
-@app.command()
+@app.command(short_help="Tell how much of a score is leak.")
 def audit(
     experiment: Annotated[Path, typer.Argument(help="An experiment file.")],
     model: Annotated[
@@ -215,7 +344,7 @@ def audit(
     typer.echo(f"  {page}\n\nDone in {time.perf_counter() - began:.0f} s.")
 
 
-@app.command()
+@app.command(short_help="Simulate a DEAP release with known truth.")
 def simulate(
     folder: Annotated[
         Path, typer.Argument(help="Folder for the release; made if it is not there.")

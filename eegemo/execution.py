@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from eegemo.errors import EegemoError, InputError
 
 __all__ = [
+    "Engine",
     "Progress",
     "Runner",
     "available_cpus",
@@ -38,6 +39,8 @@ __all__ = [
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Device = Literal["auto", "cpu", "gpu"]
+#: Where folds are fitted: here one by one, all at once (`eegemo.all_folds`), or on many machines.
+Engine = Literal["auto", "local", "together", "dask"]
 #: `run_tasks`, or what does the same elsewhere (`eegemo.clusters.run_tasks_dask`).
 Runner: TypeAlias = Callable[..., Iterator[Any]]
 

@@ -17,7 +17,14 @@ from eegemo.recordings import Recording
 from eegemo.store import format_bytes, free_bytes
 from eegemo.windows import Windows
 
-__all__ = ["Needs", "check_memory", "check_space", "estimate_needs", "least_trial_bytes"]
+__all__ = [
+    "Needs",
+    "check_memory",
+    "check_space",
+    "estimate_needs",
+    "least_trial_bytes",
+    "simulated_bytes",
+]
 
 # A process with Keras and its back end, and the main process; as measured on Linux with TensorFlow.
 _NETWORK_PROCESS, _PLAIN_PROCESS = 700_000_000, 350_000_000
@@ -25,7 +32,7 @@ _NETWORK_PROCESS, _PLAIN_PROCESS = 700_000_000, 350_000_000
 _WINDOW_INDEX = 150
 # A row of a table of predictions, compressed.
 _ROW = 40
-_REPORT = 6_000_000
+_REPORT = 2_000_000
 # A weight, its gradient, Adam's two moments, and the best weight so far, in single precision.
 _TRAINED = 5 * 4
 # Windows predicted at a time.
@@ -131,8 +138,9 @@ def check_space(folder: Path, n_bytes: int, what: str) -> None:
     free = free_bytes(folder)
     if n_bytes > free:
         raise EegemoError(
-            f"{folder}: {what} would take about {format_bytes(n_bytes)}, and {format_bytes(free)} "
-            "are free on its disk. Make space, or give another folder with --results."
+            f"{folder}: {what} would take at least {format_bytes(n_bytes)}, and "
+            f"{format_bytes(free)} are free on its disk. Make space, or give another folder with "
+            "--results."
         )
 
 
@@ -148,13 +156,21 @@ def least_trial_bytes(recording: Recording, steps: Mapping[str, Any]) -> int:
     Returns
     -------
     n_bytes : int
-        For DEAP's preprocessed files within some percent; else a tenth of the files' sizes, since
-        much of a raw recording is no trial.
+        Half to a tenth of the truth: how much of a file is no trial is known only by reading it.
     """
     size = sum(file.stat().st_size for file in recording.files)
     if not recording.reader.startswith("deap-") or recording.reader.startswith("deap-bdf"):
         return size // 10
     chosen = steps["channels"]
     n_channels = {"eeg": 32, "emotiv": 14}.get(chosen) if isinstance(chosen, str) else len(chosen)
-    # 40 channels in double precision become these in single precision, without 3 s of 63
-    return int(size * (n_channels or 1) / 40 / 2 * (60 / 63) * (steps["sfreq"] or 128) / 128 * 0.9)
+    # 40 channels in double precision become these in single precision, without the baseline
+    return int(size * (n_channels or 1) / 40 / 2 * 0.4 * (steps["sfreq"] or 128) / 128)
+
+
+def simulated_bytes(
+    *, n_subjects: int, n_trials: int, duration: float, formats: Sequence[str], **_: Any
+) -> int:
+    """Return about how much a simulated release takes; arguments as of `simulate_deap`."""
+    preprocessed = n_trials * (duration + 3) * 128 * 40 * 8
+    raw = n_trials * (duration + 35) * 512 * 49 * 3  # half a minute between trials
+    return int(n_subjects * sum(raw if one == "bdf" else preprocessed for one in formats))

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from eegemo.all_folds import AllFoldsTask, fit_all_and_save, gather_folds, runs_together
 from eegemo.baseline import baseline_for, store_features
 from eegemo.comparison import compare
 from eegemo.config import Experiment
 from eegemo.errors import InputError, ResultError
-from eegemo.execution import Progress, Runner, may_use_gpu, run_tasks, watching
+from eegemo.execution import Engine, Progress, Runner, may_use_gpu, run_tasks, watching
 from eegemo.finishing import Run, finish, is_complete, write_folds
 from eegemo.models import is_network
 from eegemo.needs import Needs, check_memory, check_space, estimate_needs
@@ -67,6 +68,7 @@ def run_experiments(
     report: bool = True,
     progress: Progress | None = None,
     runner: Runner = run_tasks,
+    engine: Engine = "local",
 ) -> list[Path]:
     """Run experiments and write their reports.
 
@@ -91,6 +93,10 @@ def run_experiments(
         Told what happens.
     runner : callable, optional
         Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
+    engine : {"auto", "local", "together", "dask"}
+        With ``"together"`` the folds of an experiment that are still to be fitted are fitted by one
+        process, all at once, where its model can be (`eegemo.training.fit_folds_together`).
+        ``"auto"`` does so on a GPU with Keras's JAX back end. The rest is done by `runner`.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def run_experiments(
             f"{results}: expected a folder for results, or a place where one can be made ({error})."
         ) from error
     with naming_full_disk(results):
-        return _run_experiments(experiments, results, store, jobs, report, progress, runner)
+        return _run_experiments(experiments, results, store, jobs, report, progress, runner, engine)
 
 
 def _run_experiments(
@@ -126,9 +132,12 @@ def _run_experiments(
     report: bool,
     progress: Progress,
     runner: Runner,
+    engine: Engine,
 ) -> list[Path]:
+    networks = any(is_network(one.model.name) for one in experiments)
+    together = networks and runs_together(engine, jobs=jobs)
     on_gpu = os.environ.get("EEGEMO_DEVICE") == "gpu"
-    if on_gpu and any(is_network(one.model.name) for one in experiments):
+    if on_gpu and networks:
         # whether there is one is known only to the back end, so it is asked before all else
         for _ in runner(prepare_device, [None], jobs=min(jobs, 1)):
             pass
@@ -140,6 +149,7 @@ def _run_experiments(
     ]
     with ExitStack() as stack:
         open_runs, tasks = [], []
+        at_once: list[AllFoldsTask] = []
         unlike = {one.folder: one for one in prepared}.values()
         check_needs([one for one in unlike if not is_complete(one.folder, report=report)])
         for one in unlike:
@@ -156,8 +166,13 @@ def _run_experiments(
             open_runs.append(run)
             own = _begin(run, progress)
             run.refitted = bool(own)
+            if together:
+                own = gather_folds(own, at_once, progress)
             tasks += own
         with watching(lambda: _look(open_runs, progress)):
+            # one after another, since each fills the device
+            for _ in run_tasks(fit_all_and_save, at_once, jobs=min(jobs, 1), say=progress.say):
+                pass
             for _ in runner(fit_and_save, tasks, jobs=jobs, say=progress.say):
                 pass  # what a fold has to say lies in its folder
         for run in open_runs:

@@ -16,7 +16,7 @@ from eegemo.errors import DataError
 from eegemo.execution import Progress, Runner, run_tasks
 from eegemo.folds import Fold
 from eegemo.labels import Labels, make_labels
-from eegemo.needs import check_space, least_trial_bytes
+from eegemo.needs import check_space, least_trial_bytes, simulated_bytes
 from eegemo.recordings import (
     Recording,
     SimulatedRelease,
@@ -39,7 +39,7 @@ from eegemo.store import (
 from eegemo.tasks import TrialsTask, store_subject
 from eegemo.windows import Trials, Windows, load_trials, make_windows
 
-__all__ = ["Prepared", "StoredTrials", "prepare_experiment", "prepare_trials"]
+__all__ = ["Prepared", "StoredTrials", "divide_trials", "prepare_experiment", "prepare_trials"]
 
 #: Raised when stored trials, or results, would come out differently for the same input.
 _TRIALS_VERSION = 3
@@ -141,7 +141,17 @@ def prepare_experiment(
     )
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
+    windows, folds, divided = divide_trials(experiment, trials)
+    notes += divided
+    digests = _digests(experiment, folders, windows, folds)
+    folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
+    return Prepared(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
+
+
+def divide_trials(experiment: Experiment, trials: Trials) -> tuple[Windows, list[Fold], list[str]]:
+    """Label trials, cut them into windows, and divide these into folds; return notes, too."""
     labels = make_labels(trials.metadata, **experiment.labels.model_dump())
+    notes = []
     if experiment.shuffle_labels is not None:
         labels = _shuffled(labels, trials, experiment.shuffle_labels)
         notes.append(
@@ -155,9 +165,7 @@ def prepare_experiment(
         **experiment.split.model_dump(),
     )
     notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
-    digests = _digests(experiment, folders, windows, folds)
-    folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
-    return Prepared(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
+    return windows, folds, notes
 
 
 def prepare_trials(
@@ -236,14 +244,11 @@ def _make_data(experiment: Experiment, progress: Progress) -> str:
     data = experiment.data
     if not isinstance(data, SimulatedData):
         return data.root
-    arguments = data.model_dump(
-        include={"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
-    ) | {"formats": [data.variant]}
-    root = Path(data.root) / digest_json(arguments)[:8]
+    root, arguments = simulated_root(data), _simulation(data)
     with lock(root.with_suffix(".lock"), wait=True, say=progress.say):
         if not _is_simulated(root):
             remove_leftovers(root, *root.glob("data_*"))
-            check_space(root, _simulated_bytes(data), "simulating this release")
+            check_space(root, simulated_bytes(**_simulation(data)), "simulating this release")
             progress.say(f"Simulating a DEAP release of {data.n_subjects} subjects in {root}.")
             simulate_deap(
                 root,
@@ -255,13 +260,15 @@ def _make_data(experiment: Experiment, progress: Progress) -> str:
     return str(root)
 
 
-def _simulated_bytes(data: SimulatedData) -> int:
-    """Return about how much a simulated release takes."""
-    if data.variant == "bdf":  # 49 channels of 3 bytes at 512 Hz, and half a minute between trials
-        subject = data.n_trials * (data.duration + 35) * 512 * 49 * 3
-    else:
-        subject = data.n_trials * (data.duration + 3) * 128 * 40 * 8
-    return int(data.n_subjects * subject)
+def _simulation(data: SimulatedData) -> dict[str, Any]:
+    """Return the arguments of `simulate_deap`."""
+    names = {"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
+    return data.model_dump(include=names) | {"formats": [data.variant]}
+
+
+def simulated_root(data: SimulatedData) -> Path:
+    """Return the folder of a simulated release, named by all that decides what is in it."""
+    return Path(data.root) / digest_json(_simulation(data))[:8]
 
 
 def _is_simulated(root: Path) -> bool:

@@ -109,7 +109,9 @@ class Scaling:
     offset: np.ndarray
     own: tuple[str, ...] = ()
 
-    def transform(self, x: np.ndarray, unit: np.ndarray | None = None) -> np.ndarray:
+    def transform(
+        self, x: np.ndarray, unit: np.ndarray | None = None, *, overwrite: bool = False
+    ) -> np.ndarray:
         """Scale windows.
 
         Parameters
@@ -118,6 +120,8 @@ class Scaling:
             Volts.
         unit : ndarray of int, shape (n,), optional
             The row of `gain` for each window, from `unit_of`; not needed with a single unit.
+        overwrite : bool
+            Let the result take the place of `x`, which is several times faster for a batch.
 
         Returns
         -------
@@ -135,8 +139,16 @@ class Scaling:
             gain, offset = self.gain, self.offset
         else:
             gain, offset = self.gain[unit], self.offset[unit]
-        scaled: np.ndarray = x * gain[:, None, :] + offset[:, None, :]
-        return scaled
+        if len(gain) == 1:
+            # a whole window as one vector: over its channels alone, NumPy's inner loop is short
+            gain, offset = np.tile(gain, x.shape[1]), np.tile(offset, x.shape[1])
+            flat = x.reshape(len(x), gain.shape[1])
+        else:
+            gain, offset, flat = gain[:, None, :], offset[:, None, :], x
+        # every further array of a batch's size costs more than the arithmetic: its pages are new
+        scaled: np.ndarray = np.multiply(flat, gain, out=flat if overwrite else None)
+        scaled += offset
+        return scaled.reshape(x.shape)
 
     def unit_of(self, windows: Windows) -> np.ndarray | None:
         """Return the row of `gain` for each window, shape (n_windows,), if there is a choice."""

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -39,8 +41,10 @@ __all__ = [
     "fit_and_save",
     "is_fitted",
     "is_fold_whole",
+    "open_fold",
     "prepare_device",
     "remove_checkpoints",
+    "save_fold",
     "store_subject",
 ]
 
@@ -158,12 +162,20 @@ def fit_and_save(task: FitTask) -> None:
     DiskFullError
         If there is no space for what is written.
     """
+    with open_fold(task) as wanted:
+        if wanted:
+            _fit_and_save(task)
+
+
+@contextmanager
+def open_fold(task: FitTask) -> Iterator[bool]:
+    """Keep a fold's folder for this process, cleared; give False if it is fitted by now."""
     # a worker whose run was killed may live for a moment longer
     with naming_full_disk(task.folder), lock(task.folder / ".lock", wait=True):
-        if is_fitted(task):  # by another worker, given up for lost too soon
-            return
-        _clear(task.folder)
-        _fit_and_save(task)
+        wanted = not is_fitted(task)  # by another worker, given up for lost too soon
+        if wanted:
+            _clear(task.folder)
+        yield wanted
 
 
 def _clear(folder: Path) -> None:
@@ -178,7 +190,7 @@ def _clear(folder: Path) -> None:
 def _fit_and_save(task: FitTask) -> None:
     network = is_network(task.candidates[0].model["name"])
     device = prepare_device() if network else "cpu"
-    features = None if task.features is None else np.load(task.features, mmap_mode="r")
+    features = load_features(task)
     fitted, choice = fit_candidates(
         task.windows,
         task.fold,
@@ -191,6 +203,27 @@ def _fit_and_save(task: FitTask) -> None:
         checkpoint=task.folder / "checkpoint.npz",
         features=features,
     )
+    save_fold(task, fitted, choice, device)
+    if network:
+        import keras
+
+        keras.utils.clear_session()
+
+
+def load_features(task: FitTask) -> np.ndarray | None:
+    """Map the windows' band power, if the task has any."""
+    return None if task.features is None else np.load(task.features, mmap_mode="r")
+
+
+def save_fold(
+    task: FitTask,
+    fitted: FittedFold,
+    choice: dict[str, Any] | None,
+    device: str,
+    *,
+    at_once: int = 1,
+) -> None:
+    """Fit the baseline, and write the fold's folder; `at_once` folds were fitted as one program."""
     save_model(fitted.model, task.folder / model_file(task))
     task.scaling.save(task.folder / "scaling.npz")
     write_predictions(fitted.predictions, task.folder / "predictions.parquet")
@@ -204,7 +237,7 @@ def _fit_and_save(task: FitTask) -> None:
             scaling=task.scaling,
             number=task.number,
             class_weight=task.candidates[0].training["class_weight"],
-            features=features,
+            features=load_features(task),
         )
         write_predictions(baseline.predictions, task.folder / "baseline.parquet")
     record = _describe_fold(task) | {
@@ -217,6 +250,7 @@ def _fit_and_save(task: FitTask) -> None:
         "made_with": {
             **describe_software(),
             "device": device,
+            "folds_at_once": at_once,
             "process": os.getpid(),
             "peak_memory_bytes": peak_memory(),
         },
@@ -227,10 +261,6 @@ def _fit_and_save(task: FitTask) -> None:
     content = {"finished": now(), "files": manifest(task.folder, sorted(names))}
     write_json(task.folder / "done", content)
     remove_checkpoints(task.folder)
-    if network:
-        import keras
-
-        keras.utils.clear_session()
 
 
 def prepare_device(_: object = None) -> str:
@@ -242,9 +272,14 @@ def prepare_device(_: object = None) -> str:
         If a GPU was asked for and there is none.
     """
     configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
-    with quiet_stderr():
-        import keras
-
+    try:
+        with quiet_stderr():
+            import keras
+    except ImportError as error:
+        raise InputError(
+            f"Keras cannot load its back end ({error}). Install it, or set KERAS_BACKEND to one "
+            "that is installed."
+        ) from error
     # TensorFlow warns that every fold traces a new model, which is what folds are
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     device = _device(keras.ops.zeros(1))

@@ -1,4 +1,4 @@
-"""Dask: a real scheduler and worker processes give what one process gives, also when one is lost."""
+"""Dask: a real scheduler and two workers give what one process gives, also when one is lost."""
 
 import json
 import os
@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from eegemo import clusters
-from eegemo.clusters import open_cluster, run_tasks_dask
+from eegemo.clusters import open_cluster, run_tasks_dask, scheduling, working
 from eegemo.errors import DataError, EegemoError, InputError
 
 TESTS = Path(__file__).parent
@@ -23,8 +22,8 @@ LIGHT = ["model={name: band_power_logreg}", "split.n_splits=4"]
 # --- tasks, importable by name so that workers find them -----------------------------------------
 
 
-def square_and_process(number):
-    return number**2, os.getpid()
+def square_and_processes(number):
+    return number**2, os.getpid(), os.getppid()
 
 
 def refuse(number):
@@ -38,6 +37,12 @@ def die(number):
     if number == 2:
         os._exit(3)
     return number
+
+
+def wait_long(file):
+    file.with_suffix(".part").write_text(str(os.getpid()), encoding="utf-8")
+    file.with_suffix(".part").rename(file)
+    time.sleep(120)
 
 
 def describe_process(_):
@@ -57,7 +62,7 @@ def fit_or_wait(task):
             # as a worker that is killed in the middle: it holds the fold, which is half written
             stack.enter_context(tasks.lock(task.folder / ".lock", wait=True))
             (task.folder / "model.npz").write_bytes(b"half")
-            (journal / "victim.part").write_text(str(os.getpid()), encoding="utf-8")
+            (journal / "victim.part").write_text(str(os.getppid()), encoding="utf-8")
             (journal / "victim.part").rename(journal / "victim")
             time.sleep(120)
         tasks.fit_and_save(task)
@@ -121,10 +126,12 @@ def two_workers(folder):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    with two_workers(tmp_path_factory.mktemp("cluster")) as (address, workers):
-        with open_cluster(address) as client:
-            wait_for(lambda: len(client.nthreads()) == 2)
-            yield client, workers
+    with (
+        two_workers(tmp_path_factory.mktemp("cluster")) as (address, workers),
+        open_cluster(address) as client,
+    ):
+        wait_for(lambda: len(client.nthreads()) == 2)
+        yield client, workers
 
 
 def run_light(runner, root, monkeypatch, *overrides):
@@ -160,9 +167,11 @@ def assert_same_tables(one, two):
 
 def test_each_worker_does_its_part_as_a_process_here_would(cluster, tmp_path, monkeypatch):
     client, workers = cluster
-    results = sorted(run_tasks_dask(square_and_process, range(8), scheduler=client))
-    assert [number for number, _ in results] == [k**2 for k in range(8)]
-    assert {process for _, process in results} == {worker.pid for worker in workers}
+    results = sorted(run_tasks_dask(square_and_processes, range(8), scheduler=client))
+    assert [number for number, *_ in results] == [k**2 for k in range(8)]
+    # not in the workers themselves, whose other threads draw random numbers, too
+    assert {parent for *_, parent in results} == {worker.pid for worker in workers}
+    assert len({process for _, process, _ in results}) == 2
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EEGEMO_DEVICE", "cpu")
     alike = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "EEGEMO_DEVICE": "cpu"}
@@ -186,6 +195,89 @@ def test_a_fold_sent_twice_at_once_is_fitted_once(cluster, tmp_path, monkeypatch
 
     run_light(twice, tmp_path / "twice", monkeypatch, "split.n_splits=2")
     assert sorted(sent) == [0, 0, 1, 1]
+
+
+# --- mistakes, told in a line -------------------------------------------------------------------
+
+
+def test_a_task_that_ends_every_process_is_named_and_all_others_are_done(cluster):
+    said, done = [], []
+    options = {"name": "task {}".format, "say": said.append}
+    results = run_tasks_dask(die, [1, 2, 3], scheduler=cluster[0], **options)
+    with pytest.raises(EegemoError, match=r"^task 2: lost its worker or process again and again"):
+        done.extend(results)
+    assert sorted(done) == [1, 3]
+    again = "A worker's process ended unexpectedly (exit code 3). To be tried again: task 2."
+    assert said == [again] * 3
+
+
+def test_a_task_that_nobody_wants_any_more_ends(cluster, tmp_path):
+    results = run_tasks_dask(wait_long, [tmp_path / "process"], scheduler=cluster[0])
+
+    def stop():
+        wait_for((tmp_path / "process").is_file)
+        # as Ctrl-C would, in the main thread
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    waiting = threading.Thread(target=stop)
+    waiting.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    waiting.join()
+    process = int((tmp_path / "process").read_text(encoding="utf-8"))
+    wait_for(lambda: not Path(f"/proc/{process}").exists(), seconds=20)
+
+
+def test_threads_of_a_worker_have_processes_of_their_own():
+    import distributed
+
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=":0"
+        ) as threads,
+        distributed.Client(threads, set_as_default=False) as client,
+    ):
+        results = list(run_tasks_dask(refuse, [1, 3, 4, 5], scheduler=client))
+        found = list(run_tasks_dask(square_and_processes, range(8), scheduler=client))
+    assert sorted(results) == [1, 3, 4, 5]
+    assert len({process for _, process, _ in found}) == 2
+    assert {parent for *_, parent in found} == {os.getpid()}
+
+
+def test_a_result_that_is_not_seen_here_is_told(monkeypatch):
+    monkeypatch.setattr(scheduling, "_SHOW", 0.2)
+
+    class Elsewhere:
+        outcome = TESTS / "no-such-folder" / "done"
+
+    with pytest.raises(InputError, match=r"fold 3: .*done is not there.*machines share"):
+        scheduling._wait_for_outcome(Elsewhere(), lambda task: "fold 3")
+
+
+def test_workers_unlike_this_process_are_refused():
+    settings = scheduling._settings()
+    working.check_worker(settings, "tcp://node7:1234")
+    for changed, words in [
+        ({"version": "9"}, "node7:1234 has eegemo .*same version"),
+        ({"folder": "/no/such/folder"}, "does not see the folder /no/such/folder"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            working.check_worker(settings | changed, "tcp://node7:1234")
+
+
+def test_a_scheduler_that_does_not_answer_and_dask_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(scheduling, "_CONNECT", 1)
+    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
+        with pytest.raises(InputError, match=f"^--scheduler {address}: no Dask scheduler"):
+            list(run_tasks_dask(die, [1], scheduler=address))
+    with pytest.raises(InputError, match="expected 1 or more workers"):
+        list(run_tasks_dask(die, [1], jobs=0))
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install eegemo\[dask\]"):
+        list(run_tasks_dask(die, [1]))
+
+
+# --- a worker lost ------------------------------------------------------------------------------
 
 
 def test_a_worker_killed_at_a_fold_costs_that_fold_and_changes_nothing(
@@ -219,72 +311,70 @@ def test_a_worker_killed_at_a_fold_costs_that_fold_and_changes_nothing(
     assert "is gone" in said[0]
 
 
-# --- mistakes, told in a line -------------------------------------------------------------------
+# --- whole runs, which take longer --------------------------------------------------------------
 
 
-def test_a_task_that_ends_every_worker_is_named_and_all_others_are_done():
-    import dask
+@pytest.mark.slow
+def test_a_network_whose_worker_is_killed_goes_on_after_its_last_epoch(tmp_path, monkeypatch):
+    import psutil
 
-    with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
-        results = run_tasks_dask(die, [1, 2, 3], jobs=1, name="task {}".format)
-        done = []
-        with pytest.raises(EegemoError, match=r"^task 2: every worker that tried it was lost"):
-            done.extend(results)
-    assert sorted(done) == [1, 3]
+    from eegemo.pipeline import run_experiments
+    from experiments import tiny
 
-
-def test_workers_of_several_threads_are_refused():
-    import distributed
-
-    with (
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
-        ) as threads,
-        distributed.Client(threads, set_as_default=False) as client,
-        pytest.raises(InputError, match="has 2 threads.*--nthreads 1"),
-    ):
-        list(run_tasks_dask(square_and_process, [1], scheduler=client))
-
-
-def test_a_result_that_is_not_seen_here_is_told(monkeypatch):
-    monkeypatch.setattr(clusters, "_SHOW", 0.2)
-
-    class Elsewhere:
-        outcome = TESTS / "no-such-folder" / "done"
-
-    with pytest.raises(InputError, match=r"fold 3: .*done is not there.*machines share"):
-        clusters._wait_for_outcome(Elsewhere(), lambda task: "fold 3")
-
-
-def test_workers_unlike_this_process_are_refused(monkeypatch):
-    import distributed
-
-    class Worker:
-        address = "tcp://node7:1234"
-        state = type("State", (), {"nthreads": 1})
-
-    monkeypatch.setattr(distributed, "get_worker", Worker)
     monkeypatch.setenv("EEGEMO_DEVICE", "cpu")
-    settings = clusters._settings()
-    clusters._check_worker(settings)
-    for changed, words in [
-        ({"version": "9"}, "node7:1234 has eegemo .*same version"),
-        ({"folder": "/no/such/folder"}, "does not see the folder /no/such/folder"),
-    ]:
-        with pytest.raises(InputError, match=words):
-            clusters._check_worker(settings | changed)
-    monkeypatch.setitem(sys.modules, "keras", object())
-    with pytest.raises(InputError, match=r"begun with device cpu.*asked for was device gpu"):
-        clusters._check_worker(settings | {"device": "gpu"})
+    overrides = ["training.epochs=8", "training.patience=8", "windows.stride=0.125"]
+    experiment = tiny(tmp_path / "data", *overrides)
+    (here,) = run_experiments([experiment], results=tmp_path / "here", jobs=1, report=False)
+    folder, said = tmp_path / "dask", []
+
+    def kill():
+        def in_work():
+            histories = folder.rglob("folds/*/history.csv")
+            return [one.parent for one in histories if one.read_text().count("\n") > 2]
+
+        wait_for(in_work, seconds=240)
+        (victim, *_) = in_work()
+        holder = (victim / ".lock").read_text(encoding="utf-8")
+        os.kill(psutil.Process(int(holder.split()[1])).ppid(), signal.SIGKILL)
+        victim.with_suffix(".killed").touch()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with open_cluster(jobs=2) as client:
+
+        def runner(function, tasks, **_):
+            return run_tasks_dask(function, tasks, scheduler=client, say=said.append)
+
+        (there,) = run_experiments([experiment], results=folder, report=False, runner=runner)
+    killer.join()
+    assert_same_tables(tables(there), tables(here))
+    assert any("is gone" in text for text in said)
+    (killed,) = there.glob("folds/*.killed")
+    history = pd.read_csv(killed.with_suffix("") / "history.csv")
+    other = pd.read_csv(here / "folds" / killed.stem / "history.csv")
+    columns = ["epoch", "loss", "val_loss"]
+    pd.testing.assert_frame_equal(history[columns], other[columns], check_exact=True)
 
 
-def test_a_scheduler_that_does_not_answer_and_dask_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(clusters, "_CONNECT", 1)
-    for address in ("tcp://127.0.0.1:1", "nonsense://x"):
-        with pytest.raises(InputError, match=f"^--scheduler {address}: no Dask scheduler"):
-            list(run_tasks_dask(die, [1], scheduler=address))
-    with pytest.raises(InputError, match="expected 1 or more workers"):
-        list(run_tasks_dask(die, [1], jobs=0))
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install eegemo\[dask\]"):
-        list(run_tasks_dask(die, [1]))
+@pytest.mark.slow
+def test_ctrl_c_ends_a_run_and_its_workers(tmp_path):
+    from experiments import tiny
+
+    file = tmp_path / "e.yaml"
+    file.write_text(tiny(tmp_path / "data", "training.epochs=500").to_yaml(), encoding="utf-8")
+    command = [sys.executable, "-m", "eegemo", "run", str(file), "--engine", "dask", "--jobs", "2"]
+    process = subprocess.Popen(
+        [*command, "--results", str(tmp_path / "r")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for(lambda: list((tmp_path / "r").rglob("history.csv")), seconds=240)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.endswith("Stopped. Run the same command again to go on; finished folds are kept.\n")
+    assert "Traceback" not in said
+    with pytest.raises(ProcessLookupError):
+        wait_for(lambda: os.killpg(process.pid, 0), seconds=10)

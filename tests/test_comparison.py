@@ -282,7 +282,7 @@ def test_three_results_and_names_that_clash(pair, tmp_path):
     # two of the models and experiments have the same name: folders tell them apart
     assert {"lstm", "gru", "third"} <= set(page.text.split())
     assert page.h1.startswith("On simulated data, of three (gru 0.6")
-    assert "Friedman's test over 4 subjects: p" in page.text
+    assert "Friedman's test over 4 subjects, who share trained models: p" in page.text
     tables = tmp_path / "out" / "tables"
     tests = pd.read_csv(tables / "tests.csv")
     assert len(tests) == 3 * 3

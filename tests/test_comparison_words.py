@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from eegemo.comparison import Pair, first_sentence, grounds, judge, limits
-from eegemo.comparison.paired import adjust, deciding_unit, split_share
+from eegemo.comparison.comparable import other_settings
+from eegemo.comparison.paired import adjust, deciding_unit
+from eegemo.report.beside import share_of_test
 from eegemo.statistics import (
     corrected_resampled_t_test,
     correlated_t_test,
@@ -58,6 +60,7 @@ def make_results(scores, *, above=True, simulated=False):
     permutation = {"p_value": 0.0002 if above else 0.4, "n_permutations": 4999}
     return {
         name: SimpleNamespace(
+            experiment={},
             simulated=simulated,
             leaks=False,
             metrics={
@@ -214,9 +217,25 @@ def test_the_split_alone_chooses_the_test(within, n_subjects, unit):
     assert deciding_unit(result) == unit
 
 
+def test_wilcoxon_decides_only_where_it_could_reject_after_holm():
+    provenance = {"split": {"within": "subject"}}
+    for n_subjects, n_pairs, unit in ((6, 1, "subject"), (6, 3, "fold"), (7, 3, "subject")):
+        result = SimpleNamespace(provenance=provenance, metrics={"n_subjects": n_subjects})
+        assert deciding_unit(result, n_pairs) == unit
+        assert (2.0 ** (1 - n_subjects) * n_pairs <= 0.05) == (unit == "subject")
+
+
+def test_other_differences_than_the_model_are_named():
+    common = {"name": "a", "model": {"name": "cnn_lstm"}, "training": {"epochs": 8}, "seed": 0}
+    other = {"name": "b", "model": {"name": "cnn_gru"}, "training": {"epochs": 50}, "seed": 0}
+    results = [SimpleNamespace(experiment=one) for one in (common, other)]
+    found = other_settings(dict(zip("ab", results, strict=True)))
+    assert found == ["training.epochs (8, 50)"]
+
+
 def test_the_share_of_the_test_part_counts_trials():
     windows = {"train": 100, "validation": 0, "test": 900}
     trials = {"train": {"a": 5, "b": 3}, "validation": {"a": 1, "b": 1}, "test": {"a": 1, "b": 4}}
     folds = [{"n_windows": windows, "trials": trials}]
-    assert split_share(SimpleNamespace(folds=folds)) == 5 / 10
-    assert split_share(SimpleNamespace(folds=[{"n_windows": windows}])) == 9
+    assert share_of_test(folds) == 5 / 10
+    assert share_of_test([{"n_windows": windows}]) == 9

@@ -409,11 +409,11 @@ def as_lists(value):
 def functions():
     """Section -> (fields that go elsewhere, function, parameters that come from elsewhere)."""
     from eegemo.labels import make_labels
+    from eegemo.models.band_power import build_band_power_logreg
     from eegemo.models.cnn_rnn import build_cnn_rnn
     from eegemo.recordings import find_recordings_bids, find_recordings_deap
     from eegemo.scaling import fit_scaling
     from eegemo.splits import make_folds
-    from eegemo.models.band_power import build_band_power_logreg
     from eegemo.training import choose, fit_fold
     from eegemo.windows import make_windows
 

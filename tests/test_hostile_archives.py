@@ -9,14 +9,17 @@ import zipfile
 import h5py
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from mutations import memory_below
 
 from eegemo.archives import load_arrays, open_archive
-from eegemo.errors import DataError
+from eegemo.errors import DataError, ResultError
 from eegemo.models import build_model
 from eegemo.models.loading import load_model
+from eegemo.predictions import read_predictions
 from eegemo.training import save_model
+from fake_result import fake_result
 
 
 def write_zip(path, entries, compression=zipfile.ZIP_STORED):
@@ -160,6 +163,32 @@ def test_texts_that_are_none(tmp_path):
         path = write_zip(tmp_path / "a.npz", [("a.npy", start + letter)])
         with pytest.raises(DataError, match="what is no text"):
             load_arrays(path, {"a": "U"})
+
+
+def test_tables_that_claim_rows(tmp_path, monkeypatch):
+    """What repeats takes no space in a parquet file: 800 kB of rows in some hundred bytes."""
+    monkeypatch.setattr("eegemo.predictions._MOST_BYTES", 100_000)
+    path = tmp_path / "predictions.parquet"
+    pd.DataFrame({"fold": np.zeros(100_000, np.int64)}).to_parquet(path)
+    assert path.stat().st_size < 5_000
+    with memory_below(500e3), pytest.raises(ResultError, match="cannot be read"):
+        read_predictions(path)
+
+
+def test_damaged_pages_of_predictions_are_noticed(tmp_path):
+    """Parquet has no checksum unless asked: a changed probability would be read as another."""
+    path = fake_result(tmp_path, n_subjects=2, n_trials=4, n_windows=20) / "predictions.parquet"
+    content, original = bytearray(path.read_bytes()), read_predictions(path)
+    refused = []
+    for position in range(4, len(content), 53):
+        content[position] ^= 1
+        path.write_bytes(content)
+        content[position] ^= 1
+        try:  # some bytes are of no consequence, such as those that name the writer
+            assert read_predictions(path).equals(original)
+        except ResultError:
+            refused.append(position)
+    assert len(refused) > 20
 
 
 # --- networks -------------------------------------------------------------------------------------

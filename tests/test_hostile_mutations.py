@@ -16,12 +16,12 @@ from eegemo.recordings import load_deap_arrays
 from eegemo.recordings.deap_files import write_dat
 
 # Whole data sets and results take longer to read. The long run, below, reads 1000 of each kind.
-_FEW = {name: 8 for name in CASES if name.startswith(("bids", "result"))}
+_FEW = {name: 6 for name in CASES if name.startswith(("bids", "result"))}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_damaged_files_are_refused_or_read_right(tmp_path, name):
-    outcomes = run_case(CASES[name], tmp_path, _FEW.get(name, 25))
+    outcomes = run_case(CASES[name], tmp_path, _FEW.get(name, 20))
     assert outcomes["refused"] > 0
 
 

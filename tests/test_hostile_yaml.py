@@ -79,6 +79,10 @@ UNSAFE = {
 }  # fmt: skip
 
 
+# No file: what a worker of a cluster is sent by the process that started it.
+MESSAGES = {("clusters.py", "pickle.loads")}
+
+
 def test_eegemo_has_no_reader_that_runs_code():
     package = Path(eegemo.__file__).parent
     loaders = []
@@ -90,7 +94,7 @@ def test_eegemo_has_no_reader_that_runs_code():
                 ast.unparse(node.func),
                 {k.arg: ast.unparse(k.value) for k in node.keywords},
             )
-            assert name not in UNSAFE, f"{file}: {name}"
+            assert name not in UNSAFE or (file.name, name) in MESSAGES, f"{file}: {name}"
             assert given.get("allow_pickle", "False") == "False", f"{file}: {name}"
             assert given.get("shell", "False") == "False", f"{file}: {name}"
             if name == "yaml.load":

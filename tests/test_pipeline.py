@@ -1,6 +1,7 @@
 """The whole path: a result folder that is complete, repeatable, resumable and honest."""
 
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegemo import preparation
 from eegemo.config import Experiment, load_experiment
-from eegemo.errors import ConfigError, DataError, EegemoError, InputError
+from eegemo.errors import ConfigError, DataError, EegemoError, InputError, ResultError
 from eegemo.execution import Progress
 from eegemo.pipeline import is_complete, run_experiment, run_experiments
 from eegemo.predictions import read_predictions
 from eegemo.preparation import prepare_experiment
 from eegemo.recordings import load_deap_arrays
+from eegemo.report import write_report
 from eegemo.scaling import load_scaling
 from eegemo.store import lock
 from eegemo.training import predict_windows
@@ -66,7 +69,9 @@ def test_a_result_folder_holds_what_the_design_says(result):
     assert expected <= names
     assert any(name.startswith("figures/") for name in names)
     assert any(name.startswith("tables/") for name in names)
-    assert not [name for name in names if Path(name).name.startswith(".") and Path(name).name != ".lock"]
+    assert not [
+        name for name in names if Path(name).name.startswith(".") and Path(name).name != ".lock"
+    ]
 
 
 def test_the_stored_experiment_is_complete_and_runs_again_to_the_same_folder(result, root, results):
@@ -140,35 +145,68 @@ def test_a_fold_without_its_marker_is_not_taken_for_done(copied, root):
     assert is_complete(folder)
 
 
-@pytest.mark.parametrize(
-    ("file", "damage"),
-    [
-        ("predictions.parquet", lambda path: path.write_bytes(path.read_bytes()[:100])),
-        (
-            "fold.json",
-            lambda path: path.write_text(path.read_text().replace('"seed": ', '"seed": 1')),
-        ),
-    ],
-)
-def test_a_damaged_fold_is_fitted_again_although_it_is_marked_done(copied, root, file, damage):
-    results, folder = copied
-    (folder / "report.html").unlink()
-    whole = read_predictions(folder / "predictions.parquet")
-    damage(folder / "folds" / "1" / file)
-    heard = Heard()
-    run_experiment(tiny(root), results=results, jobs=0, progress=heard)
-    assert any("going on after 1 of 2 folds" in line for line in heard.lines)
-    again = read_predictions(folder / "predictions.parquet")
-    pd.testing.assert_frame_equal(whole, again, check_exact=True)
+def flip(path, at=0.5):
+    """Turn over one bit, and leave the size and the times that a program can set."""
+    state = path.stat()
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
-def test_torn_predictions_are_put_together_again_from_the_folds(copied, root):
+FOLD_FILES = ("model.keras", "scaling.npz", "history.csv", "fold.json", "predictions.parquet")
+FOLD_FILES += ("validation.parquet", "baseline.parquet", "done")
+
+
+def test_a_flipped_bit_in_any_file_of_a_result_is_noticed(copied):
+    _, folder = copied
+    files = [folder / "folds" / "1" / name for name in FOLD_FILES]
+    names = ["experiment.yaml", "folds.csv", "provenance.json", "metrics.json", "report.html"]
+    names += ["predictions.parquet", "validation.parquet", "baseline.parquet", "manifest.json"]
+    files += [folder / name for name in names]
+    for file in files:
+        whole = file.read_bytes()
+        assert is_complete(folder)
+        for at in (0.1, 0.5, 0.97):
+            flip(file, at)
+            assert not is_complete(folder), file.name
+            file.write_bytes(whole)
+
+
+def test_damaged_parts_are_made_again_from_what_is_whole(copied, root):
+    """A damaged fold is fitted again, what lies above it is put together again."""
     results, folder = copied
-    path = folder / "predictions.parquet"
-    whole = read_predictions(path)
-    path.write_bytes(path.read_bytes()[:200])
+    (features,) = (results / ".store" / "features").glob("*/band_power.npy")
+    computed = features.read_bytes()
+    flip(features)
+    names = ["folds.csv", "predictions.parquet", "validation.parquet", "baseline.parquet"]
+    names += ["metrics.json"]
+    whole = {name: (folder / name).read_bytes() for name in names}
+    provenance = json.loads((folder / "provenance.json").read_text())
+    for name in (*names, "provenance.json", "folds/1/model.keras"):
+        flip(folder / name)
+    with pytest.raises(ResultError, match=r"folds\.csv, provenance\.json.* are not what the run"):
+        write_report(folder)
+    (folder / "folds" / "1" / "checkpoint.npz").write_bytes(b"torn")
+    kept = (folder / "folds" / "0" / "done").stat().st_mtime_ns
     run_experiment(tiny(root), results=results, jobs=0)
-    pd.testing.assert_frame_equal(whole, read_predictions(path), check_exact=True)
+    assert is_complete(folder)
+    assert (folder / "folds" / "0" / "done").stat().st_mtime_ns == kept
+    assert {name: (folder / name).read_bytes() for name in names} == whole
+    assert features.read_bytes() == computed
+    again = json.loads((folder / "provenance.json").read_text())
+    assert again["digests"] == provenance["digests"]
+    assert not list(folder.glob("folds/*/checkpoint*.npz"))
+
+
+@pytest.mark.slow
+def test_a_damaged_report_is_drawn_again_and_the_run_keeps_its_history(copied, root):
+    results, folder = copied
+    flip(folder / "metrics.json")
+    before = (folder / "provenance.json").read_bytes()
+    run_experiment(tiny(root), results=results, jobs=0)
+    assert is_complete(folder)
+    assert (folder / "provenance.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("file", ["trials.npy", "metadata.parquet", "notes.txt", "manifest.json"])
@@ -224,6 +262,28 @@ def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
     assert stored() == before
     prepare_experiment(tiny(root, "data.channels=emotiv"), results=results)
     assert len(stored()) == len(before) + 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes"),
+    [
+        ("_TRIALS_VERSION", {"data", "experiment"}),
+        ("_RESULT_VERSION", {"experiment"}),
+    ],
+)
+def test_another_version_of_a_stage_remakes_it_and_nothing_before_it(
+    root, results, result, monkeypatch, stage, changes
+):
+    def stored():
+        return {p.name for p in (results / ".store" / "trials").iterdir() if p.is_dir()}
+
+    before, trials = prepare_experiment(tiny(root), results=results), stored()
+    monkeypatch.setattr(preparation, stage, getattr(preparation, stage) + 1)
+    after = prepare_experiment(tiny(root), results=results)
+    differing = {k for k, digest in before.digests.items() if after.digests[k] != digest}
+    assert differing == changes
+    assert after.folder != before.folder
+    assert len(stored() - trials) == (3 if "data" in changes else 0)
 
 
 def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, result, tmp_path):

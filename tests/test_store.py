@@ -1,5 +1,6 @@
 """Whole or absent, one writer at a time, and digests that notice changed bytes."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,13 +16,18 @@ from hypothesis import strategies as st
 
 from eegemo.errors import EegemoError
 from eegemo.store import (
+    DiskFullError,
     FileDigests,
     atomic_file,
     atomic_folder,
+    changed_files,
     digest_bytes,
     digest_json,
     digests,
     lock,
+    naming_full_disk,
+    remove_damaged,
+    remove_leftovers,
     write_json,
     write_text,
 )
@@ -154,6 +160,93 @@ def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path):
         pass
     assert (tmp_path / "folder").read_text() == "a file"
     assert names_in(tmp_path) == ["folder"]
+
+
+# --- what dead processes leave, and full disks --------------------------------------------------
+
+WRITE = """
+import os, sys, time
+from pathlib import Path
+from eegemo.store import atomic_file, atomic_folder
+place = Path(sys.argv[1])
+with atomic_folder(place / "folder") as folder, atomic_file(place / "file.txt") as temporary:
+    temporary.write_text("half")
+    print("writing", flush=True)
+    if sys.argv[2] == "die":
+        os._exit(9)
+    time.sleep(60)
+"""
+
+
+def test_what_a_dead_process_left_is_removed(tmp_path):
+    assert run_python(WRITE, tmp_path, "die").returncode == 9
+    (tmp_path / ".mine").write_text("a user's own hidden file")
+    (tmp_path / ".else~00000000-1-abc").write_text("of another machine")
+    assert len(names_in(tmp_path)) == 4
+    assert len(remove_leftovers(tmp_path, tmp_path / "no such folder")) == 2
+    assert names_in(tmp_path) == [".else~00000000-1-abc", ".mine"]
+
+
+def test_what_a_living_process_is_writing_is_left_alone(tmp_path):
+    command = [sys.executable, "-c", WRITE, str(tmp_path), "wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "writing\n"
+            assert remove_leftovers(tmp_path) == []
+            assert len(names_in(tmp_path)) == 2
+        finally:
+            process.kill()
+    assert len(remove_leftovers(tmp_path)) == 2
+    assert names_in(tmp_path) == []
+
+
+def full_disk(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def wrapped(*_):
+    try:
+        full_disk()
+    except OSError as error:
+        raise RuntimeError("a library's own words") from error
+
+
+@pytest.mark.parametrize("fail", [full_disk, wrapped])
+def test_a_full_disk_is_told_with_the_file_and_what_is_free(tmp_path, fail):
+    for place in (atomic_file(tmp_path / "a.txt"), atomic_folder(tmp_path / "a.txt")):
+        with pytest.raises(
+            DiskFullError, match=r"a\.txt could not.*full \([\d,.]+ .?B free"
+        ) as told:
+            fail_inside(place, fail)
+        assert "\n" not in str(told.value)
+        assert names_in(tmp_path) == []
+
+
+def fail_inside(place, fail):
+    with place:
+        fail()
+
+
+def test_other_errors_stay_what_they_are(tmp_path):
+    with pytest.raises(PermissionError), naming_full_disk(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(ValueError, match="mine"), naming_full_disk(tmp_path):
+        raise ValueError("mine")
+
+
+def test_a_damaged_folder_is_removed_and_a_whole_one_is_not(tmp_path):
+    path = tmp_path / "folder"
+    with atomic_folder(path) as temporary:
+        (temporary / "a.txt").write_text("a")
+        (temporary / "b.txt").write_text("b")
+    assert not remove_damaged(path, FileDigests())
+    (path / "b.txt").write_text("B")
+    assert changed_files(path) == ["b.txt"]
+    assert remove_damaged(path, FileDigests())
+    assert not path.exists()
+    assert not remove_damaged(path, FileDigests())
+    path.write_text("a file in its place")
+    assert remove_damaged(path, FileDigests())
 
 
 # --- locks ---------------------------------------------------------------------------------------
@@ -313,6 +406,20 @@ def test_a_damaged_memory_is_only_a_lost_shortcut(tmp_path, content):
     path.write_bytes(b"bytes")
     memory.write_bytes(content)
     assert FileDigests(memory).digest(path) == hashlib.sha256(b"bytes").hexdigest()
+
+
+def test_a_flipped_digit_in_the_memory_is_no_other_file(tmp_path, monkeypatch):
+    """Else a changed digest would pass for changed data."""
+    monkeypatch.setattr(digests, "_SETTLED", -1)
+    path, memory = tmp_path / "a", tmp_path / "memory.json"
+    path.write_bytes(b"bytes")
+    known = FileDigests(memory)
+    digest = known.digest(path)
+    known.save()
+    text = memory.read_text()
+    assert text.count(digest) == 1
+    memory.write_text(text.replace(digest, digest[::-1]))
+    assert FileDigests(memory).digest(path) == digest
 
 
 def test_the_digest_of_several_files_knows_names_bytes_and_order(tmp_path):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 from eegemo.errors import ResultError
 from eegemo.metrics import score
 from eegemo.predictions import class_names, predicted_classes, read_predictions
-from eegemo.report import read_result
+from eegemo.report import Result, read_result
 from eegemo.report.words import listed
+from eegemo.statistics import count_trials, holm, paired_bootstrap
 
 from .protocols import PROTOCOLS, Protocol
 
@@ -21,8 +22,6 @@ __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 #: The file that says which run is which.
 INDEX = "audit.json"
 _LEVEL = 0.05
-# A smaller difference is rounded away where it is shown.
-_VISIBLE = 0.005
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,16 @@ class Row:
         One over the number of classes.
     inflation : float
         What the score has more than that of whole trials.
+    inflation_interval : tuple of float, or None
+        95 % of resampled trials, the same for both.
+    leak_shown : bool
+        Whether the inflation of a leaking protocol is more than chance and the division of trials
+        explain: its interval is above 0, and trained on shuffled labels every score is above every
+        one of whole trials, where there are such.
+    p_adjusted : float
+        ``p_value``, adjusted for the number of protocols without leak (Holm 1979).
+    shares_stimuli : bool
+        Whether test stimuli were met in training, with other people or in other trials.
     folder : str
         Of the run.
     """
@@ -81,12 +90,17 @@ class Row:
     subject_majority: float | None
     chance: float
     inflation: float
-    folder: str
+    inflation_interval: tuple[float, float] | None = None
+    leak_shown: bool = False
+    p_adjusted: float = 1.0
+    shares_stimuli: bool = False
+    folder: str = ""
 
     @property
     def above(self) -> bool:
         """Whether the score is above what shuffled labels give, for a protocol without leak."""
-        return not self.leaks and self.p_value <= _LEVEL and self.window > self.chance
+        more = self.window > max((self.chance, *self.shuffled))
+        return not self.leaks and self.p_adjusted <= _LEVEL and more
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for a table."""
@@ -148,10 +162,31 @@ def read_audit(folder: str | Path) -> Audit:
     results = {name: read_result(folder / "runs" / run) for name, (run, _) in names.items()}
     reference = results["trial"]
     whole = float(reference.metrics["levels"]["window"]["total"]["balanced_accuracy"])
+    honest = {
+        name: result.metrics["levels"]["window"]["significance"]["permutation"]["p_value"]
+        for name, result in results.items()
+        if not known[name].leaks
+    }
+    adjusted = holm(honest)
+    nulls = {
+        name: tuple(_score(folder / "runs" / one) for one in shuffled)
+        for name, (_, shuffled) in names.items()
+    }
     rows = {}
-    for name, (run, shuffled) in names.items():
-        nulls = tuple(_score(folder / "runs" / one) for one in shuffled)
-        rows[name] = _row(known[name], results[name].metrics, nulls, whole, run)
+    for name, (run, _) in names.items():
+        row = _row(known[name], results[name], nulls[name], whole, run)
+        if row.leaks:
+            trials = [count_trials(one.predictions) for one in (reference, results[name])]
+            interval = paired_bootstrap(*trials, resample="trials")
+            apart = not row.shuffled or min(row.shuffled) > max(nulls["trial"], default=-1.0)
+            row = replace(
+                row,
+                inflation_interval=interval,
+                leak_shown=interval is not None and interval[0] > 0 and apart,
+            )
+        else:
+            row = replace(row, p_adjusted=float(adjusted[name] or 1.0))
+        rows[name] = row
     return Audit(folder, about, rows, reference.model, reference.simulated, reference.provenance)
 
 
@@ -163,12 +198,9 @@ def _score(run: Path) -> float:
 
 
 def _row(
-    protocol: Protocol,
-    metrics: Mapping[str, Any],
-    nulls: tuple[float, ...],
-    whole: float,
-    run: str,
+    protocol: Protocol, result: Result, nulls: tuple[float, ...], whole: float, run: str
 ) -> Row:
+    metrics = result.metrics
     window, trial = (metrics["levels"][level] for level in ("window", "trial"))
     total, baselines = window["total"], window["baselines"]
     test = window["significance"]["permutation"]
@@ -196,26 +228,28 @@ def _row(
         subject_majority=None if own is None else float(own["balanced_accuracy"]),
         chance=float(baselines["chance"]["balanced_accuracy"]),
         inflation=observed - whole,
+        shares_stimuli=any(fold["shared"]["stimulus"] for fold in result.folds),
         folder=run,
     )
 
 
 def sentences(audit: Audit) -> list[str]:
-    """Say what was found: what is leak, what is evidence, and what the user's own split is.
+    """Say what was found: what is leak, what can be evidence, and what the user's own split is.
 
-    The rules, fixed before any number is seen: a protocol that cuts trials is never evidence; of
-    the others, a score is above chance if at most 5 % of shuffled labels of whole trials reach it
-    and it exceeds one over the number of classes.
+    The rules, fixed before any number is seen: a protocol that cuts trials is never evidence. Of
+    the others, a score is above chance if at most 5 % of shuffled labels of whole trials reach it,
+    adjusted by Holm's method for the number of such protocols, if it exceeds one over the number of
+    classes, and if no model trained on shuffled labels scored as high. What a protocol that cuts
+    trials scores above whole trials is called leak if `Row.leak_shown`.
 
     Returns
     -------
     texts : list of str
-        Three sentences, or four where labels were shuffled and models trained again.
+        A few sentences.
     """
     rows, whole = audit.rows, audit.rows["trial"]
     start = "On simulated data, " if audit.simulated else ""
-    verdict = "above" if whole.above else "no better than"
-    verdict += f" shuffled labels ({whole.null[0]:.2f} to {whole.null[1]:.2f})"
+    verdict = _verdict(whole)
     leaky = rows.get("window")
     if leaky is None:
         found = [
@@ -223,19 +257,14 @@ def sentences(audit: Audit) -> list[str]:
             f"{whole.window:.2f} with whole trials held out, {verdict}."
         ]
     else:
-        gap = (
-            f"the difference of {leaky.inflation:.2f} is leak"
-            if leaky.inflation >= _VISIBLE
-            else "the leak did not raise the score here"
-        )
         found = [
             f"{start}{audit.model} scored a balanced accuracy of {leaky.window:.2f} with random "
-            f"windows held out, and {whole.window:.2f} with whole trials held out, {verdict}: "
-            f"{gap}."
+            f"windows held out, and {whole.window:.2f} with whole trials held out, {verdict}; "
+            f"{_gap(leaky)}."
         ]
         if leaky.shuffled:
             found.append(
-                "Trained and tested on shuffled labels, from which nothing can be learned, it "
+                "Trained and tested on shuffled labels, which say nothing about emotion, it "
                 f"scored {np.mean(leaky.shuffled):.2f} with random windows and "
                 f"{np.mean(whole.shuffled):.2f} with whole trials."
             )
@@ -249,8 +278,35 @@ def sentences(audit: Audit) -> list[str]:
         found.append(f"{text}{'none of them is' if len(below) > 1 else 'it is not'} above chance.")
     else:
         found.append(f"{text}{listed(above)} are above chance, {listed(below)} are not.")
+    videos = rows.get("stimulus")
+    shared = [row.title for row in honest if row.above and row.shares_stimuli]
+    if shared and videos is not None and not videos.above:
+        found.append(
+            f"With {listed(shared)}, test videos were met in training with other people, and whole "
+            "videos are not above chance: the model may recognise the video and not the emotion."
+        )
     found.append(_asked(audit))
-    return found
+    return [one[0].upper() + one[1:] for one in found]
+
+
+def _verdict(row: Row) -> str:
+    low, high = row.null
+    null = f"({low:.2f} to {high:.2f})"
+    if row.above:
+        return f"above shuffled labels {null}"
+    if row.window < low:
+        return f"below shuffled labels {null}, which cross-validation by itself can cause"
+    if row.shuffled and row.window > high:
+        return f"above shuffled labels {null}, but not above models trained on shuffled labels"
+    return f"no better than shuffled labels {null}"
+
+
+def _gap(row: Row) -> str:
+    if not row.leak_shown:
+        return "that random windows leak does not show in these scores"
+    interval = row.inflation_interval
+    sure = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
+    return f"the difference of {row.inflation:.2f}{sure} is leak"
 
 
 def _asked(audit: Audit) -> str:
@@ -258,13 +314,14 @@ def _asked(audit: Audit) -> str:
     name = audit.about["asked"]
     known = {protocol.name: protocol for protocol in PROTOCOLS}
     if name not in known:  # whole sessions, which are not compared here
-        return f"The file holds out whole {name}s, which keeps trials whole and is evidence."
+        return f"The file holds out whole {name}s, which keeps trials whole and can be evidence."
     protocol = known[name]
     if protocol.leaks:
-        told = f"The file asks for {protocol.title}: its score is not evidence, since"
-        return f"{told} {protocol.about}."
+        return (
+            f"The file asks for {protocol.title}, which cannot be evidence, since {protocol.about}."
+        )
     row = audit.rows.get(name)
-    told = f"The file asks for {protocol.title}: its score is evidence, about {protocol.about}"
+    told = f"The file asks for {protocol.title}, which can be evidence about {protocol.about}"
     if row is None:
         return f"{told}."
-    return f"{told}, and it is {'' if row.above else 'not '}above chance."
+    return f"{told}; the score here is {'' if row.above else 'not '}above chance."

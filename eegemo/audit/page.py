@@ -6,6 +6,7 @@ import pandas as pd
 
 from eegemo import figures
 from eegemo.report.page import data_uri, render
+from eegemo.report.remarks import merge_notes
 from eegemo.report.tables import write_table
 from eegemo.store import write_text
 
@@ -59,7 +60,7 @@ def _tables(audit: Audit) -> dict[str, pd.DataFrame]:
     plain = []
     for row in audit.rows.values():
         values = row.as_dict()
-        for name in ("interval", "null"):
+        for name in ("interval", "null", "inflation_interval"):
             low, high = values.pop(name) or (None, None)
             values |= {f"{name}_low": low, f"{name}_high": high}
         nulls = values.pop("shuffled")
@@ -103,7 +104,13 @@ def _remarks(audit: Audit) -> list[str]:
             "alike for subjects who share stimuli. The grey band shuffles the labels of stored "
             "predictions, without training."
         )
-    return found + list(about["notes"])
+    if any(row.shares_stimuli for row in audit.rows.values()):
+        found.append(
+            "Where test videos were met in training, recognising the video may be enough: a model "
+            "trained on shuffled labels can learn it, too, since subjects who share videos are "
+            "shuffled alike. Intervals are about other trials of these videos."
+        )
+    return found + merge_notes(list(about["notes"]))
 
 
 def _sentence(text: str) -> str:

@@ -1,5 +1,6 @@
 """Run what an audit compares; with `pipeline` and `preparation`, a reader of the config."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,10 @@ def audit_experiment(
             report=False,
             progress=_Quiet(progress, experiment.name, len(runs)),
         )
+        for one in folders:
+            record = json.loads((one / "provenance.json").read_text(encoding="utf-8"))
+            if record["shuffle_labels"] is None:
+                notes += [note for note in record["notes"] if note not in notes]
         write_json(
             folder / INDEX,
             {

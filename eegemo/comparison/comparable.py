@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -44,6 +45,41 @@ def name_results(results: Sequence[Result]) -> dict[str, Result]:
         if len(set(names)) == len(names):
             return dict(zip(names, results, strict=True))
     raise ResultError("Expected different results to compare, but one folder is given twice.")
+
+
+def other_settings(results: Mapping[str, Result]) -> list[str]:
+    """List what else differs between the experiments, apart from their names and models.
+
+    Parameters
+    ----------
+    results : mapping of str to Result
+        Results by name.
+
+    Returns
+    -------
+    list of str
+        As ``"training.epochs (8, 50)"``, in the order of the results.
+    """
+    found: dict[str, list[Any]] = {}
+    flat = [_flat(result.experiment) for result in results.values()]
+    for key in dict.fromkeys(key for one in flat for key in one):
+        values = [one.get(key) for one in flat]
+        if any(value != values[0] for value in values):
+            found[key] = values
+    return [f"{key} ({', '.join(map(str, values))})" for key, values in found.items()]
+
+
+def _flat(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {}
+    for section, content in experiment.items():
+        if section in ("name", "model", "choice"):
+            continue
+        for key, value in content.items() if isinstance(content, Mapping) else [("", content)]:
+            if (section, key) != ("data", "root"):
+                plain[f"{section}.{key}".rstrip(".")] = value
+    if experiment.get("choice") is not None:
+        plain["choice"] = experiment["choice"]
+    return plain
 
 
 def n_repeats(result: Result) -> int:

@@ -39,6 +39,7 @@ from numpy.typing import NDArray
 from ..metrics import LEVELS
 from ..predictions import predicted_classes, vote
 from ..report import Result
+from ..report.beside import share_of_test
 from ..report.words import LEVEL
 from ..statistics import (
     PairedTest,
@@ -58,7 +59,7 @@ Unit = Literal["fold", "subject"]
 
 KEYS: dict[Unit, str] = {"fold": "name", "subject": "subject"}
 MIN_SUBJECTS = 6
-"""From how many subjects on Wilcoxon's test can give a p-value below 0.05."""
+"""From how many subjects on Wilcoxon's test of one pair can give a p-value below 0.05."""
 ROPE = 0.01
 """Differences of balanced accuracy up to this size are practically equivalent (one point)."""
 
@@ -183,27 +184,16 @@ def difference(
     }
 
 
-def deciding_unit(result: Result) -> Unit:
-    """Say what the deciding test pairs; see the rule above."""
-    own_models = result.provenance["split"]["within"] == "subject"
-    return "subject" if own_models and result.metrics["n_subjects"] >= MIN_SUBJECTS else "fold"
+def deciding_unit(result: Result, n_pairs: int = 1) -> Unit:
+    """Say what the deciding test pairs; see the rule above.
 
-
-def split_share(result: Result) -> float:
-    """Return the mean over folds of test trials per trial that was not tested.
-
-    Validation trials count as training: they decide when training stops. Where trials were not
-    counted, windows stand in.
+    Wilcoxon's smallest p-value is ``2 ** (1 - n_subjects)``, and Holm's method multiplies it by the
+    number of pairs: with too few subjects the test could not reject whatever the scores.
     """
-    shares = []
-    for fold in result.folds:
-        trials = fold.get("trials") or {}
-        n = {
-            role: sum(trials[role].values()) if role in trials else fold["n_windows"][role]
-            for role in ("train", "validation", "test")
-        }
-        shares.append(n["test"] / max(n["train"] + n["validation"], 1))
-    return float(np.mean(shares))
+    own_models = result.provenance["split"]["within"] == "subject"
+    n_subjects = result.metrics["n_subjects"]
+    enough = n_subjects >= MIN_SUBJECTS and 2.0 ** (1 - n_subjects) * n_pairs <= LEVEL
+    return "subject" if own_models and enough else "fold"
 
 
 def rows_of(result: Result, level: str) -> pd.DataFrame:
@@ -221,7 +211,13 @@ def _correct(votes: pd.DataFrame) -> NDArray[np.bool_]:
     return correct
 
 
-def compare_pair(names: tuple[str, str], results: tuple[Result, Result], *, seed: int = 0) -> Pair:
+def compare_pair(
+    names: tuple[str, str],
+    results: tuple[Result, Result],
+    *,
+    n_pairs: int = 1,
+    seed: int = 0,
+) -> Pair:
     """Make every test between two comparable results.
 
     Parameters
@@ -230,6 +226,8 @@ def compare_pair(names: tuple[str, str], results: tuple[Result, Result], *, seed
         What the two are called.
     results : tuple of Result
         The first and the second.
+    n_pairs : int
+        How many pairs there are in all: p-values will be adjusted for as many.
     seed : int
         Of the bootstrap.
 
@@ -248,7 +246,7 @@ def compare_pair(names: tuple[str, str], results: tuple[Result, Result], *, seed
         }
     folds = difference(first, second, unit="fold")
     subjects = difference(first, second, unit="subject")
-    unit, share = deciding_unit(first), split_share(first)
+    unit, share = deciding_unit(first, n_pairs), share_of_test(first.folds)
     tests = {
         "folds": corrected_resampled_t_test(folds["difference"], test_share=share),
         "subjects": wilcoxon_signed_rank(subjects["first"], subjects["second"]),
@@ -297,7 +295,11 @@ def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:
         one is the second of its pair.
     """
     pairs = [
-        compare_pair((lower, higher), (results[lower], results[higher]))
+        compare_pair(
+            (lower, higher),
+            (results[lower], results[higher]),
+            n_pairs=len(results) * (len(results) - 1) // 2,
+        )
         for higher, lower in combinations(ranked(results), 2)
     ]
     return adjust(pairs)
@@ -332,13 +334,12 @@ def compare_several(results: Mapping[str, Result]) -> tuple[Unit, SeveralTest] |
     Returns
     -------
     (unit, test) or None
-        Over subjects. Over folds if there is one subject; these depend on each other, so that
-        its p-value is then too small.
+        Over subjects; None for one subject, since folds share training data and are no units.
     """
-    if len(results) < 3:
-        return None
     first, *_ = results.values()
-    unit: Unit = "subject" if first.metrics["n_subjects"] > 1 else "fold"
+    if len(results) < 3 or first.metrics["n_subjects"] < 2:
+        return None
+    unit: Unit = "subject"
     table = np.array(
         [
             [one["balanced_accuracy"] for one in result.metrics["levels"]["window"][f"{unit}s"]]

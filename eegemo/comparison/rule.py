@@ -35,9 +35,9 @@ SURE = 0.95
 
 RULE = (
     "The deciding test is fixed by the split, before any score is known: where every subject has "
-    f"models of its own and there are at least {MIN_SUBJECTS} subjects, the Wilcoxon signed-rank "
-    "test over subjects; otherwise the corrected resampled t-test over folds, since models of "
-    "different folds share training data.",
+    f"models of its own and there are at least {MIN_SUBJECTS} subjects (more for many results, so "
+    "that the test can find something), the Wilcoxon signed-rank test over subjects; otherwise the "
+    "corrected resampled t-test over folds, since models of different folds share training data.",
     f"Scores that shuffled labels reach as well (permutation test, p > {LEVEL:g}) are not ranked.",
     f"One result is called better if the deciding test has p ≤ {LEVEL:g}, adjusted by Holm's "
     "method for the number of pairs, and its effect, the mean difference and the difference of all "

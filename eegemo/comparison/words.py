@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from ..report import Result
 from ..report.words import LEVEL, listed, number_word, p_words, some
 from ..statistics import SeveralTest
-from .comparable import n_repeats
+from .comparable import n_repeats, other_settings
 from .paired import ROPE, Pair, Unit, compare_pairs, ranked
 from .rule import Verdict, above_chance, judge
 
@@ -295,7 +295,8 @@ def grounds(pairs: Sequence[Pair], several: tuple[Unit, SeveralTest] | None = No
             ]
     if several is not None and several[1].p_value is not None:
         unit, test = several
-        found.append(f"Friedman's test over {some(test.n, unit)}: {p_text(test.p_value)}.")
+        shared = "" if pairs[0].unit == "subject" else ", who share trained models"
+        found.append(f"Friedman's test over {some(test.n, unit)}{shared}: {p_text(test.p_value)}.")
     return found
 
 
@@ -333,6 +334,9 @@ def limits(results: Mapping[str, Result], pairs: Sequence[Pair]) -> list[str]:
     n_subjects, repeats = first.metrics["n_subjects"], n_repeats(first)
     people = some(n_subjects, "subject")
     found = []
+    others = other_settings(results)
+    if others:
+        found.append(f"They differ in more than the model: {'; '.join(others)}.")
     if any(judge(pair) == "open" for pair in pairs):
         found.append("A difference that no test finds is not shown to be absent.")
     if pairs[0].unit == "subject":

@@ -70,7 +70,9 @@ def parse_experiment(
     except ValidationError as error:
         problems: dict[Place, list[Any]] = {}
         for found in error.errors(include_url=False):
-            place: Place = ("model", "name") if found["type"] == "model_name" else _place(found["loc"])
+            place: Place = (
+                ("model", "name") if found["type"] == "model_name" else _place(found["loc"])
+            )
             problems.setdefault(place, []).append(found)
         # where one alternative got further into a value than another, its complaint is the useful
         # one

@@ -12,12 +12,14 @@ from .curves import learning_curves, learning_curves_together
 from .scores import class_counts, class_scores, null_distributions, paired_scores, score_dots
 from .style import save_figure, to_svg
 from .subjects import score_spread, subject_scores
+from .timeline import class_timeline
 
 __all__ = [
     "audit_scores",
     "class_counts",
     "class_differences",
     "class_scores",
+    "class_timeline",
     "confusion_differences",
     "confusion_matrices",
     "coverage_curves",

@@ -16,6 +16,7 @@ from ..errors import ResultError
 from ..metrics import LEVELS, evaluate
 from ..predictions import TRIAL_KEYS, class_names, read_predictions, vote
 from ..statistics import assess, spread_of
+from ..store import changed_files
 from .beside import beside_baseline
 from .probabilities import describe_calibration
 from .records import FOLD, PROVENANCE, read_experiment, read_history, read_json
@@ -141,6 +142,21 @@ def _draws_per_subject(n_subjects: int) -> int:
     return max(999, 50 * n_subjects - 1)
 
 
+def _check_files(path: Path) -> None:
+    """Refuse a result whose files are not what the run wrote; those drawn from them do not count.
+
+    A result without a manifest is of an older version, or is being put together.
+    """
+    if not (path / "manifest.json").is_file():
+        return
+    changed = [one for one in changed_files(path) if one not in ("metrics.json", "report.html")]
+    if changed:
+        raise ResultError(
+            f"{path}: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the run "
+            "wrote, but damaged or changed since. Run the experiment again: what is whole is kept."
+        )
+
+
 def read_result(path: str | Path) -> Result:
     """Read a result folder.
 
@@ -170,6 +186,7 @@ def read_result(path: str | Path) -> Result:
                 f"{path}: expected a finished result, but {name} is missing. Run the experiment "
                 "again: what is finished is kept."
             )
+    _check_files(path)
     provenance = read_json(path / "provenance.json", PROVENANCE)
     experiment, text = read_experiment(path / "experiment.yaml")
     predictions = read_predictions(path / "predictions.parquet")

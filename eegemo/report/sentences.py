@@ -62,6 +62,8 @@ def baseline_sentence(result: Result) -> str:
     if result.leaks:
         return f"{text}Both saw the test trials in training, so neither score is evidence."
     over = f"{_range(gap['trials'])}, drawing trials; " if gap["trials"] else ""
+    if gap["p_value"] is not None:
+        over += f"p = {gap['p_value']:.2g} over folds, corrected resampled t-test; "
     verdict = {
         "better": f"{result.model} beats it",
         "worse": f"{result.model} is worse",

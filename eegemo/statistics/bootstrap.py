@@ -28,8 +28,11 @@ def bootstrap_interval(
     trials : TrialCounts
         As `count_trials` makes them.
     resample : {"trials", "subjects"}
-        "trials" draws trials within each subject: other trials of these subjects.
-        "subjects" draws subjects, then trials within each: other people, too.
+        "trials" draws trials within each subject: other trials of these subjects. Where subjects
+        share stimuli, these are other trials of the same stimuli, and the interval is too narrow
+        for others: the trials of one stimulus are right or wrong together.
+        "subjects" draws subjects, then trials within each: other people, too. The scatter of trials
+        enters twice, which makes this interval a wide one where subjects are alike.
     level : float
         Share of the draws inside the interval.
     n_draws : int

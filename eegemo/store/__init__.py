@@ -10,7 +10,7 @@ from .digests import FileDigests, digest_bytes, digest_json
 from .folders import atomic_folder, changed_files, is_whole, manifest, remove_damaged
 from .locks import lock
 from .space import DiskFullError, format_bytes, free_bytes, naming_full_disk
-from .writing import atomic_file, remove_leftovers, write_json, write_text
+from .writing import atomic_file, remove_leftovers, temporary_prefix, write_json, write_text
 
 __all__ = [
     "DiskFullError",
@@ -28,6 +28,7 @@ __all__ = [
     "naming_full_disk",
     "remove_damaged",
     "remove_leftovers",
+    "temporary_prefix",
     "write_json",
     "write_text",
 ]

@@ -27,7 +27,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=temporary_prefix(path.name), dir=path.parent))
-        try:
+    try:
+        with naming_full_disk(path):  # inside, since afterwards there is space again
             yield temporary
             files = sorted(file for file in temporary.rglob("*") if file.is_file())
             names = [file.relative_to(temporary).as_posix() for file in files]
@@ -40,8 +41,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             except OSError:
                 if not path.is_dir():
                     raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def manifest(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -43,7 +43,8 @@ def _comes_from_full_disk(error: BaseException, path: Path) -> bool:
     while cause is not None:
         if isinstance(cause, OSError):
             number = cause.errno
-            if number in _FULL or (number is None and free_bytes(path) < 1 << 16):
+            short = number is None and ("requested and" in str(cause) or free_bytes(path) < 1 << 16)
+            if number in _FULL or short:
                 return True
         cause = cause.__cause__ or cause.__context__
     return False

@@ -15,7 +15,7 @@ from typing import Any
 
 from .space import naming_full_disk
 
-__all__ = ["atomic_file", "remove_leftovers", "write_json", "write_text"]
+__all__ = ["atomic_file", "remove_leftovers", "temporary_prefix", "write_json", "write_text"]
 
 _LEFTOVER = re.compile(r"\..*~([0-9a-f]{8})-(\d+)-.*", re.DOTALL)
 
@@ -39,14 +39,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
             prefix=temporary_prefix(path.stem), suffix=path.suffix, dir=path.parent
         )
         os.close(handle)
-        temporary = Path(name)
-        try:
+    temporary = Path(name)
+    try:
+        with naming_full_disk(path):  # inside, since afterwards there is space again
             yield temporary
             flush(temporary)
             temporary.chmod(0o666 & ~umask())
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

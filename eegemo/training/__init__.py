@@ -2,7 +2,8 @@
 
 `fit_fold` trains by the fold's training windows, stops by its validation windows, and predicts its
 test windows once, after everything else. `fit_candidates` does the same with several settings and
-keeps those that do best on the validation windows. Keras is imported only for networks.
+keeps those that do best on the validation windows. `fit_folds_together` and
+`fit_candidates_together` do so for many folds at once. Keras is imported only for networks.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from .fitting import (
     predict_windows,
     save_model,
 )
+from .together import can_fit_together, fit_candidates_together, fit_folds_together
 
 if TYPE_CHECKING:
     from .batches import Batches
@@ -26,10 +28,13 @@ __all__ = [
     "Batches",
     "Candidate",
     "FittedFold",
+    "can_fit_together",
     "choose",
     "class_weights",
     "fit_candidates",
+    "fit_candidates_together",
     "fit_fold",
+    "fit_folds_together",
     "measure_latency",
     "predict_windows",
     "save_model",

@@ -61,7 +61,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
         unit = None if self._unit is None else self._unit[rows]
-        x = self.scaling.transform(self.windows.gather(rows), unit)
+        x = self.scaling.transform(self.windows.gather(rows), unit, overwrite=True)
         if self.weights is None:
             return (x,)
         y = self.windows.codes[rows]

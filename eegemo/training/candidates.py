@@ -88,6 +88,23 @@ def choose(
     return int(values.argmin() if metric == "loss" else values.argmax())
 
 
+def describe_try(candidate: Candidate, fitted: FittedFold) -> dict[str, Any]:
+    """Return what a choice records of a candidate that was fitted."""
+    return {
+        "settings": candidate.settings,
+        **score_validation(fitted.validation),
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds["fit"],
+    }
+
+
+def check_choice(fold: Fold) -> None:
+    """Raise DataError if a fold has no validation windows to choose by."""
+    if not len(fold.validation):
+        raise DataError(f"choice: fold {fold.name} has no validation part to choose by.")
+
+
 def fit_candidates(
     windows: Windows,
     fold: Fold,
@@ -133,8 +150,7 @@ def fit_candidates(
             windows, fold, model=only.model, **common, checkpoint=checkpoint, **only.training
         )
         return fitted, None
-    if not len(fold.validation):
-        raise DataError(f"choice: fold {fold.name} has no validation part to choose by.")
+    check_choice(fold)
     # while choosing, the fold has no test part
     blind = replace(fold, test=fold.test[:0])
     tried: list[dict[str, Any]] = []
@@ -144,16 +160,7 @@ def fit_candidates(
         fitted = fit_fold(
             windows, blind, model=one.model, **common, checkpoint=place, **one.training
         )
-        scores = score_validation(fitted.validation)
-        tried.append(
-            {
-                "settings": one.settings,
-                **scores,
-                "epochs": len(fitted.history),
-                "best_epoch": fitted.best_epoch,
-                "seconds": fitted.seconds["fit"],
-            }
-        )
+        tried.append(describe_try(one, fitted))
         if best is None or choose(tried, metric=metric) == k:
             best = fitted
     assert best is not None

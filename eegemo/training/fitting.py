@@ -50,6 +50,14 @@ def class_weights(codes: np.ndarray, n_classes: int) -> np.ndarray:
     return weights.astype(np.float32)
 
 
+def fold_weights(windows: Windows, fold: Fold, class_weight: str) -> np.ndarray:
+    """Return the weight of each class, from a fold's training windows."""
+    n_classes = len(windows.labels.classes)
+    if class_weight == "balanced":
+        return class_weights(windows.codes[fold.train], n_classes)
+    return np.ones(n_classes, np.float32)
+
+
 def check_schedule(schedule: str, fold: Fold) -> None:
     """Raise ConfigError if a schedule needs validation windows and the fold has none."""
     if schedule == "plateau" and not len(fold.validation):
@@ -165,10 +173,7 @@ def fit_fold(
     """
     check_schedule(schedule, fold)
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
-    n_classes = len(windows.labels.classes)
-    weights = np.ones(n_classes, np.float32)
-    if class_weight == "balanced":
-        weights = class_weights(windows.codes[fold.train], n_classes)
+    weights = fold_weights(windows, fold, class_weight)
     fitted: Model
     if is_network(str(model["name"])):
         from .network import train_network

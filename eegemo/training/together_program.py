@@ -6,9 +6,9 @@ dispatch. Windows are gathered on the device. This is the one module that import
 has no back-end-neutral counterpart of vmap.
 
 Two kinds of layers are replaced by ones that compute the same from the same weights, and that many
-networks at once do well: a convolution is a matrix product over unfolded windows (a convolution with
-one kernel for each network has no good kernel on any device), and a recurrent layer multiplies its
-inputs once for all times, and in the backward pass its weights once for all times.
+networks at once do well: a convolution is a matrix product over unfolded windows (many convolutions
+at once, each with its own kernel, are slow), and a recurrent layer multiplies its inputs once for
+all times, and so finds the gradient of its weights.
 """
 
 from collections.abc import Callable
@@ -93,7 +93,7 @@ def run_recurrence(cell: Cell, n_states: int, x: Array, kernel: Array, bias: Arr
     return jnp.swapaxes(run(jnp.swapaxes(x, 0, 1), kernel, bias), 0, 1)
 
 
-class _Conv1D(keras.layers.Conv1D):  # type: ignore[misc]
+class _Conv1D(keras.layers.Conv1D):
     """`keras.layers.Conv1D` with stride 1 and ``padding="same"``, as a matrix product."""
 
     def call(self, inputs: Array) -> Array:
@@ -105,10 +105,12 @@ class _Conv1D(keras.layers.Conv1D):  # type: ignore[misc]
         return self.activation(ops.matmul(unfolded, kernel) + self.bias)
 
 
-class _LSTM(keras.layers.LSTM):  # type: ignore[misc]
+class _LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` from states of zero, giving all times."""
 
-    def call(self, sequences: Array, **_: Any) -> Array:
+    def call(
+        self, sequences: Array, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Array:
         gate, squash = self.recurrent_activation, self.activation
 
         def cell(x: Array, inner: Array, states: States) -> States:
@@ -120,10 +122,12 @@ class _LSTM(keras.layers.LSTM):  # type: ignore[misc]
         return run_recurrence(cell, 2, ops.matmul(sequences, self.cell.kernel), kernel, bias)
 
 
-class _GRU(keras.layers.GRU):  # type: ignore[misc]
+class _GRU(keras.layers.GRU):
     """`keras.layers.GRU` (``reset_after``) from states of zero, giving all times."""
 
-    def call(self, sequences: Array, **_: Any) -> Array:
+    def call(
+        self, sequences: Array, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Array:
         gate, squash = self.recurrent_activation, self.activation
 
         def cell(x: Array, inner: Array, states: States) -> States:
@@ -140,7 +144,7 @@ class _GRU(keras.layers.GRU):  # type: ignore[misc]
         )
 
 
-_TWINS: dict[type, type] = {
+_TWINS: dict[type, Any] = {
     keras.layers.Conv1D: _Conv1D,
     keras.layers.LSTM: _LSTM,
     keras.layers.GRU: _GRU,

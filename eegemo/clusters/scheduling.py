@@ -14,20 +14,22 @@ a lost worker had begun is on disk for the next one to go on from.
 import contextlib
 import os
 import pickle
-import sys
 import time
 import uuid
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, get_args
 
 import eegemo
 from eegemo.errors import EegemoError, InputError
-from eegemo.execution import configure
+from eegemo.execution import Engine, Runner, run_tasks
 
-__all__ = ["open_cluster", "run_tasks_dask"]
+from .working import ProcessLostError, work
+
+__all__ = ["open_cluster", "open_runner", "run_tasks_dask"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -37,6 +39,46 @@ Client: TypeAlias = Any
 # Seconds: to find a scheduler, between looks for new workers, and for a shared file system to show
 # here what was written elsewhere (NFS remembers for up to a minute that a file was not there).
 _CONNECT, _LOOK, _SHOW = 10, 1.0, 90.0
+# How often a task may lose its process; as Dask's own rule for workers.
+_LOSSES = 3
+
+
+@contextmanager
+def open_runner(
+    engine: str = "local", scheduler: str | None = None, *, jobs: int = 0
+) -> Iterator[tuple[Runner, int]]:
+    """Give what does the tasks of a run, and how many it does at a time.
+
+    Parameters
+    ----------
+    engine : {"auto", "local", "together", "dask"}
+        What is not ``"dask"`` runs on this machine.
+    scheduler : str, optional
+        Address of Dask's scheduler.
+    jobs : int
+        Processes on this machine; 0 for none.
+
+    Yields
+    ------
+    runner : callable
+        As `eegemo.execution.run_tasks`.
+    jobs : int
+        With a scheduler, the workers that it has now.
+
+    Raises
+    ------
+    InputError
+        If there is no such engine, or as `open_cluster`.
+    """
+    if engine not in get_args(Engine):
+        raise InputError(f"--engine: expected {' or '.join(get_args(Engine))}, found {engine!r}.")
+    if engine != "dask":
+        if scheduler is not None:
+            raise InputError("--scheduler goes with --engine dask, which was not given.")
+        yield run_tasks, jobs
+        return
+    with open_cluster(scheduler, jobs=jobs) as client:
+        yield partial(run_tasks_dask, scheduler=client), len(client.nthreads())
 
 
 @contextmanager
@@ -79,8 +121,8 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
                     n_workers=jobs,
                     threads_per_worker=1,
                     memory_limit=0,  # no limit: Dask would end workers that Keras makes grow
-                    dashboard_address=None,
-                    worker_dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # any free port, for this machine only
+                    worker_dashboard_address="127.0.0.1:0",
                     silence_logs="CRITICAL",
                 )
             )
@@ -107,8 +149,8 @@ def run_tasks_dask(
 ) -> Iterator[Result]:
     """Apply a function to every task on Dask's workers, and yield results as they come.
 
-    As `eegemo.execution.run_tasks`, which see; what differs is where the work is done. Every worker
-    has one task at a time, and the same threads and device as a process started here.
+    As `eegemo.execution.run_tasks`, which see; what differs is where the work is done. Each thread
+    of a worker has one task at a time, in a process of its own (`eegemo.clusters.working`).
 
     Parameters
     ----------
@@ -132,18 +174,17 @@ def run_tasks_dask(
     ------
     result
         What `function` returned. An exception it raised is raised here. That, Ctrl-C, and no longer
-        asking for results cancel what has not begun; workers started here end at once, others when
-        they are through with their task.
+        asking for results cancel what is left, and end the processes of what has begun.
 
     Raises
     ------
     InputError
-        As `open_cluster`; or if workers are not fit for this: more than one thread each, another
-        version of eegemo, another device, no shared folder.
+        As `open_cluster`; or if workers are not fit for this: another version of eegemo, no shared
+        folder.
     EegemoError
-        If a task has lost more workers than the scheduler allows (Dask's
-        ``distributed.scheduler.allowed-failures``, 3 if not set otherwise), which comes after all
-        others are done; or if the scheduler is gone.
+        If a task has lost its process or worker more than three times (Dask's
+        ``distributed.scheduler.allowed-failures``, for workers), which comes after all others are
+        done; or if the scheduler is gone.
     """
     if scheduler is None or isinstance(scheduler, str):
         with open_cluster(scheduler, jobs=jobs) as client:
@@ -152,23 +193,36 @@ def run_tasks_dask(
     from distributed import KilledWorker
 
     client, settings = scheduler, _settings()
-    left, at_work, lost = deque(tasks), dict[Any, Task](), list[Task]()
+    left, at_work, lost = deque(enumerate(tasks)), dict[Any, tuple[int, Task]](), list[Task]()
+    losses: Counter[int] = Counter()
     workers = _Workers(client, say)
     try:
+        n_workers = workers.count()
         while left or at_work:
-            n_workers = workers.count(busy=bool(at_work))
-            # with a worker for each there is no queue in which a task is lost with its neighbour
+            # with a thread for each there is no queue in which a task is lost with its neighbour
             while left and len(at_work) < max(1, n_workers):
-                task = left.popleft()
+                number, task = left.popleft()
                 message = pickle.dumps((function, task))
                 key = f"{getattr(function, '__name__', 'task')}-{uuid.uuid4().hex}"
-                at_work[client.submit(_work, message, settings, key=key, pure=False)] = task
-            for future in _done(at_work):
-                task = at_work.pop(future)
+                future = client.submit(work, message, settings, key=key, pure=False)
+                at_work[future] = number, task
+            ended = _done(at_work, client)
+            n_workers = workers.count()
+            for future in ended:
+                number, task = at_work.pop(future)
                 try:
                     result = _result(future, client)
                 except KilledWorker:
                     lost.append(task)
+                    continue
+                except ProcessLostError as error:
+                    losses[number] += 1
+                    if losses[number] > _LOSSES:
+                        lost.append(task)
+                        continue
+                    left.append((number, task))
+                    if say is not None:
+                        say(f"{error} To be tried again: {name(task)}.")
                     continue
                 _wait_for_outcome(task, name)
                 yield result
@@ -177,14 +231,14 @@ def run_tasks_dask(
             client.cancel(list(at_work))
     if lost:
         raise EegemoError(
-            f"{', '.join(map(name, lost))}: every worker that tried it was lost, until the "
-            "scheduler gave up; often there was not enough memory or time. What is done is kept. "
-            "Run the same command again, with workers of more memory, to go on with what is left."
+            f"{', '.join(map(name, lost))}: lost its worker or process again and again; often there "
+            "was not enough memory or time. What is done is kept. Run the same command again, with "
+            "workers of more memory, to go on with what is left."
         )
 
 
 class _Workers:
-    """How many workers there are, with a word on those that are missing."""
+    """How many threads the workers have, with a word on workers that are missing."""
 
     def __init__(self, client: Client, say: Callable[[str], None] | None) -> None:
         self._client = client
@@ -192,24 +246,25 @@ class _Workers:
         self._known: set[str] = set()
         self._waiting = False
 
-    def count(self, *, busy: bool) -> int:
+    def count(self) -> int:
         try:
-            there = set(self._client.nthreads())
+            threads = self._client.nthreads()
         except Exception as error:  # Dask raises many types where a connection is gone
             raise _gone(self._client) from error
-        for one in sorted(self._known - there) if busy else ():
-            self._say(f"Worker {one} is gone. What it was at goes on elsewhere.")
+        there = set(threads)
+        for one in sorted(self._known - there):
+            self._say(f"Worker {one} is gone. What it was at is for another one.")
         if not there and not self._waiting:
             self._say(f"{_address(self._client)} has no worker now: waiting for one.")
         self._known, self._waiting = there, not there
-        return len(there)
+        return sum(threads.values())
 
 
-def _done(futures: Mapping[Any, Any]) -> list[Any]:
+def _done(futures: Mapping[Any, Any], client: Client) -> list[Any]:
     """Return the futures that have ended, after a moment if there are none."""
     from distributed import wait
 
-    with contextlib.suppress(TimeoutError):
+    with client.as_current(), contextlib.suppress(TimeoutError):
         return list(wait(list(futures), timeout=_LOOK, return_when="FIRST_COMPLETED").done)
     return []
 
@@ -252,9 +307,6 @@ def _wait_for_outcome(task: Any, name: Callable[[Any], str]) -> None:
             os.listdir(outcome.parent)  # makes NFS ask again
 
 
-# --- on the worker ------------------------------------------------------------------------------
-
-
 def _settings() -> dict[str, str]:
     """Return what a worker must have alike."""
     here = os.environ.get("PWD", "")
@@ -265,53 +317,3 @@ def _settings() -> dict[str, str]:
     if "KERAS_BACKEND" in os.environ:
         settings["backend"] = os.environ["KERAS_BACKEND"]
     return settings
-
-
-def _work(message: bytes, settings: Mapping[str, str]) -> Any:
-    """Do one task, as a process started by `eegemo.execution.run_tasks` would."""
-    _check_worker(settings)
-    with contextlib.chdir(settings["folder"]):
-        function, task = pickle.loads(message)
-        # the libraries may be loaded already, and then no longer ask the environment
-        from threadpoolctl import threadpool_limits
-
-        with threadpool_limits(1):
-            return function(task)
-
-
-def _check_worker(settings: Mapping[str, str]) -> None:
-    from distributed import get_worker
-
-    worker = get_worker()
-    who = f"Dask worker {worker.address}"
-    if worker.state.nthreads != 1:
-        raise InputError(
-            f"{who} has {worker.state.nthreads} threads, and fits in one process would disturb "
-            "each other. Start workers with `dask worker --nthreads 1 --nworkers N ADDRESS`."
-        )
-    if eegemo.__version__ != settings["version"]:
-        raise InputError(
-            f"{who} has eegemo {eegemo.__version__}, this process {settings['version']}. Install "
-            "the same version on all machines."
-        )
-    if not os.path.isdir(settings["folder"]):
-        raise InputError(
-            f"{who} does not see the folder {settings['folder']}. Run from a folder that all "
-            "machines share, under the same path."
-        )
-    used = {"device": os.environ.get("EEGEMO_DEVICE", "auto")}
-    used["backend"] = os.environ.get("KERAS_BACKEND", "tensorflow")
-    wanted = {key: settings[key] for key in used if key in settings}
-    if "keras" not in sys.modules:
-        if "backend" in wanted:
-            os.environ["KERAS_BACKEND"] = wanted["backend"]
-        configure(device=wanted["device"])  # type: ignore[arg-type]
-    elif any(used[key] != value for key, value in wanted.items()):
-        raise InputError(
-            f"{who} has begun with {_say(used)}, which cannot be changed any more; asked for was "
-            f"{_say(wanted)}. Restart the workers."
-        )
-
-
-def _say(settings: Mapping[str, str]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in settings.items())

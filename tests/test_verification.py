@@ -1,0 +1,134 @@
+"""A stored result, repeated: it agrees, or what differs is said."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from eegemo.errors import ResultError
+from eegemo.execution import run_tasks
+from eegemo.pipeline import run_experiments
+from eegemo.predictions import read_predictions, write_predictions
+from eegemo.verification import TOLERANCE, compare_predictions, verify_result
+from experiments import tiny
+
+BAND_POWER = "model={name: band_power_logreg}"
+
+
+def backwards(function, tasks, **options):
+    """Do the work in the other order."""
+    return run_tasks(function, list(tasks)[::-1], **options)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("verified")
+
+
+@pytest.fixture(scope="module")
+def result(place):
+    experiment = tiny(place / "data", BAND_POWER)
+    return run_experiments([experiment], results=place / "results", report=False)[0]
+
+
+@pytest.fixture
+def copied(result, tmp_path):
+    shutil.copytree(result, tmp_path / result.name)
+    return tmp_path / result.name
+
+
+def test_a_result_agrees_with_itself_and_is_left_as_it_is(result, place):
+    before = {path: path.stat().st_mtime_ns for path in result.rglob("*")}
+    found = verify_result(result)
+    assert found.agrees
+    assert found.max_difference == 0
+    assert found.same_classes == 1
+    assert not found.versions
+    assert "to the bit" in found.sentences[-1]
+    assert {path: path.stat().st_mtime_ns for path in result.rglob("*")} == before
+    assert {path.name for path in (place / "results").iterdir()} == {".store", result.name}
+
+
+def test_neither_the_number_of_jobs_nor_the_order_of_folds_changes_a_bit(result, place, tmp_path):
+    experiment = tiny(place / "data", BAND_POWER)
+    tables = [read_predictions(result / "predictions.parquet")]
+    for k, options in enumerate([{"jobs": 1}, {"runner": backwards}]):
+        (folder,) = run_experiments(
+            [experiment],
+            results=tmp_path / str(k),
+            store=place / "results" / ".store",
+            report=False,
+            **options,
+        )
+        tables.append(read_predictions(folder / "predictions.parquet"))
+    for table in tables[1:]:
+        assert compare_predictions(tables[0], table) == (0.0, 1.0)
+
+
+def test_other_predictions_do_not_agree(copied, place):
+    path = copied / "predictions.parquet"
+    table = read_predictions(path)
+    names = [name for name in table if name.startswith("p_")]
+    table.loc[0, names] = np.roll(table.loc[0, names].to_numpy(float), 1)
+    write_predictions(table, path)
+    found = verify_result(copied, store=place / "results" / ".store")
+    assert not found.agrees
+    assert found.damaged == ("predictions.parquet",)
+    assert found.max_difference > TOLERANCE
+    assert any("Not what was written" in one for one in found.sentences)
+
+
+def test_other_data_is_named_and_nothing_is_fitted(copied, place):
+    path = copied / "experiment.yaml"
+    path.write_text(path.read_text().replace("effect: 1.6", "effect: 1.5"))
+    found = verify_result(copied, store=place / "results" / ".store")
+    assert not found.agrees
+    assert found.different == ("data",)  # same ratings, same trials: labels and folds agree
+    assert found.max_difference is None
+
+
+def test_other_versions_are_named(copied, place):
+    path = copied / "provenance.json"
+    record = json.loads(path.read_text())
+    record["versions"]["numpy"], record["versions"]["torch"] = "1.0", "0.1"
+    path.write_text(json.dumps(record))
+    found = verify_result(copied, store=place / "results" / ".store")
+    assert found.versions["numpy"] == ("1.0", np.__version__)
+    assert found.versions["torch"][0] == "0.1"
+    assert found.max_difference == 0
+
+
+def test_what_is_no_result_is_refused(tmp_path, copied):
+    with pytest.raises(ResultError, match=r"no experiment\.yaml"):
+        verify_result(tmp_path)
+    (copied / "provenance.json").write_text("{}")
+    with pytest.raises(ResultError, match="no digests"):
+        verify_result(copied)
+
+
+@pytest.mark.slow
+def test_on_another_back_end_the_stored_models_are_asked(place):
+    experiment = tiny(place / "data", name="network")
+    (folder,) = run_experiments([experiment], results=place / "results", report=False)
+    path = folder / "provenance.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"backend": "another"}))
+    (folder / "manifest.json").unlink()
+    found = verify_result(folder)
+    assert found.versions["backend"][0] == "another"
+    assert "the stored models were asked again" in " ".join(found.sentences)
+    assert found.max_difference <= TOLERANCE
+
+
+def test_probabilities_are_compared_exactly_and_other_windows_not_at_all(result):
+    table = read_predictions(result / "predictions.parquet")
+    assert compare_predictions(table, table) == (0.0, 1.0)
+    assert compare_predictions(table, table.iloc[1:]) == (None, None)
+    assert compare_predictions(table, table.iloc[::-1]) == (None, None)
+    other = table.copy()
+    names = [name for name in table if name.startswith("p_")]
+    other[names] = np.nextafter(table[names].to_numpy(np.float32), np.float32(2))
+    difference, same = compare_predictions(table, other)
+    assert 0 < difference < 1e-6
+    assert same == 1
