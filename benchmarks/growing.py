@@ -16,6 +16,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,15 +48,17 @@ def watch(command: Sequence[str]) -> dict[str, float]:
     """Run a command; return seconds, processor seconds, and peaks of memory in bytes."""
     used = processor_seconds()
     began, peak, own = time.perf_counter(), 0, 0
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while running.poll() is None:
-        now = [proportional_memory(pid) for pid in processes(running.pid)]
-        peak, own = max(peak, sum(a for a, _ in now)), max(own, sum(b for _, b in now))
-        time.sleep(0.25)
-    seconds = time.perf_counter() - began
-    if running.returncode:
-        said = running.communicate()[0].decode(errors="replace")
-        sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{said[-2000:]}")
+    with tempfile.TemporaryFile() as said:
+        running = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        while running.poll() is None:
+            now = [proportional_memory(pid) for pid in processes(running.pid)]
+            peak, own = max(peak, sum(a for a, _ in now)), max(own, sum(b for _, b in now))
+            time.sleep(0.25)
+        seconds = time.perf_counter() - began
+        if running.returncode:
+            said.seek(0)
+            last = said.read().decode(errors="replace")[-2000:]
+            sys.exit(f"{' '.join(command)} ended with {running.returncode}:\n{last}")
     return {"seconds": seconds, "used": processor_seconds() - used, "peak": peak, "own": own}
 
 

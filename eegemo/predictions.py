@@ -278,7 +278,8 @@ def vote(predictions: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per fold and trial, sorted: ``repeat``, ``fold``, ``subject``, ``session``,
-        ``trial``, ``stimulus``, ``n_windows``, ``y_true`` and one ``p_<class>`` column per class (float64).
+        ``trial``, ``stimulus``, ``n_windows``, ``y_true`` and one ``p_<class>`` column per class
+        (float64).
 
     Examples
     --------

@@ -53,7 +53,13 @@ def fit(windows, fold, **options):
     return fit_fold(windows, fold, model=MODEL, **options)
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "plateau" else pytest.param(name, marks=pytest.mark.slow)
+        for name in SETTINGS
+    ],
+)
 def test_a_stopped_training_goes_on_to_the_same_numbers(windows, fold, tmp_path, stop_after, name):
     whole = fit(windows, fold, **SETTINGS[name])
     files = {"checkpoint": tmp_path / "c.npz", "history_path": tmp_path / "history.csv"}
@@ -92,6 +98,7 @@ def test_finished_epochs_are_not_trained_again(windows, fold, tmp_path, stop_aft
     assert began == [3, 4]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_settings_is_not_taken_up(windows, fold, tmp_path, stop_after):
     change = {"learning_rate": 0.02}
     path = tmp_path / "c.npz"
@@ -103,7 +110,7 @@ def test_a_checkpoint_of_other_settings_is_not_taken_up(windows, fold, tmp_path,
     pd.testing.assert_frame_equal(other.predictions, fit(windows, fold, **change).predictions)
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut"])
+@pytest.mark.parametrize("damage", ["flip", pytest.param("cut", marks=pytest.mark.slow)])
 def test_a_damaged_checkpoint_is_not_believed(windows, fold, tmp_path, stop_after, damage):
     path = tmp_path / "c.npz"
     stop_after(2)

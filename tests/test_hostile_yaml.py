@@ -80,7 +80,7 @@ UNSAFE = {
 
 
 # No file: what a worker of a cluster is sent by the process that started it.
-MESSAGES = {("clusters.py", "pickle.loads")}
+MESSAGES = {("process.py", "pickle.loads"), ("working.py", "pickle.loads")}
 
 
 def test_eegemo_has_no_reader_that_runs_code():

@@ -1,6 +1,7 @@
 """Stored models on new recordings: the same numbers as in the run, and mistakes told in a line."""
 
 import json
+import shutil
 
 import mne
 import numpy as np
@@ -149,6 +150,23 @@ def test_another_sampling_rate_is_resampled_to_that_of_training(result, raw, tmp
     # but for the edges: the two filters see different ends
     columns = [name for name in found if name.startswith("p_")]
     np.testing.assert_allclose(found[columns][1:-1], expected[columns][1:-1], atol=0.05)
+
+
+def test_an_original_recording_of_deap_is_cut_where_its_ratings_are(root, tmp_path):
+    steps = "preprocessing={sfreq: 128.0, l_freq: 4.0, h_freq: 45.0, baseline: [-3.0, 0.0]}"
+    data = ["data.variant=bdf", "data.n_subjects=1", "data.n_trials=8", "data.duration=2.0"]
+    labels = ["labels.task=valence", "scaling={steps: [minmax], fit: training}"]
+    result = run(root, *LIGHT, *data, *labels, steps, name="bdf")
+    recording = next((root / "data").rglob("s01.bdf"))
+    applied = predict_recording(result, recording, fold=0, out=tmp_path)
+    assert_equal_where_stored(applied, of_fold(result, 0, "s01"))
+    assert applied.table["trial"].nunique() == 8
+    alone = tmp_path / "alone" / "s01.bdf"
+    alone.parent.mkdir()
+    shutil.copy(recording, alone)
+    applied = predict_recording(result, alone, out=tmp_path)
+    assert "trial" not in applied.table
+    assert applied.table["stop"].iloc[-1] > 8 * 5
 
 
 def test_a_new_subject_is_scaled_by_its_own_windows_and_that_is_said():

@@ -322,6 +322,18 @@ def test_wrong_arguments_are_refused():
         fit_scaling(windows, np.array([], int))
 
 
+@pytest.mark.parametrize("fit", ["training", "subject", "window"])
+def test_scaling_in_place_gives_the_same_and_only_when_asked(fit):
+    windows = make_test_windows()
+    scaling = fit_scaling(windows, everything(windows), fit=fit)
+    unit, x = scaling.unit_of(windows), windows.gather(everything(windows))
+    before = x.copy()
+    expected = scaling.transform(x, unit)
+    np.testing.assert_array_equal(x, before)
+    assert np.shares_memory(scaling.transform(x, unit, overwrite=True), x)
+    np.testing.assert_array_equal(x, expected)
+
+
 def test_no_steps_change_nothing():
     windows = make_windows(make_trials(), make_labels_of([0] * 5), duration=1.0, stride=1.0)
     scaling = fit_scaling(windows, np.arange(3), steps=[])

@@ -11,7 +11,7 @@ from eegemo.errors import ConfigError, DataError
 from eegemo.labels import Labels
 from eegemo.scaling import fit_scaling, load_scaling
 from eegemo.splits import make_folds
-from eegemo.training import Batches, class_weights, fit_fold, predict_windows, save_model
+from eegemo.training import Batches, class_weights, fit_fold, network, predict_windows, save_model
 from eegemo.windows import Trials, make_windows
 
 MODEL = {"name": "cnn_lstm", "filters": [6], "units": 6, "dense": [8], "dropout": 0.2}
@@ -57,6 +57,22 @@ def test_same_seed_same_numbers_and_other_seed_others(windows, fold):
     p = [run.predictions[["p_slow", "p_fast"]].to_numpy() for run in runs]
     np.testing.assert_array_equal(p[0], p[1])
     assert np.abs(p[0] - p[2]).max() > 1e-3
+
+
+def test_fits_before_it_and_after_it_change_nothing(windows, fold):
+    """A network compiled for one fold trains the next; nothing learned may stay in it."""
+    network._idle.clear()
+    first = fit_fold(windows, fold, model=MODEL, seed=1, **FAST)
+    weights = first.model.get_weights()
+    compiled = list(network._idle.values())
+    other = make_folds(windows.table, n_splits=3, validation=0.25)[1]
+    options = FAST | {"schedule": "plateau", "learning_rate": 0.1, "patience": 1}
+    fit_fold(windows, other, model=MODEL, seed=2, **options)
+    again = fit_fold(windows, fold, model=MODEL, seed=1, **FAST)
+    assert list(network._idle.values()) == compiled
+    for a, b, c in zip(weights, first.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(a, c)
 
 
 def test_the_test_part_has_no_influence_on_training(windows, fold):

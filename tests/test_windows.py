@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 
 from eegemo.errors import DataError
+from eegemo.store import DiskFullError
 from eegemo.windows import Trials, load_trials, make_windows, store_trials
 from eegemo.windows import make_trials as trials_of
 from helpers import (
@@ -297,7 +298,7 @@ def test_trials_that_fail_to_be_stored_leave_no_folder(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full_disk)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFullError, match="the disk is full"):
         store_trials(make_epochs(), tmp_path / "trials")
     assert list(tmp_path.iterdir()) == []
 

@@ -17,13 +17,20 @@ from eegemo.pipeline import run_experiments
 from eegemo.predictions import read_predictions
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
-from eegemo.training import can_fit_together, fit_fold, fit_folds_together, save_model
+from eegemo.training import (
+    can_fit_together,
+    fit_fold,
+    fit_folds_together,
+    save_model,
+    together_program,
+)
 from eegemo.training.together import _count_at_once
 from eegemo.training.together_program import make_twin
 from eegemo.windows import Trials, make_windows
 from experiments import tiny
 
 MODEL = {"name": "cnn_lstm", "filters": [4], "units": 4, "dense": [], "dropout": 0.3}
+GRU = MODEL | {"name": "cnn_gru", "dropout": 0.0}
 FAST = {"epochs": 5, "batch_size": 16, "learning_rate": 0.03, "patience": 2}
 # Sums of single precision in another order, carried through some dozen steps of Adam, whose first
 # steps divide small gradients by themselves.
@@ -37,20 +44,30 @@ jax.config.update("jax_default_matmul_precision", "float32")
 @pytest.fixture(scope="module")
 def windows():
     """Two subjects, trials of two lengths."""
-    short, long = rhythms(n_trials=6, seconds=3.0), rhythms(n_trials=8, seconds=3.5, seed=1)
+    short, long = rhythms(n_trials=6, seconds=3.0), rhythms(n_trials=6, seconds=3.5, seed=1)
     about = pd.concat([one.trials.metadata for one in (short, long)], ignore_index=True)
-    about["subject"] = ["a"] * 6 + ["b"] * 8
+    about["subject"] = ["a"] * 6 + ["b"] * 6
     arrays = (short.trials.arrays[0], 30 * long.trials.arrays[0])
     codes = np.concatenate([short.labels.codes, long.labels.codes])
     trials = Trials(arrays, about, short.trials.sfreq, short.trials.ch_names)
     return make_windows(trials, replace(short.labels, codes=codes), duration=0.5, stride=0.5)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """Compile one step of a recurrent layer rather than eight; only speed depends on it."""
+    monkeypatch.setattr(together_program, "_UNROLL", 1)
+
+
 def folds_of(windows, n_splits=2):
-    """Folds with 0, 20 and 12 training windows left out: the last batches differ."""
+    """Folds whose last batch is half full, the second with a batch less, so that all is padded."""
     folds = make_folds(windows.table, n_splits=n_splits, validation=0.25)
-    cut = zip(folds, (0, 20, 12), strict=False)
-    return [replace(fold, train=fold.train[: len(fold.train) - n]) for fold, n in cut]
+    size = (min(len(fold.train) for fold in folds) - 8) // 16 * 16 + 8
+    sizes = [size, size - 16, size]
+    return [
+        replace(fold, train=np.sort(np.random.default_rng(0).permutation(fold.train)[:n]))
+        for fold, n in zip(folds, sizes, strict=False)
+    ]
 
 
 def fit_both(windows, folds, *, steps=("zscore",), fit="training", together=None, **options):
@@ -114,7 +131,7 @@ def test_layers_give_what_keras_gives_and_the_same_gradients(name):
         np.testing.assert_allclose(twin, one, atol=1e-5 * np.abs(one).max())
 
 
-def test_folds_of_unequal_size_that_stop_when_they_like(windows, tmp_path):
+def test_folds_of_unequal_size_that_stop_when_they_like(windows, tmp_path, quick):
     folds = folds_of(windows, n_splits=3)
     folds[2] = replace(folds[2], validation=folds[2].validation[:0])  # never stops
     files = [tmp_path / f"{k}.csv" for k in range(3)]
@@ -134,20 +151,19 @@ def test_folds_of_unequal_size_that_stop_when_they_like(windows, tmp_path):
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), expected)
 
 
-def test_gru_with_halved_rates_repeats_and_few_at_a_time(windows):
+def test_gru_with_halved_rates_repeats_and_few_at_a_time(windows, quick):
     folds = [replace(one, repeat=k) for k, one in enumerate(folds_of(windows))]
     arrays = tuple(1e5 * one for one in windows.trials.arrays)
     loud = replace(windows, trials=replace(windows.trials, arrays=arrays))
     options = {"schedule": "plateau", "learning_rate": 0.02, "clip_norm": None, "steps": ()}
     options |= {"class_weight": "none"}
-    model = MODEL | {"name": "cnn_gru", "dropout": 0.0}
-    alone, at_once = fit_both(loud, folds, model=model, together={"at_once": 1}, **options)
+    alone, at_once = fit_both(loud, folds, model=GRU, together={"at_once": 1}, **options)
     assert any(one.history["learning_rate"].min() < 0.015 for one in alone)
     assert [one.predictions["repeat"].unique().tolist() for one in at_once] == [[0], [1]]
     assert_alike(alone, at_once)
 
 
-def test_an_engine_gives_what_the_other_one_gives(tmp_path):
+def test_an_engine_gives_what_the_other_one_gives(tmp_path, quick):
     """A whole run, with a choice inside each fold, and a cosine over steps that folds differ in."""
     choice = "choice={grid: {training.learning_rate: [0.001, 0.02]}}"
     small = ["data.n_subjects=2", "data.n_trials=6", "training.schedule=cosine", choice]
@@ -170,7 +186,7 @@ def test_an_engine_gives_what_the_other_one_gives(tmp_path):
         pd.testing.assert_frame_equal(one[columns], other[columns], rtol=0, atol=WEIGHT)
 
 
-def test_what_cannot_be_done_at_once_is_said(windows):
+def test_what_cannot_be_done_at_once_is_said(windows, quick):
     folds = folds_of(windows)
     scalings = [fit_scaling(windows, fold.train, fit="window") for fold in folds]
     assert "window" in can_fit_together(MODEL, scalings)
@@ -179,10 +195,10 @@ def test_what_cannot_be_done_at_once_is_said(windows):
         fit_folds_together(windows, folds, scalings=scalings, **common)
     scalings = [fit_scaling(windows, fold.train) for fold in folds]
     array = windows.trials.arrays[0].copy()
-    array[windows.trial[folds[1].train[0]]] = np.nan
-    broken = replace(
-        windows, trials=replace(windows.trials, arrays=(array, windows.trials.arrays[1]))
-    )
+    array[windows.trial[folds[0].train].min()] = np.nan
+    arrays = (array, windows.trials.arrays[1])
+    broken = replace(windows, trials=replace(windows.trials, arrays=arrays))
+    common |= {"model": GRU, "clip_norm": None, "at_once": 1}  # compiled before
     with pytest.raises(DataError, match="loss of fold"):
         fit_folds_together(broken, folds, scalings=scalings, **common, **FAST)
 

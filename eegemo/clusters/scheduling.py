@@ -14,11 +14,13 @@ a lost worker had begun is on disk for the next one to go on from.
 import contextlib
 import os
 import pickle
+import signal
+import threading
 import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar, get_args
@@ -110,22 +112,23 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
         ) from error
     # tasks are pickled here, once, and sent one at a time: their size is no mistake
     large = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-    with dask.config.set(large), contextlib.ExitStack() as stack:
+    with dask.config.set(large), ExitStack() as stack:
         if scheduler is None:
             if jobs < 1:
                 raise InputError(
                     f"--jobs: expected 1 or more workers for --engine dask, found {jobs}."
                 )
-            place = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=jobs,
-                    threads_per_worker=1,
-                    memory_limit=0,  # no limit: Dask would end workers that Keras makes grow
-                    dashboard_address="127.0.0.1:0",  # any free port, for this machine only
-                    worker_dashboard_address="127.0.0.1:0",
-                    silence_logs="CRITICAL",
+            with _ctrl_c_is_ours():
+                place = stack.enter_context(
+                    distributed.LocalCluster(
+                        n_workers=jobs,
+                        threads_per_worker=1,
+                        memory_limit=0,  # no limit: Dask would end workers for what they hold
+                        dashboard_address="127.0.0.1:0",  # any free port, for this machine only
+                        worker_dashboard_address="127.0.0.1:0",
+                        silence_logs="CRITICAL",
+                    )
                 )
-            )
         else:
             place = scheduler
         try:
@@ -136,6 +139,19 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
                 f"--scheduler {scheduler}: no Dask scheduler answers there ({reason})."
             ) from error
         yield stack.enter_context(client)
+
+
+@contextmanager
+def _ctrl_c_is_ours() -> Iterator[None]:
+    """Let processes that are started meanwhile ignore Ctrl-C, which a terminal sends to all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_tasks_dask(
@@ -231,9 +247,9 @@ def run_tasks_dask(
             client.cancel(list(at_work))
     if lost:
         raise EegemoError(
-            f"{', '.join(map(name, lost))}: lost its worker or process again and again; often there "
-            "was not enough memory or time. What is done is kept. Run the same command again, with "
-            "workers of more memory, to go on with what is left."
+            f"{', '.join(map(name, lost))}: lost its worker or process again and again; often "
+            "there is not enough memory or time. What is done is kept. Run the same command again, "
+            "with workers of more memory, to go on with what is left."
         )
 
 

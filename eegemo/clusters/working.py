@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 import eegemo
@@ -100,7 +101,12 @@ class _Process:
     def end(self) -> None:
         """Kill it, so that it writes nothing any more."""
         self._process.kill()
-        self._process.communicate()
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # with its thread, or the interpreter
+            self.end()
 
 
 _own = threading.local()

@@ -180,7 +180,6 @@ class Checkpoint(keras.callbacks.Callback):
         return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
     def resume(self, model: keras.Model) -> int:
-        """Go on from what `state` returned."""
         """Put everything back as it was, and return how many epochs are done.
 
         A file that is not there, is damaged, or belongs to something else means none.

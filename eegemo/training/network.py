@@ -4,9 +4,10 @@ Only Keras's public, backend-neutral API is used, so the same code trains on Ten
 PyTorch.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,11 @@ __all__ = ["predict_network", "train_network"]
 
 # Prediction reads this many windows at a time; it affects speed and memory only.
 _BATCH = 256
+
+# A network that has been trained and is no longer needed, by all that its compiled step depends on.
+# To compile a step takes as long as an epoch or more, and the folds of an experiment differ in the
+# values of variables only.
+_idle: dict[str, keras.Model] = {}
 
 
 @dataclass(frozen=True)
@@ -81,45 +87,82 @@ def train_network(
     rates: Any = learning_rate
     if schedule == "cosine":
         rates = make_cosine(learning_rate, len(fold.train), batch_size, epochs)
-    network = build_network(windows, model, rates, clip_norm, precision, seed)
+    build = partial(build_network, windows, model, rates, clip_norm, precision, seed)
+    network = build()
+    shape = (windows.n_times, windows.n_channels, len(windows.labels.classes))
+    rule = rates.get_config() if schedule == "cosine" else None  # other rates are variables
+    step = digest_json([dict(model), shape, rule, clip_norm, precision, keras.backend.backend()])
     callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate]
-    done = 0
+    keeper, done = None, 0
     if checkpoint is not None:
         settings = (dict(model), epochs, batch_size, learning_rate, schedule, patience, clip_norm)
         key = digest_json([settings, precision, seed, keras.backend.backend(), keras.__version__])
         parts = [part.astype("<i8").tobytes() for part in (fold.train, fold.validation)]
         whole = digest_bytes(key.encode(), *parts, weights.tobytes())
         keeper = Checkpoint(checkpoint, whole, history, best, rate)
-        done = keeper.resume(network)
         callbacks.append(keeper)
-        if best is not None and best.over:
-            done = epochs
-    train = Batches(
-        windows,
-        fold.train,
-        scaling,
-        batch_size=batch_size,
-        weights=weights,
-        seed=seed,
-        epochs_done=done,
-    )
-    validation = (
-        Batches(windows, fold.validation, scaling, batch_size=_BATCH, weights=weights)
-        if validated
-        else None
-    )
-    network.fit(
-        train,
-        validation_data=validation,
-        epochs=epochs,
-        initial_epoch=done,
-        callbacks=[one for one in callbacks if one is not None],
-        shuffle=False,
-        verbose=0,
-    )
+    with _compiled_before(network, step, build) as compiled:
+        if keeper is not None:
+            done = keeper.resume(compiled)
+            if best is not None and best.over:
+                done = epochs
+        train = Batches(
+            windows,
+            fold.train,
+            scaling,
+            batch_size=batch_size,
+            weights=weights,
+            seed=seed,
+            epochs_done=done,
+        )
+        validation = (
+            Batches(windows, fold.validation, scaling, batch_size=_BATCH, weights=weights)
+            if validated
+            else None
+        )
+        compiled.fit(
+            train,
+            validation_data=validation,
+            epochs=epochs,
+            initial_epoch=done,
+            callbacks=[one for one in callbacks if one is not None],
+            shuffle=False,
+            verbose=0,
+        )
     check_losses(fold, history.rows)
     found = best is not None and best.best_epoch
     return Trained(network, history.rows, found or len(history.rows))
+
+
+@contextmanager
+def _compiled_before(
+    network: keras.Model, step: str, build: Callable[[], keras.Model]
+) -> Iterator[keras.Model]:
+    """Give a network to train in place of this one, which then gets what was learned."""
+    if keras.backend.backend() == "torch":  # nothing is compiled
+        yield network
+        return
+    # taken out while it is in use: another thread may fit, too
+    compiled = _idle.pop(step, None)
+    if compiled is None:
+        compiled = build()
+    _copy_state(network, compiled)
+    yield compiled
+    _copy_state(compiled, network)
+    _idle.clear()
+    _idle[step] = compiled
+
+
+def _copy_state(source: keras.Model, target: keras.Model) -> None:
+    """Give a network the weights, optimizer and seeds of dropout of another one like it."""
+    variables = []
+    for model in (source, target):
+        if not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        variables.append([*model.variables, *model.optimizer.variables])
+    for old, new in zip(*variables, strict=True):
+        # a copy, since JAX gives the memory of a network that it trains to its successor
+        new.assign(np.array(keras.ops.convert_to_numpy(old)))
 
 
 def is_validated(windows: Windows, fold: Fold, weights: np.ndarray) -> bool:

@@ -158,7 +158,8 @@ def fit_folds_together(
     fitted: list[FittedFold] = []
     for some in _share_out(parts, at_once):
         own = _stack_own(some, used)
-        state = _train(program, shared, own, some, epochs, batch_size)
+        # as many steps in each group, so that they are compiled once
+        state = _train(program, shared, own, some, epochs, batch_size, longest)
         for part in some:
             part.end_training()
         best = (_stack([part.learned for part in some]), state[1])
@@ -227,6 +228,7 @@ def _train(
     parts: "Sequence[Part]",
     epochs: int,
     batch_size: int,
+    n_steps: int,
 ) -> Any:
     """Train parts until each has had its epochs or stops early; return their last states."""
     networks = [part.network for part in parts]
@@ -235,7 +237,6 @@ def _train(
         _stack([one.non_trainable_variables for one in networks]),
         _stack([program.optimizer.variables] * len(parts)),
     )
-    n_steps = -(-max(len(part.fold.train) for part in parts) // batch_size)
     for epoch in range(epochs):
         going = [not part.stop_training for part in parts]
         if not any(going):
@@ -259,11 +260,13 @@ def _classify(
     program: "Program", state: Any, shared: Any, own: Any, rows: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
     """Return the class probabilities of each part's windows."""
-    n_steps = -(-max(map(len, rows)) // _BATCH)
-    if not n_steps:
+    longest = max(map(len, rows))
+    if not longest:
         return [np.zeros((0, own["weights"].shape[1]), np.float32) for _ in rows]
-    found = np.asarray(program.predict(state, shared, own, _batch(rows, _BATCH, n_steps)))
-    by_part = found.swapaxes(0, 1).reshape(len(rows), n_steps * _BATCH, -1)
+    size = min(longest, _BATCH)
+    n_steps = -(-longest // size)
+    found = np.asarray(program.predict(state, shared, own, _batch(rows, size, n_steps)))
+    by_part = found.swapaxes(0, 1).reshape(len(rows), n_steps * size, -1)
     return [p[: len(one)] for p, one in zip(by_part, rows, strict=True)]
 
 
@@ -329,8 +332,8 @@ def _count_at_once(
     """Estimate how many folds the memory of the device holds, at least 1.
 
     What the layers give for a batch, as often as a convolution is long, since its inputs are
-    unfolded; and each weight with its gradient, moments and copies. That is up to twice what was
-    measured.
+    unfolded; and each weight with its gradient, moments and copies. With half as much again, that
+    is more than what XLA takes for the networks that were looked at (on a CPU).
     """
     size = measure_model(
         **model,
@@ -341,5 +344,5 @@ def _count_at_once(
     if free is None or size is None:
         return 10**6
     layers = size.activations + windows.n_times * windows.n_channels
-    each = 4 * (max(batch_size, 64) * layers * model.get("kernel_size", 5) + 10 * size.parameters)
+    each = 6 * (max(batch_size, 64) * layers * model.get("kernel_size", 5) + 10 * size.parameters)
     return max(int((0.9 * free - taken) // each), 1)

@@ -5,10 +5,11 @@ The weights of all networks are stacked along a first axis, and `jax.vmap` maps 
 dispatch. Windows are gathered on the device. This is the one module that imports JAX itself: Keras
 has no back-end-neutral counterpart of vmap.
 
-Two kinds of layers are replaced by ones that compute the same from the same weights, and that many
-networks at once do well: a convolution is a matrix product over unfolded windows (many convolutions
-at once, each with its own kernel, are slow), and a recurrent layer multiplies its inputs once for
-all times, and so finds the gradient of its weights.
+Three kinds of layers are replaced by ones that compute the same from the same weights, and that
+many networks at once do well: a convolution is a matrix product over unfolded windows (many
+convolutions at once, each with its own kernel, are slow), pooling is a maximum along an axis (its
+gradient is elementwise then), and a recurrent layer multiplies its inputs once for all times, and
+so finds the gradient of its weights.
 """
 
 from collections.abc import Callable
@@ -105,6 +106,19 @@ class _Conv1D(keras.layers.Conv1D):
         return self.activation(ops.matmul(unfolded, kernel) + self.bias)
 
 
+class _MaxPooling1D(keras.layers.MaxPooling1D):
+    """`keras.layers.MaxPooling1D` with steps as long as the pool, which drops the rest.
+
+    Where several samples are the largest their gradient is shared; after ReLU such samples are
+    zeros, which have none.
+    """
+
+    def call(self, inputs: Array) -> Array:
+        size = self.pool_size[0]
+        whole = inputs[:, : inputs.shape[1] // size * size]
+        return ops.max(ops.reshape(whole, (-1, whole.shape[1] // size, size, whole.shape[2])), 2)
+
+
 class _LSTM(keras.layers.LSTM):
     """`keras.layers.LSTM` from states of zero, giving all times."""
 
@@ -146,6 +160,7 @@ class _GRU(keras.layers.GRU):
 
 _TWINS: dict[type, Any] = {
     keras.layers.Conv1D: _Conv1D,
+    keras.layers.MaxPooling1D: _MaxPooling1D,
     keras.layers.LSTM: _LSTM,
     keras.layers.GRU: _GRU,
 }
