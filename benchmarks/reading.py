@@ -62,7 +62,10 @@ def torcheeg(root: Path, out: Path) -> None:
 
 
 def eegemo(root: Path, out: Path) -> None:
-    import mne  # noqa: F401  (loaded when it is first needed)
+    # what is loaded when it is first needed
+    import mne  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+    import scipy.signal  # noqa: F401
 
     from eegemo.config import parse_experiment
     from eegemo.preparation import prepare_experiment

@@ -104,7 +104,7 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
-        content = bytearray(path.stat().st_size)
+        content = np.empty(path.stat().st_size, np.uint8).data  # not filled with zeros first
         with path.open("rb") as file:
             size = file.readinto(content)
     except OSError as error:
@@ -112,7 +112,7 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     if size == 0:
         raise DataError(f"{path} is empty; expected a pickled dictionary of arrays.")
     try:
-        result = _Reader(memoryview(content)[:size]).read()
+        result = _Reader(content[:size]).read()
         if not isinstance(result, dict):
             raise _RefusedError("does not hold a dictionary of arrays")
     except _RefusedError as reason:
