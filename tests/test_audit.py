@@ -96,6 +96,7 @@ def test_shuffled_runs_keep_each_subjects_classes_and_say_what_they_are(nothing,
     assert any("shuffled" in note for note in json.loads(record.read_text())["notes"])
 
 
+@pytest.mark.slow
 def test_a_real_effect_rises_above_its_null_and_the_audit_says_so(tmp_path):
     fewer = ("windows.stride=0.5", "model.C=0.1", f"data.root={tmp_path}")
     experiment = load_experiment(AUDIT / "effect.yaml", overrides=fewer)

@@ -81,6 +81,7 @@ def test_test_windows_get_the_probabilities_that_the_run_stored(result, recordin
     assert_equal_where_stored(applied, of_fold(result, fold, "s01"))
 
 
+@pytest.mark.slow
 def test_a_network_gives_the_probabilities_that_the_run_stored(root, recording, tmp_path):
     overrides = ["scaling.fit=training", "training.epochs=1"]
     result = run(root, *overrides, name="network")

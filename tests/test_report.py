@@ -287,6 +287,7 @@ def test_drawing_again_gives_the_same(folder):
     assert {p: p.read_bytes() for p in files} == before
 
 
+@pytest.mark.slow
 def test_a_full_deap_stays_small_and_complete(tmp_path):
     path = fake_result(tmp_path / "r", n_subjects=32, n_trials=10, n_splits=5, n_windows=3)
     write_report(path)

@@ -19,6 +19,7 @@ from experiments import tiny
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_on_jax(tmp_path):
     if find_spec("jax") is None:
         pytest.skip("JAX is not installed: pip install eegemo[jax]")
