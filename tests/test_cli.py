@@ -88,6 +88,7 @@ def test_reports_and_comparisons_of_what_is_no_result(capsys, tmp_path):
     assert call(capsys, "compare", str(tmp_path), str(tmp_path))[0] == 2
 
 
+@pytest.mark.slow
 def test_two_experiments_from_the_shell_with_one_and_two_jobs(tmp_path):
     """Run as a user would: same predictions for any number of jobs, every result named."""
     files = tmp_path / "files"

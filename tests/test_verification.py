@@ -50,7 +50,6 @@ def test_a_result_agrees_with_itself_and_is_left_as_it_is(result, place):
     assert {path.name for path in (place / "results").iterdir()} == {".store", result.name}
 
 
-@pytest.mark.slow
 def test_neither_the_number_of_jobs_nor_the_order_of_folds_changes_a_bit(result, place, tmp_path):
     experiment = tiny(place / "data", BAND_POWER)
     tables = [read_predictions(result / "predictions.parquet")]
