@@ -12,6 +12,7 @@ from eegemo.errors import ResultError
 from eegemo.metrics import score
 from eegemo.predictions import class_names, predicted_classes, read_predictions
 from eegemo.report import Result, read_result
+from eegemo.report.beside import LEVEL
 from eegemo.report.words import listed
 from eegemo.statistics import count_trials, holm, paired_bootstrap
 
@@ -21,7 +22,6 @@ __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 
 #: The file that says which run is which.
 INDEX = "audit.json"
-_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Row:
     def above(self) -> bool:
         """Whether the score is above what shuffled labels give, for a protocol without leak."""
         more = self.window > max((self.chance, *self.shuffled))
-        return not self.leaks and self.p_adjusted <= _LEVEL and more
+        return not self.leaks and self.p_adjusted <= LEVEL and more
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for a table."""

@@ -39,8 +39,7 @@ from numpy.typing import NDArray
 from ..metrics import LEVELS
 from ..predictions import predicted_classes, vote
 from ..report import Result
-from ..report.beside import share_of_test
-from ..report.words import LEVEL
+from ..report.beside import LEVEL, share_of_test
 from ..statistics import (
     PairedTest,
     Practical,

@@ -25,7 +25,7 @@ from typing import Literal
 import numpy as np
 
 from ..report import Result
-from ..report.words import LEVEL
+from ..report.beside import LEVEL
 from .paired import MIN_SUBJECTS, ROPE, Pair
 
 Verdict = Literal["chance", "better", "too little", "equivalent", "open", "same", "untested"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..report import Result
-from ..report.words import LEVEL, listed, number_word, p_words, some
+from ..report.beside import LEVEL
+from ..report.words import listed, number_word, p_words, some
 from ..statistics import SeveralTest
 from .comparable import n_repeats, other_settings
 from .paired import ROPE, Pair, Unit, compare_pairs, ranked

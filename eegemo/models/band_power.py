@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unuse
 from eegemo.archives import load_arrays
 from eegemo.errors import ConfigError, DataError
 from eegemo.features import BANDS, BandPower, check_bands, compute_band_powers
+from eegemo.scaling import Scaling
 from eegemo.store import atomic_file
 from eegemo.windows import Windows
 
@@ -32,6 +33,8 @@ __all__ = [
     "save_band_power_logreg",
 ]
 
+# Windows in memory at a time, where features have to be computed.
+_BATCH = 2048
 _FORMAT = "eegemo band_power_logreg 1"
 _WEIGHTS = {None: "", "none": "", "balanced": "balanced"}
 
@@ -114,7 +117,12 @@ def build_band_power_logreg(
 
 
 def fit_band_power_logreg(
-    pipeline: Pipeline, windows: Windows, rows: np.ndarray, *, features: np.ndarray | None = None
+    pipeline: Pipeline,
+    windows: Windows,
+    rows: np.ndarray,
+    *,
+    scaling: Scaling | None = None,
+    features: np.ndarray | None = None,
 ) -> Pipeline:
     """Fit the pipeline on indexed windows, a batch of which is in memory at a time.
 
@@ -125,6 +133,9 @@ def fit_band_power_logreg(
     windows : Windows
     rows : ndarray of int, shape (n,)
         The training windows.
+    scaling : Scaling, optional
+        Of the windows; none if not given. Power does not depend on a window's mean, and scaling a
+        channel by a gain adds ``2 log(gain)`` to its log power, so `features` serve every scaling.
     features : ndarray, shape (n_windows, n_features), optional
         Band power of all windows, from `compute_band_powers`: it is the same in every fold.
 
@@ -146,7 +157,7 @@ def fit_band_power_logreg(
             "band_power_logreg: expected training windows of at least two classes, found "
             f"{len(np.unique(codes))}."
         )
-    x = _features(pipeline, windows, rows, features)
+    x = _features(pipeline, windows, rows, scaling, features)
     # sums taken over several threads are rounded differently than over one
     with threadpool_limits(1):
         pipeline[1:].fit(x, codes)
@@ -154,7 +165,12 @@ def fit_band_power_logreg(
 
 
 def predict_band_power_logreg(
-    pipeline: Pipeline, windows: Windows, rows: np.ndarray, *, features: np.ndarray | None = None
+    pipeline: Pipeline,
+    windows: Windows,
+    rows: np.ndarray,
+    *,
+    scaling: Scaling | None = None,
+    features: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return the class probabilities of indexed windows.
 
@@ -164,7 +180,7 @@ def predict_band_power_logreg(
         Fitted.
     windows : Windows
     rows : ndarray of int, shape (n,)
-    features : ndarray, shape (n_windows, n_features), optional
+    scaling, features : optional
         As for `fit_band_power_logreg`.
 
     Returns
@@ -172,7 +188,7 @@ def predict_band_power_logreg(
     probabilities : ndarray of float32, shape (n, n_classes)
         Zero for classes that training lacked.
     """
-    x = _features(pipeline, windows, rows, features)
+    x = _features(pipeline, windows, rows, scaling, features)
     with threadpool_limits(1):
         return predict_all_classes(pipeline[1:], x, len(windows.labels.classes))
 
@@ -217,14 +233,35 @@ def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.nda
 
 
 def _features(
-    pipeline: Pipeline, windows: Windows, rows: np.ndarray, features: np.ndarray | None
+    pipeline: Pipeline,
+    windows: Windows,
+    rows: np.ndarray,
+    scaling: Scaling | None,
+    features: np.ndarray | None,
 ) -> np.ndarray:
-    transformer: BandPower = pipeline[0]
-    if features is None:
-        return compute_band_powers(windows, rows, transformer)
-    compute_band_powers(windows, rows[:0], transformer)  # it is fitted, as part of the pipeline
-    chosen: np.ndarray = features[rows]
-    return chosen
+    """Return the features of scaled windows, shape (n, n_channels * n_bands)."""
+    power: BandPower = pipeline[0]
+    scaled = scaling is not None and bool(scaling.steps)
+    if features is None and not scaled:
+        return compute_band_powers(windows, rows, power)
+    compute_band_powers(windows, rows[:0], power)  # it is fitted, as part of the pipeline
+    if scaling is None or not scaled:
+        plain: np.ndarray = np.asarray(features)[rows]
+        return plain
+    unit = scaling.unit_of(windows)
+    own = None if unit is None else unit[rows]
+    if features is not None and scaling.fit != "window":
+        x: np.ndarray = np.asarray(features[rows], float)
+        gain = scaling.gain.astype(float)[np.zeros(len(rows), int) if own is None else own]
+        shift = 2 * np.log(np.maximum(np.abs(gain), np.finfo(np.float32).tiny))
+        x += np.repeat(shift, len(power.bands), axis=1)
+        return x
+    found = np.empty((len(rows), windows.n_channels * len(power.bands)))
+    for first in range(0, len(rows), _BATCH):
+        part = slice(first, first + _BATCH)
+        volts = windows.gather(rows[part])
+        found[part] = power.transform(scaling.transform(volts, None if own is None else own[part]))
+    return found
 
 
 def save_band_power_logreg(pipeline: Pipeline, path: str | Path) -> None:

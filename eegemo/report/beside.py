@@ -16,7 +16,7 @@ from ..statistics import (
     paired_bootstrap,
 )
 
-__all__ = ["beside_baseline", "share_of_test"]
+__all__ = ["LEVEL", "beside_baseline", "share_of_test"]
 
 # The usual level; p and the interval are shown beside the words that rest on them.
 LEVEL = 0.05

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .beside import LEVEL
 from .result import Result, read_result
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 BASELINE = "logistic regression on band power"
-# The usual level; the p-value itself is always shown beside the words that rest on it.
-LEVEL = 0.05
 # "Far better than chance" is kept for scores that cover this share of the way from chance to 1.
 _FAR = 0.7
 # Where the mean of shuffled labels is further than this from 1 / n_classes, it is quoted as well.

@@ -300,9 +300,9 @@ def predict_windows(
     probabilities : ndarray of float32, shape (n, n_classes)
     """
     if hasattr(model, "predict_proba"):
-        from .estimator import predict_estimator
+        from eegemo.models.band_power import predict_band_power_logreg
 
-        return predict_estimator(model, windows, rows, scaling, features)
+        return predict_band_power_logreg(model, windows, rows, scaling=scaling, features=features)
     from .network import predict_network
 
     return predict_network(model, windows, rows, scaling)
