@@ -18,7 +18,8 @@ import pandas as pd
 import eegemo
 from eegemo.labels import Labels
 from eegemo.training import fit_fold, fit_folds_together
-from eegemo.windows import Trials, make_windows
+from eegemo.trials import Trials
+from eegemo.windows import make_windows
 
 
 def noise(n_trials: int, seconds: float, sfreq: float = 128.0, n_channels: int = 32) -> Trials:

@@ -34,7 +34,8 @@ def main() -> None:
     from eegemo.models.loading import load_model
     from eegemo.scaling import fit_scaling
     from eegemo.training import predict_windows
-    from eegemo.windows import Trials, make_windows
+    from eegemo.trials import Trials
+    from eegemo.windows import make_windows
 
     print(f"{device}; as in a run, one thread, of {available_cpus()} processors")
     rng = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 """Emotion classification from EEG that can be believed.
 
-The path the data takes is the order of the modules: recordings, preprocessing, labels, windows,
-splits, models, training, predictions, metrics, statistics, figures, report, comparison,
+The path the data takes is the order of the modules: recordings, preprocessing, labels, trials,
+windows, splits, models, training, predictions, metrics, statistics, figures, report, comparison,
 audit. Everything public is also reachable from here, and is imported only when it is used.
 """
 
@@ -23,9 +23,9 @@ _PUBLIC = {
     "preprocess": "preprocessing",
     "preprocess_experiment": "quality",
     "make_labels": "labels",
-    "make_trials": "windows",
-    "store_trials": "windows",
-    "load_trials": "windows",
+    "make_trials": "trials",
+    "store_trials": "trials",
+    "load_trials": "trials",
     "make_windows": "windows",
     "fit_scaling": "scaling",
     "make_folds": "splits",
@@ -90,7 +90,7 @@ if TYPE_CHECKING:
     from .splits import make_folds as make_folds
     from .training import fit_fold as fit_fold
     from .training import predict_windows as predict_windows
-    from .windows import load_trials as load_trials
-    from .windows import make_trials as make_trials
+    from .trials import load_trials as load_trials
+    from .trials import make_trials as make_trials
+    from .trials import store_trials as store_trials
     from .windows import make_windows as make_windows
-    from .windows import store_trials as store_trials

@@ -28,7 +28,8 @@ from eegemo.recordings.deap_ratings import find_ratings_table
 from eegemo.recordings.files import check_file
 from eegemo.scaling import Scaling, fit_scaling
 from eegemo.training import predict_windows
-from eegemo.windows import Trials, Windows, make_trials, make_windows
+from eegemo.trials import Trials, make_trials
+from eegemo.windows import Windows, make_windows
 
 __all__ = [
     "choose_scaling",

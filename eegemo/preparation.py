@@ -37,7 +37,8 @@ from eegemo.store import (
     remove_leftovers,
 )
 from eegemo.tasks import TrialsTask, store_subject
-from eegemo.windows import Trials, Windows, load_trials, make_windows
+from eegemo.trials import Trials, load_trials
+from eegemo.windows import Windows, make_windows
 
 __all__ = ["Prepared", "StoredTrials", "divide_trials", "prepare_experiment", "prepare_trials"]
 

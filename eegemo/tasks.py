@@ -33,7 +33,8 @@ from eegemo.training import (
     measure_latency,
     save_model,
 )
-from eegemo.windows import Windows, store_trials
+from eegemo.trials import store_trials
+from eegemo.windows import Windows
 
 __all__ = [
     "FitTask",
@@ -91,7 +92,7 @@ def store_subject(task: TrialsTask) -> str:
     for run in task.recording.read(eeg_only=eeg_only):
         record = Record()
         try:
-            epochs.append(preprocess(run.inst, **steps, cut=run.cut, record=record))
+            epochs.append(preprocess(run.inst, **steps, cut=run.cut, record=record, copy=False))
         except NoTrialLeftError as error:  # another run may have some
             failure = str(error)
             record.notes.append(failure)

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 
 from eegemo.labels import Labels
-from eegemo.windows import Trials, make_windows
+from eegemo.trials import Trials
+from eegemo.windows import make_windows
 
 SFREQ = 32.0
 CHANNELS = ("Fz", "Cz", "Pz")

@@ -22,6 +22,7 @@ ORDER = [
     "recordings",
     "preprocessing",
     "labels",
+    "trials",
     "windows",
     "scaling",
     "folds",

@@ -464,7 +464,7 @@ def test_fields_and_parameters_agree_defaults_included(name):
 def test_preprocessing_and_the_channels_of_data_are_the_arguments_of_preprocess():
     from eegemo.preprocessing import preprocess
 
-    arguments = parameters_of(preprocess, "inst", "cut", "record")
+    arguments = parameters_of(preprocess, "inst", "cut", "record", "copy")
     for data in (config.DeapData, config.BidsData, config.SimulatedData):
         channels = data.model_fields["channels"].default
         assert fields_of(config.PreprocessingSection) | {"channels": channels} == arguments

@@ -4,6 +4,7 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.signal
 
 from eegemo.errors import DataError, ResultError
 from eegemo.preprocessing import (
@@ -17,6 +18,7 @@ from eegemo.preprocessing import (
     save_records,
 )
 from eegemo.preprocessing.bads import _spline_weights
+from eegemo.preprocessing.record import power_spectrum
 from eegemo.recordings.deap import DEAP_EEG_CHANNELS
 from raw_eeg import simulate
 
@@ -224,6 +226,38 @@ def test_the_recorded_spectra_show_what_the_filter_did():
     outside = (record.freqs < 2) | (record.freqs > 39)
     # a segment of 2 s leaks a little of what is next to it
     assert change[:, outside].max() < 0.03
+
+
+@pytest.mark.parametrize("sfreq", [128.0, 101.0])  # segments of even and odd length
+@pytest.mark.parametrize("n_times", [1000, 150])
+def test_recorded_spectra_are_scipys(sfreq, n_times):
+    """Each trial's segments are next to each other, without overlap; their spectra are averaged."""
+    data = 1e-5 * np.random.default_rng(0).normal(size=(5, 10, n_times))
+    info = mne.create_info(10, sfreq, "eeg")
+    epochs = mne.EpochsArray(data, info, verbose="ERROR")
+    freqs, power = power_spectrum(epochs, epochs.ch_names)
+    length = min(round(2 * sfreq), n_times)
+    segments = data[..., : n_times // length * length].reshape(5, 10, -1, length)
+    expected = scipy.signal.periodogram(segments, sfreq, window="hann")
+    np.testing.assert_array_equal(freqs, expected[0])
+    # rounding of sums in another order; the mean of a segment is zero but for it
+    expected = expected[1].mean(axis=(0, 2))
+    np.testing.assert_allclose(power, expected, rtol=1e-10, atol=1e-12 * expected.max())
+    raw = mne.io.RawArray(data[0], info, verbose="ERROR")
+    one = mne.EpochsArray(data[:1], info, verbose="ERROR")
+    np.testing.assert_array_equal(
+        power_spectrum(raw, raw.ch_names)[1], power_spectrum(one, one.ch_names)[1]
+    )
+
+
+def test_without_a_copy_the_signals_are_the_same():
+    raw = make_brain()
+    steps = {"channels": ["Cz", "Fz", "Pz"], "l_freq": 4.0, "reference": "average"}
+    for inst in (raw, as_epochs(raw)):
+        copied = preprocess(inst, **steps)
+        in_place = preprocess(inst, **steps, copy=False)
+        assert in_place is inst
+        np.testing.assert_array_equal(copied.get_data(), in_place.get_data())
 
 
 def test_a_record_changes_nothing():

@@ -22,7 +22,7 @@ from eegemo.quality import preprocess_experiment, write_quality_report
 from eegemo.quality.drawings import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
 from eegemo.recordings import DEAP_CHANNELS, Recording, Run, load_deap_arrays, simulate_deap
 from eegemo.recordings.deap_files import write_dat
-from eegemo.windows import load_trials
+from eegemo.trials import load_trials
 from raw_eeg import simulate
 
 

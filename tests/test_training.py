@@ -12,7 +12,8 @@ from eegemo.labels import Labels
 from eegemo.scaling import fit_scaling, load_scaling
 from eegemo.splits import make_folds
 from eegemo.training import Batches, class_weights, fit_fold, network, predict_windows, save_model
-from eegemo.windows import Trials, make_windows
+from eegemo.trials import Trials
+from eegemo.windows import make_windows
 
 MODEL = {"name": "cnn_lstm", "filters": [6], "units": 6, "dense": [8], "dropout": 0.2}
 FAST = {"epochs": 3, "batch_size": 16, "learning_rate": 0.01, "patience": 3}

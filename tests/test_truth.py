@@ -19,7 +19,8 @@ from eegemo.recordings import find_recordings, simulate_deap
 from eegemo.splits import make_folds
 from eegemo.statistics import shuffle_labels
 from eegemo.training import fit_fold
-from eegemo.windows import make_trials, make_windows
+from eegemo.trials import make_trials
+from eegemo.windows import make_windows
 from experiments import REPOSITORY, SHARED
 
 QUICKSTART = REPOSITORY / "experiments" / "quickstart"

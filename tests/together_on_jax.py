@@ -26,7 +26,8 @@ from eegemo.training import (
 )
 from eegemo.training.together import _count_at_once
 from eegemo.training.together_program import make_twin
-from eegemo.windows import Trials, make_windows
+from eegemo.trials import Trials
+from eegemo.windows import make_windows
 from experiments import tiny
 
 MODEL = {"name": "cnn_lstm", "filters": [4], "units": 4, "dense": [], "dropout": 0.3}

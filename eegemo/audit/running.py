@@ -11,7 +11,7 @@ from eegemo.models import BASELINE, MODELS, is_network
 from eegemo.pipeline import run_experiments
 from eegemo.preparation import prepare_experiment, prepare_trials
 from eegemo.store import digest_json, lock, write_json
-from eegemo.windows import load_trials
+from eegemo.trials import load_trials
 
 from .outcome import INDEX
 from .page import write_audit

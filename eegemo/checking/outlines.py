@@ -15,7 +15,7 @@ from eegemo.recordings.deap_ratings import read_ratings_table
 from eegemo.recordings.deap_raw import RawDeapRecording
 from eegemo.recordings.deap_trials import participant_number
 from eegemo.recordings.simulated_ratings import simulate_ratings
-from eegemo.windows import Trials
+from eegemo.trials import Trials
 
 __all__ = ["Outline", "join_outlines", "outline_recording", "outline_simulated"]
 
@@ -30,7 +30,7 @@ class Outline:
     Attributes
     ----------
     metadata : DataFrame
-        A row per trial, as in `eegemo.windows.Trials`.
+        A row per trial, as in `eegemo.trials.Trials`.
     duration : float
         Of a trial, in seconds from the onset of the stimulus.
     sfreq : float

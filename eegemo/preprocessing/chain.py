@@ -18,7 +18,13 @@ import numpy as np
 
 from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
-from eegemo.preprocessing.channels import eeg_names, mark_eog, pick_channels, resolve_eog_channels
+from eegemo.preprocessing.channels import (
+    apply_pick,
+    eeg_names,
+    mark_eog,
+    pick_channels,
+    resolve_eog_channels,
+)
 from eegemo.preprocessing.eog import FIT_L_FREQ, apply_ica, apply_regression, high_passed
 from eegemo.preprocessing.filtering import apply_band_pass, apply_notch, resample
 from eegemo.preprocessing.record import Record
@@ -45,8 +51,9 @@ def preprocess(
     reject: float | None = None,
     cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None,
     record: Record | None = None,
+    copy: bool = True,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
-    """Run all steps on a copy.
+    """Run all steps, on a copy.
 
     Parameters
     ----------
@@ -79,6 +86,9 @@ def preprocess(
         Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
     record : Record | None
         Filled with what was done, found and left out.
+    copy : bool
+        With False, `inst` may be changed on the way, which saves its memory once; it is of no use
+        afterwards.
 
     Returns
     -------
@@ -112,9 +122,12 @@ def preprocess(
         keep = [name for name in keep if name not in eyes]
     names = keep + [name for name in eyes if name not in keep]
 
-    # One copy is made here; the steps after it work on that copy in place.
+    # One copy is made here, at most; the steps after it work in place.
     old = float(inst.info["sfreq"])
-    new = pick_channels(inst, names) if sfreq is None else resample(inst, sfreq, channels=names)
+    if sfreq is not None and sfreq != old:
+        new = resample(inst, sfreq, channels=names)
+    else:
+        new = pick_channels(inst, names) if copy else apply_pick(inst, names)
     mark_eog(new, eyes)
     log.steps.append(f"{len(keep)} channels")
     if new.info["sfreq"] != old:

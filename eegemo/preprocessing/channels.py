@@ -42,12 +42,15 @@ def pick_channels(inst: Instance, channels: str | Sequence[str] = "eeg") -> Inst
     >>> pick_channels(raw, ["Pz", "Fz"]).ch_names
     ['Pz', 'Fz']
     """
-    names = resolve_channels(inst, channels)
-    new = inst.copy()
-    if names != new.ch_names:
-        new.pick(names, exclude=(), verbose="ERROR")
-        new.reorder_channels(names)
-    return _load(new)
+    return apply_pick(inst.copy(), resolve_channels(inst, channels))
+
+
+def apply_pick(inst: Instance, names: Sequence[str]) -> Instance:
+    """Keep channels in place; see `pick_channels`."""
+    if list(names) != inst.ch_names:
+        inst.pick(list(names), exclude=(), verbose="ERROR")
+        inst.reorder_channels(list(names))
+    return _load(inst)
 
 
 def copy_loaded(inst: Instance) -> Instance:

@@ -117,7 +117,7 @@ def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.
     """
     path = Path(path)
     signals, labels = _load_checked(path)
-    # a copy: what the pickle reader returns is a view of the file's bytes and may be unaligned
+    # a copy: what the pickle reader returns is a view of the file and may be unaligned
     data = np.array(signals, dtype=np.float64, order="C")
     _check_signals(data, DEAP_CHANNELS, path)
     return data, labels
@@ -163,7 +163,7 @@ def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsA
     data = np.empty((n_trials, len(names), n_times))
     scale = [1e-6] * len(DEAP_EEG_CHANNELS) + [factor for _, factor in PERIPHERAL.values()]
     np.multiply(signals[:, : len(names)], np.array(scale[: len(names)])[:, np.newaxis], out=data)
-    del signals  # the file's bytes
+    del signals  # the mapped file
     _check_signals(data, names, path)
 
     types = ["eeg"] * len(DEAP_EEG_CHANNELS) + [kind for kind, _ in PERIPHERAL.values()]

@@ -4,11 +4,12 @@ DEAP comes as Python 2 pickles, and a pickle is a program: ``pickle.load`` runs 
 filter on ``Unpickler.find_class`` still executes the calls it lets through, with arguments that the
 file chooses. This module goes one step further: it reads the few instructions that a dictionary of
 NumPy arrays needs and only notes what they describe. Nothing is imported, nothing is called, and
-the only memory taken is the file's own bytes, whatever sizes the file claims.
+no memory is taken beyond the file's own bytes, whatever sizes the file claims.
 """
 
 import codecs
 import math
+import mmap
 import pickletools
 import re
 from collections.abc import Callable
@@ -85,8 +86,9 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        The arrays by name, of the stored shape and type. They share the memory of the file's bytes
-        and may be unaligned: copy what is kept. Values that are not arrays are left out.
+        The arrays by name, of the stored shape and type. They are views of the file, mapped into
+        memory: they cannot be written, may be unaligned, and need the file to stay as it is, so
+        copy what is kept. Values that are not arrays are left out.
 
     Raises
     ------
@@ -104,15 +106,15 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
-        content = np.empty(path.stat().st_size, np.uint8).data  # not filled with zeros first
         with path.open("rb") as file:
-            size = file.readinto(content)
+            if not file.read(1):
+                raise DataError(f"{path} is empty; expected a pickled dictionary of arrays.")
+            # what is not looked at is not even read
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if size == 0:
-        raise DataError(f"{path} is empty; expected a pickled dictionary of arrays.")
     try:
-        result = _Reader(content[:size]).read()
+        result = _Reader(content).read()
         if not isinstance(result, dict):
             raise _RefusedError("does not hold a dictionary of arrays")
     except _RefusedError as reason:
