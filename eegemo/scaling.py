@@ -11,6 +11,7 @@ how often each sample is covered, never by copying windows.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -141,14 +142,23 @@ class Scaling:
             gain, offset = self.gain[unit], self.offset[unit]
         if len(gain) == 1:
             # a whole window as one vector: over its channels alone, NumPy's inner loop is short
-            gain, offset = np.tile(gain, x.shape[1]), np.tile(offset, x.shape[1])
-            flat = x.reshape(len(x), gain.shape[1])
+            flat = x.reshape(len(x), -1)
+            tiled = self._tiled.get(x.shape[1]) if gain is self.gain else None
+            if tiled is None:
+                tiled = np.tile(gain, x.shape[1]), np.tile(offset, x.shape[1])
+                if gain is self.gain:
+                    self._tiled[x.shape[1]] = tiled
+            gain, offset = tiled
         else:
             gain, offset, flat = gain[:, None, :], offset[:, None, :], x
         # every further array of a batch's size costs more than the arithmetic: its pages are new
         scaled: np.ndarray = np.multiply(flat, gain, out=flat if overwrite else None)
         scaled += offset
         return scaled.reshape(x.shape)
+
+    @cached_property
+    def _tiled(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}  # by the length of windows, kept for the next batch
 
     def unit_of(self, windows: Windows) -> np.ndarray | None:
         """Return the row of `gain` for each window, shape (n_windows,), if there is a choice."""

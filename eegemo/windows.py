@@ -58,7 +58,7 @@ class Windows:
         """Number of channels."""
         return len(self.trials.ch_names)
 
-    @property
+    @cached_property
     def codes(self) -> np.ndarray:
         """Class of each window, an index into ``labels.classes``."""
         codes: np.ndarray = self.labels.codes[self.trial]

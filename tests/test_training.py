@@ -76,6 +76,20 @@ def test_fits_before_it_and_after_it_change_nothing(windows, fold):
         np.testing.assert_array_equal(a, c)
 
 
+def test_a_network_predicts_by_its_own_weights_whatever_was_fitted_since(windows, fold):
+    """Prediction, too, uses the network that is compiled, which holds the other fold's weights."""
+    scaling = fit_scaling(windows, fold.train)
+    first = fit_fold(windows, fold, model=MODEL, scaling=scaling, seed=1, **FAST)
+    second = fit_fold(windows, fold, model=MODEL, scaling=scaling, seed=2, **FAST)
+    assert network._idle
+    x = scaling.transform(windows.gather(fold.test))
+    for fitted in (first, second, first):
+        p = predict_windows(fitted.model, windows, fold.test, scaling)
+        np.testing.assert_array_equal(p, fitted.predictions[["p_slow", "p_fast"]])
+        # its own call, compiled apart: the same but for rounding
+        np.testing.assert_allclose(p, np.asarray(fitted.model(x)), atol=1e-6)
+
+
 def test_the_test_part_has_no_influence_on_training(windows, fold):
     """Spoil the signals and labels of the test trials: the fitted weights stay the same."""
     spoiled_array = windows.trials.arrays[0].copy()

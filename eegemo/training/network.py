@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -33,6 +34,8 @@ _BATCH = 256
 # To compile a step takes as long as an epoch or more, and the folds of an experiment differ in the
 # values of variables only.
 _idle: dict[str, keras.Model] = {}
+# What a trained network's compiled step depends on, to predict by the idle one like it.
+_steps: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -146,21 +149,30 @@ def _compiled_before(
     compiled = _idle.pop(step, None)
     if compiled is None:
         compiled = build()
-    _copy_state(network, compiled)
+    for one in (network, compiled):
+        if not one.optimizer.built:
+            one.optimizer.build(one.trainable_variables)
+    _copy(_state(network), _state(compiled))
     yield compiled
-    _copy_state(compiled, network)
+    _copy(_state(compiled), _state(network))
+    _steps[network] = step
+    _keep(step, compiled)
+
+
+def _keep(step: str, compiled: keras.Model) -> None:
+    """Keep a compiled network for the next fold, in place of any other one."""
     _idle.clear()
     _idle[step] = compiled
 
 
-def _copy_state(source: keras.Model, target: keras.Model) -> None:
-    """Give a network the weights, optimizer and seeds of dropout of another one like it."""
-    variables = []
-    for model in (source, target):
-        if not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-        variables.append([*model.variables, *model.optimizer.variables])
-    for old, new in zip(*variables, strict=True):
+def _state(network: keras.Model) -> list[Any]:
+    """List the weights of a network, with the seeds of dropout, and its optimizer's variables."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+def _copy(source: Sequence[Any], target: Sequence[Any]) -> None:
+    """Give variables the values of others."""
+    for old, new in zip(source, target, strict=True):
         # a copy, since JAX gives the memory of a network that it trains to its successor
         new.assign(np.array(keras.ops.convert_to_numpy(old)))
 
@@ -228,5 +240,11 @@ def predict_network(
 ) -> np.ndarray:
     """Return class probabilities of windows; shape (n, n_classes), float32."""
     batches = Batches(windows, rows, scaling, batch_size=_BATCH)
-    probabilities: np.ndarray = network.predict(batches, verbose=0)
+    step = _steps.get(network, "")
+    compiled = _idle.pop(step, None)
+    if compiled is not None:
+        _copy(network.variables, compiled.variables)
+    probabilities: np.ndarray = (compiled or network).predict(batches, verbose=0)
+    if compiled is not None:
+        _keep(step, compiled)
     return probabilities
