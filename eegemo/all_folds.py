@@ -44,6 +44,7 @@ def fit_all_and_save(task: AllFoldsTask) -> None:
             numbers=[one.number for one in folds],
             seeds=[one.seeds["model"] for one in folds],
             history_paths=[one.folder / "history.csv" for one in folds],
+            checkpoints=[one.folder / "checkpoint.npz" for one in folds],
         )
         for one, (fitted, choice) in zip(folds, fits, strict=True):
             save_fold(one, fitted, choice, device, at_once=len(folds))

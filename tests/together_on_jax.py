@@ -189,10 +189,11 @@ def test_an_engine_gives_what_the_other_one_gives(tmp_path, quick):
 
 def test_what_cannot_be_done_at_once_is_said(windows, quick):
     folds = folds_of(windows)
-    scalings = [fit_scaling(windows, fold.train, fit="window") for fold in folds]
-    assert "window" in can_fit_together(MODEL, scalings)
+    fits = zip(folds, ("window", "training"), strict=True)
+    scalings = [fit_scaling(windows, fold.train, fit=fit) for fold, fit in fits]
+    assert "different ways" in can_fit_together(MODEL, scalings)
     common = {"model": MODEL, "numbers": [0, 1], "seeds": [0, 1]}
-    with pytest.raises(ConfigError, match="window"):
+    with pytest.raises(ConfigError, match="different ways"):
         fit_folds_together(windows, folds, scalings=scalings, **common)
     scalings = [fit_scaling(windows, fold.train) for fold in folds]
     array = windows.trials.arrays[0].copy()

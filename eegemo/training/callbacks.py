@@ -155,14 +155,20 @@ class Checkpoint(keras.callbacks.Callback):
         self._cost, self._written = 0.0, -np.inf
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Write the checkpoint."""
+        """Write the checkpoint, if it is time."""
+        if self.is_due(last=self.model.stop_training or epoch + 1 == self.params["epochs"]):
+            self.write(epoch + 1)
+
+    def is_due(self, *, last: bool) -> bool:
+        """Tell whether to write one now; the one after the last epoch always is."""
+        return last or time.perf_counter() - self._written >= self.wait * self._cost
+
+    def write(self, n_epochs: int) -> None:
+        """Write a checkpoint after so many epochs."""
         began = time.perf_counter()
-        last = self.model.stop_training or epoch + 1 == self.params["epochs"]
-        if not last and began - self._written < self.wait * self._cost:
-            return
         known = {
             "key": self.key,
-            "epoch": epoch + 1,
+            "epoch": n_epochs,
             "history": self.history.rows,
             "best": self.best.state() if self.best is not None else None,
             "rate": self.rate.state() if self.rate is not None else None,

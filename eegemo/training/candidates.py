@@ -99,6 +99,11 @@ def describe_try(candidate: Candidate, fitted: FittedFold) -> dict[str, Any]:
     }
 
 
+def candidate_checkpoint(checkpoint: Path, k: int) -> Path:
+    """Name the checkpoint of a candidate after that of the fold."""
+    return checkpoint.with_name(f"{checkpoint.stem}-{k}{checkpoint.suffix}")
+
+
 def check_choice(fold: Fold) -> None:
     """Raise DataError if a fold has no validation windows to choose by."""
     if not len(fold.validation):
@@ -156,7 +161,7 @@ def fit_candidates(
     tried: list[dict[str, Any]] = []
     best: FittedFold | None = None
     for k, one in enumerate(candidates):
-        place = checkpoint and checkpoint.with_name(f"{checkpoint.stem}-{k}{checkpoint.suffix}")
+        place = checkpoint and candidate_checkpoint(checkpoint, k)
         fitted = fit_fold(
             windows, blind, model=one.model, **common, checkpoint=place, **one.training
         )

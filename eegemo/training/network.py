@@ -98,11 +98,20 @@ def train_network(
     callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate]
     keeper, done = None, 0
     if checkpoint is not None:
-        settings = (dict(model), epochs, batch_size, learning_rate, schedule, patience, clip_norm)
-        key = digest_json([settings, precision, seed, keras.backend.backend(), keras.__version__])
-        parts = [part.astype("<i8").tobytes() for part in (fold.train, fold.validation)]
-        whole = digest_bytes(key.encode(), *parts, weights.tobytes())
-        keeper = Checkpoint(checkpoint, whole, history, best, rate)
+        key = describe_training(
+            fold,
+            weights,
+            model=dict(model),
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            patience=patience,
+            clip_norm=clip_norm,
+            precision=precision,
+            seed=seed,
+        )
+        keeper = Checkpoint(checkpoint, key, history, best, rate)
         callbacks.append(keeper)
     with _compiled_before(network, step, build) as compiled:
         if keeper is not None:
@@ -175,6 +184,13 @@ def _copy(source: Sequence[Any], target: Sequence[Any]) -> None:
     for old, new in zip(source, target, strict=True):
         # a copy, since JAX gives the memory of a network that it trains to its successor
         new.assign(np.array(keras.ops.convert_to_numpy(old)))
+
+
+def describe_training(fold: Fold, weights: np.ndarray, **settings: Any) -> str:
+    """Return a digest of all that decides a training, which its checkpoint is known by."""
+    known = digest_json([settings, keras.backend.backend(), keras.__version__])
+    parts = [part.astype("<i8").tobytes() for part in (fold.train, fold.validation)]
+    return digest_bytes(known.encode(), *parts, weights.tobytes())
 
 
 def is_validated(windows: Windows, fold: Fold, weights: np.ndarray) -> bool:

@@ -21,17 +21,13 @@ from eegemo.scaling import Scaling
 from eegemo.store import write_text
 from eegemo.windows import Windows
 
-from .candidates import Candidate, check_choice, choose, describe_try
+from .candidates import Candidate, candidate_checkpoint, check_choice, choose, describe_try
 from .fitting import FittedFold, check_schedule, fold_weights, predict_test
 
 if TYPE_CHECKING:
     from .together_part import Part
-    from .together_program import Program
 
 __all__ = ["can_fit_together", "fit_candidates_together", "fit_folds_together"]
-
-# Windows of each fold that are classified at a time; it affects speed and memory only.
-_BATCH = 256
 
 
 def can_fit_together(model: Mapping[str, Any], scalings: Sequence[Scaling]) -> str | None:
@@ -54,8 +50,8 @@ def can_fit_together(model: Mapping[str, Any], scalings: Sequence[Scaling]) -> s
     """
     if MODELS.get(model["name"], ("",))[0] != "cnn_rnn":
         return f"{model['name']} is no network that all folds can train at once"
-    if any(one.steps and one.fit == "window" for one in scalings):
-        return "scaling with fit 'window' is not done on the device"
+    if len({(one.fit, one.steps) for one in scalings}) > 1:
+        return "the folds are scaled in different ways"
     return None
 
 
@@ -76,12 +72,12 @@ def fit_folds_together(
     clip_norm: float | None = 1.0,
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32",
     history_paths: Sequence[str | Path] | None = None,
+    checkpoints: Sequence[str | Path] | None = None,
     at_once: int | None = None,
 ) -> list[FittedFold]:
     """Train on many folds at once, each as `eegemo.training.fit_fold` would train it.
 
-    Trials are copied to the device once. There is no checkpoint: a training that was interrupted
-    begins anew.
+    Trials are copied to the device once.
 
     Parameters
     ----------
@@ -96,6 +92,9 @@ def fit_folds_together(
         For each fold: its number in the predictions, and the seed of weights, dropout and order.
     history_paths : sequence of path, optional
         For each fold, the CSV to which each epoch is added as it ends.
+    checkpoints : sequence of path, optional
+        For each fold, the file from which a training that was interrupted goes on. One that
+        `eegemo.training.fit_fold` wrote is taken up, too, and the other way round.
     at_once : int, optional
         How many folds to train at a time; as many as the device's memory is estimated to hold if
         not given.
@@ -120,15 +119,27 @@ def fit_folds_together(
         reason = f"it needs KERAS_BACKEND=jax, and Keras runs on {keras.backend.backend()}"
     if reason is not None:
         raise ConfigError(f"All folds at once: {reason}.")
-    from .network import build_network, make_cosine
+    from .network import build_network, describe_training, make_cosine
+    from .together_group import Group
     from .together_part import Part
     from .together_program import Program, free_memory
 
     for fold in folds:
         check_schedule(schedule, fold)
+    settings: dict[str, Any] = {
+        "model": dict(model),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "schedule": schedule,
+        "patience": patience,
+        "clip_norm": clip_norm,
+        "precision": precision,
+    }
     longest = max((-(-len(fold.train) // batch_size) for fold in folds), default=0)
     parts = []
     for k, fold in enumerate(folds):
+        weights = fold_weights(windows, fold, class_weight)
         rates: Any = learning_rate
         table = np.array([learning_rate], np.float32)
         if schedule == "cosine":
@@ -139,15 +150,20 @@ def fit_folds_together(
             fold,
             scalings[k],
             network=build_network(windows, model, rates, clip_norm, precision, seeds[k]),
-            weights=fold_weights(windows, fold, class_weight),
+            weights=weights,
             rates=table,
             halving=schedule == "plateau",
             patience=patience,
             seed=seeds[k],
             history_path=Path(history_paths[k]) if history_paths is not None else None,
+            epochs=epochs,
+            checkpoint=Path(checkpoints[k]) if checkpoints is not None else None,
+            key=describe_training(fold, weights, seed=seeds[k], **settings),
         )
         parts.append(part)
-    program = Program(build_network(windows, model, learning_rate, clip_norm, precision, 0))
+    by_window = scalings[0].steps if scalings and scalings[0].fit == "window" else ()
+    network = build_network(windows, model, learning_rate, clip_norm, precision, 0)
+    program = Program(network, by_window)
     used, trial = np.unique(windows.trial, return_inverse=True)
     signals = _stack_trials(windows, used)
     if at_once is None:
@@ -157,25 +173,17 @@ def fit_folds_together(
     shared = keras.tree.map_structure(keras.ops.convert_to_tensor, shared | {"signals": signals})
     fitted: list[FittedFold] = []
     for some in _share_out(parts, at_once):
-        own = _stack_own(some, used)
         # as many steps in each group, so that they are compiled once
-        state = _train(program, shared, own, some, epochs, batch_size, longest)
+        group = Group(program, shared, some, used, batch_size=batch_size, n_steps=longest)
+        group.train()
         for part in some:
             part.end_training()
-        best = (_stack([part.learned for part in some]), state[1])
         began = time.perf_counter()
-        tested = _classify(program, best, shared, own, [part.fold.test for part in some])
+        tested = group.classify_best([part.fold.test for part in some])
         seconds = (time.perf_counter() - began) / len(some)
-        rows = [part.fold.validation for part in some]
-        validated = _classify(program, best, shared, own, rows)
-        host = [list(map(np.asarray, values)) for values in state[1:]]
-        for k, part in enumerate(some):
-            others, optimizer = ([value[k] for value in values] for values in host)
-            if schedule == "cosine":  # a schedule is no variable
-                del optimizer[program.rate_at]
-            number = numbers[len(fitted)]
-            p = (tested[k], validated[k])
-            fitted.append(part.finish((others, optimizer), number, *p, seconds))
+        validated = group.classify_best([part.fold.validation for part in some])
+        for part, p_test, p_validation in zip(some, tested, validated, strict=True):
+            fitted.append(part.finish(numbers[len(fitted)], p_test, p_validation, seconds))
     return fitted
 
 
@@ -189,6 +197,7 @@ def fit_candidates_together(
     seeds: Sequence[int],
     metric: Literal["loss", "balanced_accuracy"] = "loss",
     history_paths: Sequence[Path] | None = None,
+    checkpoints: Sequence[Path] | None = None,
 ) -> list[tuple[FittedFold, dict[str, Any] | None]]:
     """Fit all folds with one candidate after another; each fold keeps the one that it prefers.
 
@@ -199,16 +208,19 @@ def fit_candidates_together(
     common["history_paths"] = history_paths
     if len(candidates) == 1:
         only = candidates[0]
-        fits = fit_folds_together(windows, folds, model=only.model, **common, **only.training)
+        fits = fit_folds_together(
+            windows, folds, model=only.model, **common, checkpoints=checkpoints, **only.training
+        )
         return [(one, None) for one in fits]
     for fold in folds:
         check_choice(fold)
     # while choosing, the folds have no test part
     blind = [replace(fold, test=fold.test[:0]) for fold in folds]
-    tries = [
-        fit_folds_together(windows, blind, model=one.model, **common, **one.training)
-        for one in candidates
-    ]
+    tries = []
+    for k, one in enumerate(candidates):
+        places = [candidate_checkpoint(path, k) for path in checkpoints or ()]
+        options = common | {"checkpoints": places or None} | one.training
+        tries.append(fit_folds_together(windows, blind, model=one.model, **options))
     outcome: list[tuple[FittedFold, dict[str, Any] | None]] = []
     for k, fold in enumerate(folds):
         fits = [one[k] for one in tries]
@@ -219,93 +231,6 @@ def fit_candidates_together(
         whole = predict_test(fits[chosen], windows, fold, number=numbers[k])
         outcome.append((whole, {"metric": metric, "candidates": tried, "chosen": chosen}))
     return outcome
-
-
-def _train(
-    program: "Program",
-    shared: dict[str, Any],
-    own: dict[str, Any],
-    parts: "Sequence[Part]",
-    epochs: int,
-    batch_size: int,
-    n_steps: int,
-) -> Any:
-    """Train parts until each has had its epochs or stops early; return their last states."""
-    networks = [part.network for part in parts]
-    state: Any = (
-        _stack([one.trainable_variables for one in networks]),
-        _stack([one.non_trainable_variables for one in networks]),
-        _stack([program.optimizer.variables] * len(parts)),
-    )
-    for epoch in range(epochs):
-        going = [not part.stop_training for part in parts]
-        if not any(going):
-            break
-        # a part that is over has nothing but padding, which leaves it as it is
-        rows = [part.begin_epoch(epoch, sum(going)) for part in parts]
-        own["rates"] = np.stack([part.rates for part in parts])
-        state, sums = program.train(state, shared, own, _batch(rows, batch_size, n_steps))
-        watched = [part.watched for part in parts]
-        p = _classify(program, state[:2], shared, own, watched)
-        learned = list(map(np.asarray, state[0]))
-        steps = np.asarray(state[2][program.steps_at])
-        totals = np.asarray(sums, np.float64).sum(axis=0)
-        for k in np.flatnonzero(going).tolist():
-            own_learned = [value[k] for value in learned]
-            parts[k].end_epoch(epoch, own_learned, int(steps[k]), totals[k], p[k])
-    return state
-
-
-def _classify(
-    program: "Program", state: Any, shared: Any, own: Any, rows: Sequence[np.ndarray]
-) -> list[np.ndarray]:
-    """Return the class probabilities of each part's windows."""
-    longest = max(map(len, rows))
-    if not longest:
-        return [np.zeros((0, own["weights"].shape[1]), np.float32) for _ in rows]
-    size = min(longest, _BATCH)
-    n_steps = -(-longest // size)
-    found = np.asarray(program.predict(state, shared, own, _batch(rows, size, n_steps)))
-    by_part = found.swapaxes(0, 1).reshape(len(rows), n_steps * size, -1)
-    return [p[: len(one)] for p, one in zip(by_part, rows, strict=True)]
-
-
-def _batch(rows: Sequence[np.ndarray], size: int, n_steps: int) -> np.ndarray:
-    """Cut into batches, shape (n_steps, n_folds, size), filled up with -1."""
-    table = np.full((len(rows), n_steps * size), -1, np.int32)
-    for place, one in zip(table, rows, strict=True):
-        place[: len(one)] = one
-    return table.reshape(len(rows), n_steps, size).swapaxes(0, 1)
-
-
-def _stack(values: Sequence[Sequence[Any]]) -> list[Any]:
-    """Put what each part has into one array on the device, for each variable."""
-    import keras
-
-    return [
-        keras.ops.convert_to_tensor(np.stack([keras.ops.convert_to_numpy(one) for one in same]))
-        for same in zip(*values, strict=True)
-    ]
-
-
-def _stack_own(parts: "Sequence[Part]", used: np.ndarray) -> dict[str, Any]:
-    """Put class weights and scaling on the device; the scaling as one map for each trial."""
-    import keras
-
-    tables: dict[str, list[np.ndarray]] = {"weights": [], "gain": [], "offset": []}
-    for part in parts:
-        scaling, windows = part.scaling, part.windows
-        unit = scaling.unit_of(windows)
-        of_trial = np.zeros(len(windows.trials), int)
-        if unit is not None:
-            of_trial[windows.trial] = unit
-        # without steps there are no units, and nothing is done
-        plain = np.ones((1, windows.n_channels), np.float32)
-        gain, offset = (scaling.gain, scaling.offset) if scaling.steps else (plain, 0 * plain)
-        tables["gain"].append(gain[of_trial[used]])
-        tables["offset"].append(offset[of_trial[used]])
-        tables["weights"].append(part.weights)
-    return {name: keras.ops.convert_to_tensor(np.stack(one)) for name, one in tables.items()}
 
 
 def _stack_trials(windows: Windows, used: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from eegemo.folds import Fold
 from eegemo.scaling import Scaling
 from eegemo.windows import Windows
 
-from .callbacks import BestWeights, HalveRate, History
+from .callbacks import BestWeights, Checkpoint, HalveRate, History
 from .fitting import HISTORY, FittedFold, tabulate
 from .network import check_losses, is_validated
 
@@ -39,6 +39,12 @@ class Part:
         Whether to halve the learning rate where the validation loss no longer falls.
     seed : int
         Of the order of windows.
+    epochs : int
+        The most epochs.
+    checkpoint : path, optional
+        File from which the training goes on if it was interrupted.
+    key : str
+        Says what is trained, for the checkpoint.
     """
 
     def __init__(
@@ -54,6 +60,9 @@ class Part:
         patience: int,
         seed: int,
         history_path: Path | None,
+        epochs: int,
+        checkpoint: Path | None = None,
+        key: str = "",
     ) -> None:
         self.windows, self.fold, self.scaling = windows, fold, scaling
         self.network, self.weights, self.rates = network, weights, rates
@@ -62,17 +71,43 @@ class Part:
         validated = is_validated(windows, fold, weights)
         #: The windows whose loss is watched.
         self.watched = fold.validation if validated else fold.validation[:0]
-        self.learned: list[np.ndarray] = []
         self.history = History(history_path, HISTORY)
         self.best = BestWeights(patience) if validated else None
         rate = HalveRate(max(1, patience // 2)) if validated and halving else None
         self._callbacks = [one for one in (self.history, self.best, rate) if one is not None]
+        self._epochs, self._n_done = epochs, 0
+        network.optimizer.build(network.trainable_variables)
+        self._keeper = None
+        if checkpoint is not None:
+            self._keeper = Checkpoint(checkpoint, key, self.history, self.best, rate)
+            self._keeper.set_model(network)
+            self._n_done = self._keeper.resume(network)
+            self.stop_training = self.best is not None and self.best.over
+            if self._n_done and len(rates) == 1:
+                self._set_rate(float(network.optimizer.learning_rate))
+        self.learned = [np.array(one) for one in network.trainable_variables]
         self._rng = np.random.default_rng(seed)
         # Keras resets its data before the first epoch, so that `Batches` shuffles once more
-        self._rng.permutation(fold.train)
+        for _ in range(self._n_done + 1):
+            self._rng.permutation(fold.train)
         for one in self._callbacks:
             one.set_model(self)
             one.on_train_begin()
+
+    @property
+    def going(self) -> bool:
+        """Whether there is another epoch to train."""
+        return not self.stop_training and self._n_done < self._epochs
+
+    @property
+    def n_left(self) -> int:
+        """How many epochs there may be left, if the validation loss never falls again."""
+        left = self._epochs - self._n_done
+        return left if self.best is None else min(left, self.best.patience)
+
+    def _set_rate(self, rate: float) -> None:
+        self.optimizer.learning_rate = rate
+        self.rates = np.array([rate], np.float32)
 
     def get_weights(self) -> list[np.ndarray]:
         """Return the trainable weights as they are now."""
@@ -82,17 +117,16 @@ class Part:
         """Take these trainable weights."""
         self.learned = values
 
-    def begin_epoch(self, epoch: int, shared_by: int) -> np.ndarray:
+    def begin_epoch(self, shared_by: int) -> np.ndarray:
         """Return the training windows in the order of this epoch; none if training is over."""
-        if self.stop_training:
+        if not self.going:
             return self.fold.train[:0]
         self.history.shared_by = shared_by
-        self.history.on_epoch_begin(epoch)
+        self.history.on_epoch_begin(self._n_done)
         return self._rng.permutation(self.fold.train)
 
     def end_epoch(
         self,
-        epoch: int,
         learned: list[np.ndarray],
         steps: int,
         sums: Sequence[float],
@@ -102,7 +136,6 @@ class Part:
 
         Parameters
         ----------
-        epoch : int
         learned : list of ndarray
             The trainable weights.
         steps : int
@@ -130,25 +163,45 @@ class Part:
             right = watched.argmax(axis=1) == codes
             logs["val_accuracy"] = float(weights @ right / weights.sum())
         for one in self._callbacks:
-            one.on_epoch_end(epoch, logs)
+            one.on_epoch_end(self._n_done, logs)
         check_losses(self.fold, self.history.rows)
+        self._n_done += 1
         if len(self.rates) == 1:  # no schedule, so it may have been halved
-            self.rates = np.array([self.optimizer.learning_rate], np.float32)
+            self._set_rate(self.optimizer.learning_rate)
+
+    def is_due(self, shared_by: int) -> bool:
+        """Tell whether to write a checkpoint, where so many parts write theirs."""
+        if self._keeper is None:
+            return False
+        self._keeper.wait = Checkpoint.wait * shared_by
+        return self._keeper.is_due(last=not self.going)
+
+    def write_checkpoint(self, others: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        """Write a checkpoint with what was learned last, and the other variables."""
+        assert self._keeper is not None
+        self.put(others, optimizer)
+        if len(self.rates) == 1:
+            self.network.optimizer.learning_rate = self.optimizer.learning_rate
+        self._keeper.write(self._n_done)
+
+    def put(self, others: list[np.ndarray], optimizer: list[np.ndarray]) -> None:
+        """Put all variables into the network."""
+        network = self.network
+        for variables, values in (
+            (network.trainable_variables, self.learned),
+            (network.non_trainable_variables, others),
+            (network.optimizer.variables, optimizer),
+        ):
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
 
     def finish(
-        self,
-        state: tuple[list[np.ndarray], list[np.ndarray]],
-        number: int,
-        p_test: np.ndarray,
-        p_validation: np.ndarray,
-        seconds: float,
+        self, number: int, p_test: np.ndarray, p_validation: np.ndarray, seconds: float
     ) -> FittedFold:
-        """Put what was learned into the network.
+        """Return what was learned, with the best weights.
 
         Parameters
         ----------
-        state : tuple of two lists of ndarray
-            The other variables of the network, and those of its optimizer.
         number : int
             The fold's number in the predictions.
         p_test, p_validation : ndarray, shape (n, n_classes)
@@ -157,14 +210,8 @@ class Part:
             What it took to predict the test windows.
         """
         network, fold = self.network, self.fold
-        network.optimizer.build(network.trainable_variables)
-        for variables, values in (
-            (network.trainable_variables, self.learned),
-            (network.non_trainable_variables, state[0]),
-            (network.optimizer.variables, state[1]),
-        ):
-            for variable, value in zip(variables, values, strict=True):
-                variable.assign(value)
+        for variable, value in zip(network.trainable_variables, self.learned, strict=True):
+            variable.assign(value)
         history = pd.DataFrame(self.history.rows, columns=list(HISTORY))
         tables = [
             tabulate(self.windows, fold, rows, number, p) if len(rows) else pd.DataFrame()

@@ -12,7 +12,7 @@ gradient is elementwise then), and a recurrent layer multiplies its inputs once 
 so finds the gradient of its weights.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import keras
@@ -179,6 +179,21 @@ def make_twin(network: keras.Model) -> keras.Model:
     return keras.models.clone_model(network, clone_function=replace)
 
 
+def scale_windows(x: Array, steps: Sequence[str]) -> Array:
+    """Scale each window by itself, as `eegemo.scaling` does with ``fit="window"``."""
+    for step in steps:
+        low, high = ops.min(x, axis=1, keepdims=True), ops.max(x, axis=1, keepdims=True)
+        if step == "zscore":
+            zero = ops.mean(x, axis=1, keepdims=True)
+            width = ops.std(x, axis=1, keepdims=True)
+            # what rounding leaves of a channel without spread is not stretched
+            width = ops.where((low == high) | (width <= 1e-7 * ops.abs(zero)), 0.0, width)
+        else:
+            zero, width = low, high - low
+        x = (x - zero) / ops.where(width > 0, width, 1.0)
+    return x
+
+
 def free_memory() -> int | None:
     """Return the bytes that the device may still take; None where it is not known."""
     import jax
@@ -203,12 +218,14 @@ class Program:
     ----------
     network : keras.Model
         Compiled with a learning rate that is a number, not a schedule.
+    steps : sequence of {"zscore", "minmax"}
+        Scale each window by itself, after `gain` and `offset`.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, steps: Sequence[str] = ()) -> None:
         import jax
 
-        self.network = make_twin(network)
+        self.network, self.steps = make_twin(network), tuple(steps)
         self.optimizer = network.optimizer.from_config(network.optimizer.get_config())
         self.optimizer.build(self.network.trainable_variables)
         places = [id(variable) for variable in self.optimizer.variables]
@@ -227,10 +244,8 @@ class Program:
         def cut(trial: Array, first: Array) -> Array:
             return jax.lax.dynamic_slice(signals, (trial, first, 0), (1, *size))[0]
 
-        return (
-            jax.vmap(cut)(trial, first) * own["gain"][trial][:, None]
-            + own["offset"][trial][:, None]
-        )
+        x = jax.vmap(cut)(trial, first) * own["gain"][trial][:, None]
+        return scale_windows(x + own["offset"][trial][:, None], self.steps)
 
     def _train(self, state: Any, shared: Any, own: Any, rows: Array) -> tuple[Any, Any]:
         """Train through one epoch.
