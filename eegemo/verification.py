@@ -7,7 +7,7 @@ trained: the stored models predict again, which has to agree within `TOLERANCE`.
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 
 from eegemo.config import Experiment, load_experiment
-from eegemo.errors import ResultError
-from eegemo.execution import Progress
+from eegemo.errors import InputError, ResultError
+from eegemo.execution import Engine, Progress, Runner, run_tasks
+from eegemo.folds import Fold
 from eegemo.models import is_network
 from eegemo.pipeline import run_experiments
 from eegemo.predictions import class_names, predicted_classes, probabilities, read_predictions
@@ -25,13 +26,16 @@ from eegemo.preparation import Prepared, prepare_experiment
 from eegemo.provenance import describe_software
 from eegemo.scaling import load_scaling
 from eegemo.store import changed_files, remove_leftovers, temporary_prefix
+from eegemo.tasks import prepare_device
 from eegemo.training import predict_windows
+from eegemo.windows import Windows
 
 __all__ = ["TOLERANCE", "Verification", "compare_predictions", "verify_result"]
 
 #: The largest difference between two probabilities that still counts as agreement.
 TOLERANCE = 1e-4
 _DIGESTS = ("data", "labels", "folds")
+_WAYS = {False: "one by one", True: "all at once"}
 _TRIAL = ["repeat", "fold", "subject", "session", "trial", "start", "y_true"]
 
 
@@ -69,9 +73,12 @@ class Verification:
 def verify_result(
     result: str | Path,
     *,
+    results: str | Path | None = None,
     store: str | Path | None = None,
     jobs: int = 0,
     progress: Progress | None = None,
+    runner: Runner = run_tasks,
+    engine: Engine = "auto",
 ) -> Verification:
     """Repeat a result from its own ``experiment.yaml``, and compare; the result is not changed.
 
@@ -79,12 +86,19 @@ def verify_result(
     ----------
     result : path
         A result folder.
+    results : path, optional
+        Folder to repeat it in, for a while; the one the result lies in if not given.
     store : path, optional
-        Where trials are stored; ``.store`` beside the result if not given.
+        Where trials are stored; ``.store`` in that folder if not given.
     jobs : int
         Number of processes; 0 runs everything in this one.
     progress : Progress, optional
         Told what happens.
+    runner : callable, optional
+        Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
+    engine : {"auto", "local", "together", "dask"}
+        How folds are fitted, as in `eegemo.pipeline.run_experiments`, but that ``"auto"`` is the
+        way in which those of the result were: fitting them in another way rounds differently.
 
     Returns
     -------
@@ -97,7 +111,7 @@ def verify_result(
     InputError
         If its data is not there any more.
     """
-    result = Path(result)
+    result, progress = Path(result), progress or Progress()
     experiment, provenance = _read(result)
     stored = read_predictions(result / "predictions.parquet")
     damaged = changed_files(result)
@@ -106,16 +120,27 @@ def verify_result(
     if versions:
         listed = ", ".join(f"{name} {a} then, {b} now" for name, (a, b) in versions.items())
         said.append(f"Other software: {listed}.")
-    store = result.parent / ".store" if store is None else Path(store)
-    remove_leftovers(result.parent)
+    results = result.parent if results is None else Path(results)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{results}: expected a folder to repeat the result in ({error})."
+        ) from error
+    store = results / ".store" if store is None else Path(store)
+    remove_leftovers(results)
     with tempfile.TemporaryDirectory(
-        prefix=temporary_prefix("verify"), dir=result.parent
+        prefix=temporary_prefix("verify"),
+        dir=results,
+        ignore_cleanup_errors=True,  # after Ctrl-C, a worker elsewhere may write a moment longer
     ) as folder:
         again: dict[str, Any] = {
-            "results": Path(folder),
+            # a relative path stays one: workers may know the folder by another name
+            "results": results / Path(folder).name,
             "store": store,
             "jobs": jobs,
             "progress": progress,
+            "runner": runner,
         }
         prepared = prepare_experiment(experiment, **again)
         before = provenance["digests"]
@@ -126,9 +151,15 @@ def verify_result(
         said.append("Data, labels and folds are the same.")
         if is_network(experiment.model.name) and "backend" in versions:
             said.append("On another back end, the stored models were asked again.")
-            repeated = _ask_again(result, prepared, stored)
+            repeated = _ask_again(result, prepared, stored, runner, jobs, progress)
         else:
-            (folder_again,) = run_experiments([experiment], report=False, **again)
+            then = _fitted_at_once(result)
+            if engine == "auto":
+                engine = "together" if then else "local"
+            (folder_again,) = run_experiments([experiment], report=False, engine=engine, **again)
+            ways = [_WAYS[then], _WAYS[_fitted_at_once(folder_again)]]
+            if ways[0] != ways[1]:
+                said.append(f"Folds were fitted {ways[0]} then, {ways[1]} now.")
             repeated = read_predictions(folder_again / "predictions.parquet")
     difference, same = compare_predictions(stored, repeated)
     said.append(_describe(difference, same))
@@ -200,22 +231,57 @@ def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, s
     }
 
 
-def _ask_again(result: Path, prepared: Prepared, stored: pd.DataFrame) -> pd.DataFrame:
-    """Let the stored models predict their test windows on the back end in use."""
-    from eegemo.models.loading import load_model
-    from eegemo.tasks import prepare_device
+def _fitted_at_once(result: Path) -> bool:
+    """Tell whether folds of a result were fitted as one program."""
+    for file in result.glob("folds/*/fold.json"):
+        try:
+            if json.loads(file.read_text(encoding="utf-8"))["made_with"]["folds_at_once"] > 1:
+                return True
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue  # it does not say
+    return False
 
-    prepare_device()
-    parts: Sequence[np.ndarray] = [
-        predict_windows(
-            load_model(result / "folds" / str(number) / "model.keras"),
-            prepared.windows,
-            fold.test,
-            load_scaling(result / "folds" / str(number) / "scaling.npz"),
-        )
+
+@dataclass(frozen=True)
+class _AskTask:
+    """A stored fold, to predict its test windows again."""
+
+    folder: Path
+    number: int
+    windows: Windows
+    fold: Fold
+
+    def __str__(self) -> str:
+        return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
+
+
+def ask_model(task: _AskTask) -> tuple[int, np.ndarray]:
+    """Let a stored model predict on the back end in use; return the fold's number as well."""
+    prepare_device()  # loads Keras, quietly
+    from eegemo.models.loading import load_model
+
+    model, scaling = (
+        load_model(task.folder / "model.keras"),
+        load_scaling(task.folder / "scaling.npz"),
+    )
+    return task.number, predict_windows(model, task.windows, task.fold.test, scaling)
+
+
+def _ask_again(
+    result: Path,
+    prepared: Prepared,
+    stored: pd.DataFrame,
+    runner: Runner,
+    jobs: int,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Let the stored models predict their test windows."""
+    tasks = [
+        _AskTask(result / "folds" / str(number), number, prepared.windows, fold)
         for number, fold in enumerate(prepared.folds)
     ]
-    p = np.concatenate(parts)
+    parts = dict(runner(ask_model, tasks, jobs=jobs, say=progress.say))
+    p = np.concatenate([parts[number] for number in range(len(tasks))])
     repeated = stored.copy()
     if len(p) != len(repeated):
         return repeated.iloc[:0]

@@ -53,6 +53,7 @@ ORDER = [
     "verification",
     "checking",
     "progress",
+    "commands",
     "cli",
     "__main__",
 ]

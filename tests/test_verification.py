@@ -99,6 +99,25 @@ def test_other_versions_are_named(copied, place):
     assert found.max_difference == 0
 
 
+def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatch):
+    asked = []
+
+    def run(experiments, *, engine, **options):
+        asked.append(engine)
+        return run_experiments(experiments, **options)  # one by one, whatever was asked for
+
+    monkeypatch.setattr("eegemo.verification.run_experiments", run)
+    path = copied / "folds" / "1" / "fold.json"
+    record = json.loads(path.read_text())
+    for at_once, engine in [(1, "auto"), (2, "auto"), (2, "local")]:
+        record["made_with"]["folds_at_once"] = at_once
+        path.write_text(json.dumps(record))
+        found = verify_result(copied, store=place / "results" / ".store", engine=engine)
+        other = "Folds were fitted all at once then, one by one now." in found.sentences
+        assert other is (at_once == 2)
+    assert asked == ["local", "together", "local"]
+
+
 def test_what_is_no_result_is_refused(tmp_path, copied):
     with pytest.raises(ResultError, match=r"no experiment\.yaml"):
         verify_result(tmp_path)
@@ -115,7 +134,7 @@ def test_on_another_back_end_the_stored_models_are_asked(place):
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"backend": "another"}))
     (folder / "manifest.json").unlink()
-    found = verify_result(folder)
+    found = verify_result(folder, runner=backwards)
     assert found.versions["backend"][0] == "another"
     assert "the stored models were asked again" in " ".join(found.sentences)
     assert found.max_difference <= TOLERANCE

@@ -1,16 +1,19 @@
 """Run what an audit compares; with `pipeline` and `preparation`, a reader of the config."""
 
 import json
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eegemo.all_folds import runs_together
 from eegemo.config import Experiment
 from eegemo.errors import ConfigError, DataError
-from eegemo.execution import Progress
+from eegemo.execution import Engine, Progress, Runner, run_tasks
 from eegemo.models import BASELINE, MODELS, is_network
 from eegemo.pipeline import run_experiments
 from eegemo.preparation import prepare_experiment, prepare_trials
 from eegemo.store import digest_json, lock, write_json
+from eegemo.training import can_fit_together
 from eegemo.trials import load_trials
 
 from .outcome import INDEX
@@ -34,6 +37,8 @@ def audit_experiment(
     quick: bool = False,
     jobs: int = 0,
     progress: Progress | None = None,
+    runner: Runner = run_tasks,
+    engine: Engine = "local",
 ) -> Path:
     """Run an experiment under every protocol, with true and with shuffled labels, and write a page.
 
@@ -59,6 +64,8 @@ def audit_experiment(
         Number of processes; 0 runs everything in this one.
     progress : Progress, optional
         Told what happens.
+    runner, engine
+        What does the work, and how folds are fitted, as in `eegemo.pipeline.run_experiments`.
 
     Returns
     -------
@@ -79,7 +86,15 @@ def audit_experiment(
     if draws < 0:
         raise ConfigError(f"--draws: expected 0 or more, found {draws}.")
     base = base.model_copy(update={"repeats": 1})
-    stored = prepare_trials(base, results=results, store=store, jobs=jobs, progress=progress)
+    if engine == "together":
+        if is_network(base.model.name):
+            runs_together(engine, jobs=jobs)  # refused before a signal is read
+        reason = can_fit_together(base.model.model_dump(), [])
+        if reason is not None:
+            progress.say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
+    stored = prepare_trials(
+        base, results=results, store=store, jobs=jobs, progress=progress, runner=runner
+    )
     about = load_trials(stored.folders).metadata
     subjects = sorted(set(about["subject"].astype(str)))
     notes = list(stored.notes)
@@ -101,7 +116,7 @@ def audit_experiment(
     for name, split in splits.items():
         own = _split(base, split)
         try:
-            prepare_experiment(own, results=results, store=store, jobs=jobs)
+            prepare_experiment(own, results=results, store=store, jobs=jobs, runner=runner)
         except DataError as error:
             if name == "trial":  # what all others are compared with
                 raise
@@ -130,6 +145,8 @@ def audit_experiment(
             jobs=jobs,
             report=False,
             progress=_Quiet(progress, experiment.name, len(runs)),
+            runner=_telling(runner, progress.say),
+            engine=engine,
         )
         for one in folders:
             record = json.loads((one / "provenance.json").read_text(encoding="utf-8"))
@@ -176,6 +193,15 @@ def with_model(experiment: Experiment, name: str | None) -> Experiment:
 
 def _split(experiment: Experiment, split: dict[str, Any]) -> Experiment:
     return Experiment.model_validate(experiment.model_dump() | {"split": split})
+
+
+def _telling(runner: Runner, say: Callable[[str], None]) -> Runner:
+    """Let a runner tell of lost processes and missing workers, whatever single runs keep quiet."""
+
+    def run(function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> Iterator[Any]:
+        return runner(function, tasks, **(options | {"say": say}))
+
+    return run
 
 
 class _Quiet(Progress):

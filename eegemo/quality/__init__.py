@@ -3,6 +3,6 @@
 Everything is drawn from the records that lie beside the stored trials; no signal is read again.
 """
 
-from eegemo.quality.pages import preprocess_experiment, write_quality_report
+from eegemo.quality.running import preprocess_experiment, write_quality_report
 
 __all__ = ["preprocess_experiment", "write_quality_report"]

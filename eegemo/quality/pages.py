@@ -1,6 +1,5 @@
 """The pages of the quality report: one for each subject, and one over all."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,10 +9,8 @@ from typing import Any
 import mne
 import numpy as np
 
-from eegemo.config import Experiment
 from eegemo.errors import ResultError
-from eegemo.execution import Progress, run_tasks
-from eegemo.preparation import StoredTrials, prepare_trials
+from eegemo.preparation import StoredTrials
 from eegemo.preprocessing import EogRemoval, Record, load_records
 from eegemo.quality.drawings import (
     draw_bad_counts,
@@ -22,17 +19,16 @@ from eegemo.quality.drawings import (
     draw_spectra,
     positions_of,
 )
-from eegemo.store import atomic_file, digest_json, write_json
+from eegemo.store import atomic_file
 
-__all__ = ["preprocess_experiment", "write_quality_report"]
+__all__ = ["PAGE_VERSION", "PageTask", "draw_overview", "draw_subject", "save"]
 
-_NUMBERS = "quality.json"
 #: Raised when a subject's page would come out differently for the same record.
-_PAGE_VERSION = 1
+PAGE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class _PageTask:
+class PageTask:
     """A subject's page, drawn by a process from the files in a folder."""
 
     title: str
@@ -40,97 +36,16 @@ class _PageTask:
     trials: Path
     page: Path
 
+    def __str__(self) -> str:
+        return f"the page of subject {self.subject}"
 
-def preprocess_experiment(
-    experiment: Experiment,
-    *,
-    results: str | Path = "results",
-    jobs: int = 0,
-    progress: Progress | None = None,
-) -> Path:
-    """Store the trials of an experiment as `run_experiment` would, and report on their quality.
-
-    Parameters
-    ----------
-    experiment, results, jobs, progress
-        As in `eegemo.preparation.prepare_trials`.
-
-    Returns
-    -------
-    path : Path
-        The report over all subjects.
-
-    Raises
-    ------
-    InputError
-        If the data is wrong, or a step cannot be done on it. Subjects done before are kept.
-    """
-    stored = prepare_trials(experiment, results=results, jobs=jobs, progress=progress)
-    settings = experiment.model_dump(include={"data", "preprocessing"})
-    folder = Path(results) / f"{experiment.name}-preprocessing-{digest_json(settings)[:8]}"
-    return write_quality_report(stored, folder, jobs=jobs, progress=progress)
+    @property
+    def outcome(self) -> Path:
+        """A file that is there once the task has been done."""
+        return self.page
 
 
-def write_quality_report(
-    stored: StoredTrials,
-    folder: str | Path,
-    *,
-    jobs: int = 0,
-    progress: Progress | None = None,
-) -> Path:
-    """Write pages that show what preprocessing did, per subject and overall.
-
-    Pages of subjects whose trials have not changed are kept. The pages are `mne.Report`s and load
-    nothing from elsewhere.
-
-    Parameters
-    ----------
-    stored : StoredTrials
-        What `eegemo.preparation.prepare_trials` returned.
-    folder : path
-        Made if it is not there. It gets ``quality.html``, ``quality.json`` (the same in numbers,
-        volts) and ``subjects/<subject>.html``.
-    jobs : int
-        Number of processes; 0 draws in this one.
-    progress : Progress, optional
-        Told what happens.
-
-    Returns
-    -------
-    path : Path
-        ``quality.html``.
-
-    Raises
-    ------
-    ResultError
-        If the record of a subject cannot be read.
-    """
-    progress, folder = progress or Progress(), Path(folder)
-    name = stored.experiment.name
-    earlier = _drawn_earlier(folder)
-    tasks, drawn = [], {}
-    for subject, trials in zip(stored.subjects, stored.folders, strict=True):
-        drawn[subject] = f"{_PAGE_VERSION}-{trials.name}"
-        page = folder / "subjects" / f"{subject}.html"
-        if earlier.get(subject) != drawn[subject] or not page.is_file():
-            tasks.append(_PageTask(f"{name}: subject {subject}", subject, trials, page))
-    label, done = f"{name}: quality report", len(stored.subjects) - len(tasks)
-    progress.update(label, done, len(stored.subjects), label)
-    for subject in run_tasks(draw_subject, tasks, jobs=jobs):
-        done += 1
-        progress.update(label, done, len(stored.subjects), label, subject)
-    records = {
-        subject: load_records(trials)
-        for subject, trials in zip(stored.subjects, stored.folders, strict=True)
-    }
-    path = folder / "quality.html"
-    _save(_draw_overview(stored, records), path)
-    numbers = {subject: _describe(runs) for subject, runs in records.items()}
-    write_json(folder / _NUMBERS, {"pages": drawn, "subjects": numbers})
-    return path
-
-
-def draw_subject(task: _PageTask) -> str:
+def draw_subject(task: PageTask) -> str:
     """Draw and save one subject's page."""
     report = mne.Report(title=task.title, verbose="ERROR")
     records = load_records(task.trials)
@@ -142,7 +57,7 @@ def draw_subject(task: _PageTask) -> str:
             report.add_figure(figure, title=f"Spectra before and after{run}")
         if record.eog is not None:
             _add_eog(report, record, record.eog, run)
-    _save(report, task.page)
+    save(report, task.page)
     return task.subject
 
 
@@ -166,7 +81,8 @@ def _explain_maps(removal: EogRemoval) -> str:
     return f"Components removed, with their largest correlation with the EOG: {scores or 'none'}."
 
 
-def _draw_overview(stored: StoredTrials, records: dict[str, list[Record]]) -> Any:
+def draw_overview(stored: StoredTrials, records: dict[str, list[Record]]) -> Any:
+    """Draw the page over all subjects."""
     report = mne.Report(title=f"Preprocessing of {stored.experiment.name}", verbose="ERROR")
     report.add_html(_table_of_subjects(records), title="Subjects")
     notes = [*(["The data is simulated."] if stored.simulated else []), *stored.notes]
@@ -269,41 +185,14 @@ def _table_of_subjects(records: dict[str, list[Record]]) -> str:
     return f"<table class='table'>{body}</table>"
 
 
-def _describe(runs: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return the numbers of a subject's runs, for programs."""
-    return [
-        {
-            "steps": run.steps,
-            "notes": run.notes,
-            "n_trials": run.n_trials,
-            "rejected": [vars(one) for one in run.rejected],
-            "bads": run.bads,
-            "interpolated": run.interpolated,
-            "eog": None
-            if run.eog is None
-            else {
-                "method": run.eog.method,
-                "channels": run.eog.eog_channels,
-                "removed": run.eog.labels,
-                "scores": run.eog.scores,
-                "n_blinks": run.eog.n_blinks,
-                "rms": dict(zip(run.eog.eeg_channels, map(float, run.eog.removed), strict=True)),
-            },
-        }
-        for run in runs
-    ]
+def save(report: Any, path: Path) -> None:
+    """Save a page, whole or not at all.
 
-
-def _drawn_earlier(folder: Path) -> dict[str, str]:
-    """Return which pages an earlier report has, and of what."""
-    try:
-        pages = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))["pages"]
-        return {str(subject): str(key) for subject, key in pages.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _save(report: Any, path: Path) -> None:
+    Raises
+    ------
+    ResultError
+        If it cannot be written.
+    """
     try:
         with atomic_file(path) as temporary:
             report.save(temporary, open_browser=False, overwrite=True, verbose="ERROR")
