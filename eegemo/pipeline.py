@@ -135,7 +135,8 @@ def _run_experiments(
     engine: Engine,
 ) -> list[Path]:
     networks = any(is_network(one.model.name) for one in experiments)
-    together = networks and runs_together(engine, jobs=jobs)
+    # without a network nobody need be asked: `gather_folds` says that it cannot be
+    together = runs_together(engine, jobs=jobs) if networks else engine == "together"
     on_gpu = os.environ.get("EEGEMO_DEVICE") == "gpu"
     if on_gpu and networks:
         # whether there is one is known only to the back end, so it is asked before all else

@@ -223,3 +223,9 @@ def test_space_is_that_of_the_disk_also_of_a_folder_to_come(tmp_path):
     with pytest.raises(EegemoError, match=r"it would take at least 1,?\d* ?.*TB"):
         check_space(tmp_path / "a" / "b", 10**18, "it")
     assert not Path(tmp_path / "a").exists()
+
+
+def test_changes_to_an_experiment_are_refused_with_a_data_folder(tmp_path, capsys):
+    code, _, err = call(capsys, "check", tmp_path, "--set", "training.epochs=1")
+    assert code == 2
+    assert "is a data folder" in err

@@ -32,6 +32,8 @@ def check(
     if target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
         files = find_experiments([target])
         experiments = [load_experiment(file, overrides=set_ or ()) for file in files]
+    elif set_:
+        raise InputError(f"check: --set changes an experiment, and {target} is a data folder.")
     from rich.console import Console
 
     console, code = Console(highlight=False), 0
