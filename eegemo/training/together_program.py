@@ -7,12 +7,13 @@ has no back-end-neutral counterpart of vmap.
 
 Three kinds of layers are replaced by ones that compute the same from the same weights, and that
 many networks at once do well: a convolution is a matrix product over unfolded windows (many
-convolutions at once, each with its own kernel, are slow), pooling is a maximum along an axis (its
+convolutions at once, each with its own kernel, are slow), pooling is a maximum of slices (its
 gradient is elementwise then), and a recurrent layer multiplies its inputs once for all times, and
 so finds the gradient of its weights.
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, TypeAlias
 
 import keras
@@ -116,7 +117,8 @@ class _MaxPooling1D(keras.layers.MaxPooling1D):
     def call(self, inputs: Array) -> Array:
         size = self.pool_size[0]
         whole = inputs[:, : inputs.shape[1] // size * size]
-        return ops.max(ops.reshape(whole, (-1, whole.shape[1] // size, size, whole.shape[2])), 2)
+        # the gradient of `ops.max` compares and counts, and reads all samples once more for it
+        return reduce(ops.maximum, (whole[:, k::size] for k in range(size)))
 
 
 class _LSTM(keras.layers.LSTM):
