@@ -35,7 +35,8 @@ def test_on_jax(tmp_path):
         environment.pop(name, None)
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--durations=0",
-         "--basetemp", str(tmp_path / "jax"), str(HERE / "together_on_jax.py")],
+         "--basetemp", str(tmp_path / "jax"),
+         *(str(HERE / f"together_{name}on_jax.py") for name in ("", "resumed_"))],
         env=environment, cwd=HERE.parent, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]

@@ -81,13 +81,14 @@ def test_a_network_predicts_by_its_own_weights_whatever_was_fitted_since(windows
     scaling = fit_scaling(windows, fold.train)
     first = fit_fold(windows, fold, model=MODEL, scaling=scaling, seed=1, **FAST)
     second = fit_fold(windows, fold, model=MODEL, scaling=scaling, seed=2, **FAST)
-    assert network._idle
+    assert network._idle or keras.backend.backend() == "torch"  # there nothing is compiled
     x = scaling.transform(windows.gather(fold.test))
     for fitted in (first, second, first):
         p = predict_windows(fitted.model, windows, fold.test, scaling)
         np.testing.assert_array_equal(p, fitted.predictions[["p_slow", "p_fast"]])
         # its own call, compiled apart: the same but for rounding
-        np.testing.assert_allclose(p, np.asarray(fitted.model(x)), atol=1e-6)
+        own = keras.ops.convert_to_numpy(fitted.model(x))
+        np.testing.assert_allclose(p, own, atol=1e-6)
 
 
 def test_the_test_part_has_no_influence_on_training(windows, fold):

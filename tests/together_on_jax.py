@@ -1,6 +1,7 @@
 """All folds at once must learn what each fold learns alone; needs Keras on JAX.
 
-`test_together.py` runs this file, in a process with KERAS_BACKEND=jax.
+`test_together.py` runs this file, in a process with KERAS_BACKEND=jax. Whole runs are compared with
+those of other engines in `test_engines.py`.
 """
 
 from dataclasses import replace
@@ -9,12 +10,11 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from test_engines import LOSS, WEIGHT
 from test_training import rhythms
 
 from eegemo.errors import ConfigError, DataError
 from eegemo.models import build_model
-from eegemo.pipeline import run_experiments
-from eegemo.predictions import read_predictions
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
 from eegemo.training import (
@@ -28,14 +28,10 @@ from eegemo.training.together import _count_at_once
 from eegemo.training.together_program import make_twin
 from eegemo.trials import Trials
 from eegemo.windows import make_windows
-from experiments import tiny
 
 MODEL = {"name": "cnn_lstm", "filters": [4], "units": 4, "dense": [], "dropout": 0.3}
 GRU = MODEL | {"name": "cnn_gru", "dropout": 0.0}
 FAST = {"epochs": 5, "batch_size": 16, "learning_rate": 0.03, "patience": 2}
-# Sums of single precision in another order, carried through some dozen steps of Adam, whose first
-# steps divide small gradients by themselves.
-LOSS, WEIGHT = 5e-6, 2e-4
 
 jax = pytest.importorskip("jax")
 # not reduced precision, where a GPU has it
@@ -162,29 +158,6 @@ def test_gru_with_halved_rates_repeats_and_few_at_a_time(windows, quick):
     assert any(one.history["learning_rate"].min() < 0.015 for one in alone)
     assert [one.predictions["repeat"].unique().tolist() for one in at_once] == [[0], [1]]
     assert_alike(alone, at_once)
-
-
-def test_an_engine_gives_what_the_other_one_gives(tmp_path, quick):
-    """A whole run, with a choice inside each fold, and a cosine over steps that folds differ in."""
-    choice = "choice={grid: {training.learning_rate: [0.001, 0.02]}}"
-    small = ["data.n_subjects=2", "data.n_trials=6", "training.schedule=cosine", choice]
-    found = {}
-    for engine in ("local", "together"):
-        experiment = tiny(tmp_path / "data", *small)
-        folder = run_experiments(
-            [experiment], results=tmp_path / engine, engine=engine, report=False
-        )[0]
-        found[engine] = [
-            read_predictions(folder / f"{name}.parquet") for name in ("predictions", "validation")
-        ]
-        found[engine].append(pd.read_csv(folder / "folds" / "0" / "history.csv"))
-        record = pd.read_json(folder / "folds" / "1" / "fold.json", typ="series")
-        found[engine + " chosen"] = record["choice"]["chosen"]
-        assert record["made_with"]["folds_at_once"] == {"local": 1, "together": 2}[engine]
-    assert found["local chosen"] == found["together chosen"]
-    for one, other in zip(found["local"], found["together"], strict=True):
-        columns = [name for name in one.columns if name != "seconds"]
-        pd.testing.assert_frame_equal(one[columns], other[columns], rtol=0, atol=WEIGHT)
 
 
 def test_what_cannot_be_done_at_once_is_said(windows, quick):

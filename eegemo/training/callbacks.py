@@ -16,7 +16,7 @@ import numpy as np
 
 from eegemo.store import atomic_file
 
-__all__ = ["BestWeights", "Checkpoint", "HalveRate", "History"]
+__all__ = ["BestWeights", "Checkpoint", "HalveRate", "History", "SeedEpochs"]
 
 Logs = Mapping[str, float] | None
 
@@ -121,6 +121,23 @@ class History(keras.callbacks.Callback):
         if self._path is not None:
             with self._path.open("a", newline="", encoding="utf-8") as stream:
                 csv.writer(stream).writerow(["" if np.isnan(v) else v for v in row.values()])
+
+
+class SeedEpochs(keras.callbacks.Callback):
+    """Let each epoch draw from a seed of its own.
+
+    On PyTorch, Keras's dropout draws from PyTorch's one generator, not from variables of the model
+    that a checkpoint could hold. With this, what an epoch draws does not depend on earlier ones.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Set the seed."""
+        (seed,) = np.random.SeedSequence([self.seed, epoch]).generate_state(1)
+        keras.utils.set_random_seed(int(seed))
 
 
 class Checkpoint(keras.callbacks.Callback):

@@ -23,7 +23,7 @@ from eegemo.store import digest_bytes, digest_json
 from eegemo.windows import Windows
 
 from .batches import Batches
-from .callbacks import BestWeights, Checkpoint, HalveRate, History
+from .callbacks import BestWeights, Checkpoint, HalveRate, History, SeedEpochs
 
 __all__ = ["predict_network", "train_network"]
 
@@ -95,7 +95,9 @@ def train_network(
     shape = (windows.n_times, windows.n_channels, len(windows.labels.classes))
     rule = rates.get_config() if schedule == "cosine" else None  # other rates are variables
     step = digest_json([dict(model), shape, rule, clip_norm, precision, keras.backend.backend()])
-    callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate]
+    # elsewhere the seeds of dropout are variables, and so in the checkpoint
+    drawn = SeedEpochs(seed) if keras.backend.backend() == "torch" else None
+    callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate, drawn]
     keeper, done = None, 0
     if checkpoint is not None:
         key = describe_training(
