@@ -142,7 +142,7 @@ class Scaling:
             gain, offset = self.gain[unit], self.offset[unit]
         if len(gain) == 1:
             # a whole window as one vector: over its channels alone, NumPy's inner loop is short
-            flat = x.reshape(len(x), -1)
+            flat = x.reshape(len(x), x.shape[1] * x.shape[2])
             tiled = self._tiled.get(x.shape[1]) if gain is self.gain else None
             if tiled is None:
                 tiled = np.tile(gain, x.shape[1]), np.tile(offset, x.shape[1])

@@ -276,9 +276,6 @@ def prepare_device(_: object = None) -> str:
     try:
         with quiet_stderr():
             import keras
-
-            # on other back ends, too, this loads TensorFlow where it is installed, and that talks
-            keras.utils.set_random_seed(0)
     except ImportError as error:
         raise InputError(
             f"Keras cannot load its back end ({error}). Install it, or set KERAS_BACKEND to one "

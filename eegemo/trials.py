@@ -97,14 +97,20 @@ def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
     """
     if not epochs:
         raise DataError("trials: no recording was given.")
+    epochs = _loaded(epochs)
     for one in epochs:
         _check(one)
-    arrays = tuple(np.stack(list(_arrays(one))) for one in epochs)
+    arrays = []
+    for one in epochs:
+        array = np.empty(_shape([one]), np.float32)
+        for place, trial in zip(array, _arrays(one), strict=True):
+            place[:] = trial
+        arrays.append(array)
     about = [
         _About(one.metadata, float(one.info["sfreq"]), tuple(one.ch_names), _first_time(one))
         for one in epochs
     ]
-    return _collect(arrays, about, ())
+    return _collect(tuple(arrays), about, ())
 
 
 class _About(NamedTuple):
@@ -129,6 +135,18 @@ def _check(epochs: "mne.BaseEpochs") -> None:
         raise DataError(f"trials: epochs need metadata with the columns {', '.join(KEYS)}.")
     if epochs.times[-1] < -0.5 / epochs.info["sfreq"]:
         raise DataError("trials: the epochs end before the onset of the stimulus.")
+
+
+def _loaded(epochs: "Sequence[mne.BaseEpochs]") -> "list[mne.BaseEpochs]":
+    """Load what is not in memory, in a copy; only then is it known which trials there are."""
+    return [one if one.preload else one.copy().load_data() for one in epochs]
+
+
+def _shape(runs: "Sequence[mne.BaseEpochs]") -> tuple[int, int, int]:
+    """Return the number of trials of all runs, and of samples and channels."""
+    first = runs[0]
+    n_times = len(first.times) - _onset(first)
+    return sum(len(run) for run in runs), n_times, len(first.ch_names)
 
 
 def _arrays(epochs: "mne.BaseEpochs") -> Iterator[np.ndarray]:
@@ -166,7 +184,8 @@ def _check_runs(runs: "Sequence[mne.BaseEpochs]") -> None:
                 f"{len(first.times)} at {first.info['sfreq']:g} Hz in the first run. "
                 "Set preprocessing.sfreq."
             )
-        if _onset(run) != _onset(first):
+        apart = abs(_first_time(run) - _first_time(first))
+        if _onset(run) != _onset(first) or apart > 0.5 / first.info["sfreq"]:
             raise DataError(
                 f"{where}: its trials begin at {run.tmin:g} s, those of the first run at "
                 f"{first.tmin:g} s."
@@ -175,18 +194,12 @@ def _check_runs(runs: "Sequence[mne.BaseEpochs]") -> None:
 
 def _write_arrays(path: Path, runs: "Sequence[mne.BaseEpochs]") -> None:
     """Write the trials of all runs as one array, trial by trial, to save memory."""
-    first = runs[0]
-    shape = (
-        sum(len(run) for run in runs),
-        len(first.times) - _onset(first),
-        len(first.ch_names),
-    )
+    names = runs[0].ch_names
+    about = {"descr": "<f4", "fortran_order": False, "shape": _shape(runs)}
     with path.open("wb") as stream:
-        np.lib.format.write_array_header_1_0(
-            stream, {"descr": "<f4", "fortran_order": False, "shape": shape}
-        )
+        np.lib.format.write_array_header_1_0(stream, about)
         for run in runs:
-            order = [run.ch_names.index(name) for name in first.ch_names]
+            order = [run.ch_names.index(name) for name in names]
             for array in _arrays(run):
                 stream.write((array if order == sorted(order) else array[:, order].copy()).data)
 
@@ -225,7 +238,7 @@ def store_trials(
         If runs differ in channels, sampling frequency or length, or a sample is not a number.
     """
     folder = Path(folder)
-    runs = list(epochs) if isinstance(epochs, Sequence) else [epochs]
+    runs = _loaded(epochs if isinstance(epochs, Sequence) else [epochs])
     first = runs[0]
     _check_runs(runs)
     with atomic_folder(folder) as temporary:

@@ -151,6 +151,8 @@ def verify_result(
         said.append("Data, labels and folds are the same.")
         if is_network(experiment.model.name) and "backend" in versions:
             said.append("On another back end, the stored models were asked again.")
+            if engine == "together":
+                said.append("Nothing was trained, so --engine together had nothing to do.")
             repeated = _ask_again(result, prepared, stored, runner, jobs, progress)
         else:
             then = _fitted_at_once(result)

@@ -14,6 +14,7 @@ SETTINGS = {
     "plateau": {"schedule": "plateau", "patience": 2, "learning_rate": 0.03},
     "cosine": {"schedule": "cosine"},
     "stops early": {"patience": 1, "learning_rate": 0.1},
+    "half precision": {"precision": "mixed_float16"},
 }
 
 

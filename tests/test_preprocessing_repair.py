@@ -250,14 +250,36 @@ def test_recorded_spectra_are_scipys(sfreq, n_times):
     )
 
 
-def test_without_a_copy_the_signals_are_the_same():
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"channels": ["Cz", "Fz", "Pz"], "l_freq": 4.0, "reference": "average"},
+        {"sfreq": SFREQ, "notch": 50.0},
+        {"bads": "interpolate", "h_freq": 40.0},
+        {"eog": "regression", "eog_channels": ["Fp1"], "l_freq": 4.0, "h_freq": 45.0},
+    ],
+)
+def test_without_a_copy_the_signals_are_the_same(steps):
     raw = make_brain()
-    steps = {"channels": ["Cz", "Fz", "Pz"], "l_freq": 4.0, "reference": "average"}
-    for inst in (raw, as_epochs(raw)):
-        copied = preprocess(inst, **steps)
-        in_place = preprocess(inst, **steps, copy=False)
+    for inst in (raw, as_epochs(raw, seconds=14.0)):
+        records = Record(), Record()
+        before = inst.get_data(copy=True) if inst is not raw else inst.get_data()
+        copied = preprocess(inst, **steps, record=records[0])
+        np.testing.assert_array_equal(inst.get_data(), before)
+        in_place = preprocess(inst, **steps, record=records[1], copy=False)
         assert in_place is inst
         np.testing.assert_array_equal(copied.get_data(), in_place.get_data())
+        assert copied.ch_names == in_place.ch_names
+        assert records[0].steps == records[1].steps
+        np.testing.assert_array_equal(records[0].after, records[1].after)
+
+
+def test_no_trial_has_no_spectrum():
+    info = mne.create_info(2, SFREQ, "eeg")
+    epochs = mne.EpochsArray(np.zeros((1, 2, 512)), info, verbose="ERROR")
+    freqs, power = power_spectrum(epochs[:0], epochs.ch_names)
+    assert power.shape == (2, len(freqs))
+    assert np.isnan(power).all()
 
 
 def test_a_record_changes_nothing():

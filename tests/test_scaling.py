@@ -340,3 +340,12 @@ def test_no_steps_change_nothing():
     assert isinstance(scaling, Scaling)
     x = windows.gather(everything(windows))
     np.testing.assert_array_equal(scaling.transform(x), x)
+
+
+@pytest.mark.parametrize("fit", ["training", "subject", "window"])
+def test_no_windows_are_scaled_to_none(fit):
+    windows = make_test_windows()
+    scaling = fit_scaling(windows, np.arange(4), fit=fit)
+    unit = scaling.unit_of(windows)
+    empty = windows.gather(np.arange(0))
+    assert scaling.transform(empty, None if unit is None else unit[:0]).shape == empty.shape

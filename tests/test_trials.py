@@ -2,16 +2,18 @@
 
 import pickle
 
+import mne
 import numpy as np
 import pandas as pd
 import pytest
 
+from eegemo import trials as trials_module
 from eegemo.errors import DataError
 from eegemo.store import DiskFullError
 from eegemo.trials import load_trials, store_trials
 from eegemo.trials import make_trials as trials_of
 from eegemo.windows import make_windows
-from helpers import CHANNELS, SFREQ, make_epochs, make_labels_of
+from helpers import CHANNELS, SFREQ, make_epochs, make_labels_of, make_metadata
 
 # --- from epochs ---------------------------------------------------------------------------------
 
@@ -157,11 +159,22 @@ def test_a_folder_with_fewer_metadata_rows_than_trials_is_refused(folders):
         load_trials(folders)
 
 
-def test_trials_that_fail_to_be_stored_leave_no_folder(tmp_path, monkeypatch):
-    def full_disk(*_, **__):
-        raise OSError(28, "No space left on device")
+def full_disk(*_, **__):
+    raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", full_disk)
+
+@pytest.mark.parametrize("after", ["the first trial", "all trials"])
+def test_trials_that_fail_to_be_stored_leave_no_folder(tmp_path, monkeypatch, after):
+    if after == "all trials":
+        monkeypatch.setattr(pd.DataFrame, "to_parquet", full_disk)
+    else:
+        whole = trials_module._arrays
+
+        def some(epochs):
+            yield next(whole(epochs))
+            full_disk()
+
+        monkeypatch.setattr(trials_module, "_arrays", some)
     with pytest.raises(DiskFullError, match="the disk is full"):
         store_trials(make_epochs(), tmp_path / "trials")
     assert list(tmp_path.iterdir()) == []
@@ -197,8 +210,32 @@ def test_runs_that_do_not_match_are_refused(tmp_path, other, message):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_samples_that_are_no_single_precision_numbers_are_refused_by_name(value):
+def test_samples_that_are_no_single_precision_numbers_are_refused_by_name(tmp_path, value):
     epochs = make_epochs(3)
     epochs.get_data(copy=False)[1, 0, 5] = value
-    with pytest.raises(DataError, match=f"subject s01, trial 2, channel {CHANNELS[0]}"):
+    message = f"subject s01, trial 2, channel {CHANNELS[0]}"
+    with pytest.raises(DataError, match=message):
         trials_of([epochs])
+    with pytest.raises(DataError, match=message):
+        store_trials(epochs, tmp_path / "trials")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_that_begin_at_other_times_after_onset_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"run 2 of 2: its trials begin at 1 s.*0\.5 s"):
+        store_trials([make_epochs(tmin=0.5), make_epochs(tmin=1.0)], tmp_path / "t")
+
+
+def test_epochs_that_are_not_loaded_are_counted_when_they_are(tmp_path):
+    """Epochs beyond the end of the recording are dropped as MNE reads them, not before."""
+    info = mne.create_info(list(CHANNELS), SFREQ, "eeg")
+    raw = mne.io.RawArray(np.random.default_rng(0).normal(size=(3, 96)), info, verbose="ERROR")
+    events = np.array([[0, 0, 1], [32, 0, 1], [90, 0, 1]])
+    options = {"tmin": 0, "tmax": 1.0, "baseline": None, "verbose": "ERROR"}
+    lazy = mne.Epochs(raw, events, metadata=make_metadata(3), preload=False, **options)
+    stored = load_trials([store_trials(lazy, tmp_path / "t")])
+    memory = trials_of([lazy])
+    assert not lazy.preload
+    assert len(stored) == len(memory) == 2
+    np.testing.assert_array_equal(stored.arrays[0], memory.arrays[0])
+    np.testing.assert_array_equal(stored.arrays[0][1], raw.get_data()[:, 32:65].T.astype("f4"))

@@ -18,6 +18,7 @@ SETTINGS = {
     "plateau": {"schedule": "plateau", "learning_rate": 0.05, "patience": 2},
     "cosine": {"schedule": "cosine"},
     "stops early": {"patience": 1, "learning_rate": 0.1},
+    "half precision": {"precision": "mixed_float16"},
 }
 
 

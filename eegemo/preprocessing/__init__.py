@@ -1,8 +1,9 @@
 """Signals to signals: choose channels, resample, filter, repair, clean, reference, cut, check.
 
-Functions take a Raw or Epochs in volts and return a new one; the input is never changed. Times are
-in seconds and count from the onset of the stimulus. There is a file for each family of steps;
-`preprocess` runs them in one fixed order, and a `Record` keeps what they did.
+Functions take a Raw or Epochs in volts and return a new one; the input is not changed, unless
+`preprocess` is told ``copy=False``. Times are in seconds and count from the onset of the stimulus.
+There is a file for each family of steps; `preprocess` runs them in one fixed order, and a `Record`
+keeps what they did.
 """
 
 from eegemo.preprocessing.bads import find_bad_channels, interpolate_bads

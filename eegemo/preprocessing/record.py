@@ -167,7 +167,7 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
     freqs : ndarray, shape (n_freqs,)
         In hertz.
     power : ndarray, shape (n_channels, n_freqs)
-        In V²/Hz; the mean over trials.
+        In V²/Hz; the mean over trials, NaN if there is none.
 
     Examples
     --------
@@ -182,6 +182,9 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
     length = min(round(2 * sfreq), len(inst.times))
     per_trial = len(inst.times) // length
     n_segments = per_trial * (1 if isinstance(inst, mne.io.BaseRaw) else len(inst))
+    freqs = np.fft.rfftfreq(length, 1 / sfreq)
+    if n_segments == 0:
+        return freqs, np.full((len(names), len(freqs)), np.nan)
     step = -(-n_segments // _SEGMENTS)
     trial, place = np.divmod(np.arange(0, n_segments, step), per_trial)
     # SciPy's welch and periodogram say the same, and take six times as long
@@ -199,7 +202,7 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
         spectrum = np.square(np.abs(scipy.fft.rfft(segments, overwrite_x=True))).mean(axis=1)
         spectrum[:, 1 : (length + 1) // 2] *= 2  # the negative frequencies
         power.append(spectrum / (sfreq * np.square(window).sum()))
-    return np.fft.rfftfreq(length, 1 / sfreq), np.concatenate(power)
+    return freqs, np.concatenate(power)
 
 
 def _channels(inst: Any, names: Sequence[str]) -> Iterator[np.ndarray]:

@@ -163,7 +163,7 @@ def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsA
     data = np.empty((n_trials, len(names), n_times))
     scale = [1e-6] * len(DEAP_EEG_CHANNELS) + [factor for _, factor in PERIPHERAL.values()]
     np.multiply(signals[:, : len(names)], np.array(scale[: len(names)])[:, np.newaxis], out=data)
-    del signals  # the mapped file
+    del signals  # the file's bytes
     _check_signals(data, names, path)
 
     types = ["eeg"] * len(DEAP_EEG_CHANNELS) + [kind for kind, _ in PERIPHERAL.values()]

@@ -9,7 +9,6 @@ no memory is taken beyond the file's own bytes, whatever sizes the file claims.
 
 import codecs
 import math
-import mmap
 import pickletools
 import re
 from collections.abc import Callable
@@ -86,9 +85,8 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        The arrays by name, of the stored shape and type. They are views of the file, mapped into
-        memory: they cannot be written, may be unaligned, and need the file to stay as it is, so
-        copy what is kept. Values that are not arrays are left out.
+        The arrays by name, of the stored shape and type. They share the memory of the file's bytes
+        and may be unaligned: copy what is kept. Values that are not arrays are left out.
 
     Raises
     ------
@@ -106,15 +104,17 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
+        # not mapped: a file that is cut short meanwhile, or a network that fails, would then end
+        # the process without a word
+        content = np.empty(path.stat().st_size, np.uint8).data  # not filled with zeros first
         with path.open("rb") as file:
-            if not file.read(1):
-                raise DataError(f"{path} is empty; expected a pickled dictionary of arrays.")
-            # what is not looked at is not even read
-            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            size = file.readinto(content)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if size == 0:
+        raise DataError(f"{path} is empty; expected a pickled dictionary of arrays.")
     try:
-        result = _Reader(content).read()
+        result = _Reader(content[:size]).read()
         if not isinstance(result, dict):
             raise _RefusedError("does not hold a dictionary of arrays")
     except _RefusedError as reason:

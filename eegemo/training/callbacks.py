@@ -209,7 +209,8 @@ class Checkpoint(keras.callbacks.Callback):
         """
         if not self.path.is_file():
             return 0
-        model.optimizer.build(model.trainable_variables)
+        if not model.optimizer.built:  # one that scales its loss would be built twice
+            model.optimizer.build(model.trainable_variables)
         variables = [*model.variables, *model.optimizer.variables]
         try:
             with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from eegemo.errors import DataError
+from eegemo.execution import quiet_stderr
 from eegemo.folds import Fold
 from eegemo.models import build_model
 from eegemo.scaling import Scaling
@@ -101,7 +102,9 @@ def train_network(
     keeper, done = None, 0
     if checkpoint is not None:
         key = describe_training(
+            windows,
             fold,
+            scaling,
             weights,
             model=dict(model),
             epochs=epochs,
@@ -188,11 +191,14 @@ def _copy(source: Sequence[Any], target: Sequence[Any]) -> None:
         new.assign(np.array(keras.ops.convert_to_numpy(old)))
 
 
-def describe_training(fold: Fold, weights: np.ndarray, **settings: Any) -> str:
-    """Return a digest of all that decides a training, which its checkpoint is known by."""
-    known = digest_json([settings, keras.backend.backend(), keras.__version__])
-    parts = [part.astype("<i8").tobytes() for part in (fold.train, fold.validation)]
-    return digest_bytes(known.encode(), *parts, weights.tobytes())
+def describe_training(
+    windows: Windows, fold: Fold, scaling: Scaling, weights: np.ndarray, **settings: Any
+) -> str:
+    """Return a digest of all that decides a training but the signals, for its checkpoint."""
+    known = [settings, scaling.steps, scaling.fit, keras.backend.backend(), keras.__version__]
+    parts = [part.astype("<i8") for part in (fold.train, fold.validation, windows.labels.codes)]
+    arrays = [*parts, weights, scaling.gain, scaling.offset]
+    return digest_bytes(digest_json(known).encode(), *(one.tobytes() for one in arrays))
 
 
 def is_validated(windows: Windows, fold: Fold, weights: np.ndarray) -> bool:
@@ -217,7 +223,8 @@ def build_network(
 ) -> keras.Model:
     """Build and compile a network; `rates` is a learning rate or a schedule of them."""
     with _dtype_policy(precision):
-        keras.utils.set_random_seed(seed)
+        with quiet_stderr():  # on any back end this loads TensorFlow, if it is there, which talks
+            keras.utils.set_random_seed(seed)
         network = build_model(
             **model,
             n_times=windows.n_times,

@@ -158,7 +158,7 @@ def fit_folds_together(
             history_path=Path(history_paths[k]) if history_paths is not None else None,
             epochs=epochs,
             checkpoint=Path(checkpoints[k]) if checkpoints is not None else None,
-            key=describe_training(fold, weights, seed=seeds[k], **settings),
+            key=describe_training(windows, fold, scalings[k], weights, seed=seeds[k], **settings),
         )
         parts.append(part)
     by_window = scalings[0].steps if scalings and scalings[0].fit == "window" else ()

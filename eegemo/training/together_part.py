@@ -76,7 +76,8 @@ class Part:
         rate = HalveRate(max(1, patience // 2)) if validated and halving else None
         self._callbacks = [one for one in (self.history, self.best, rate) if one is not None]
         self._epochs, self._n_done = epochs, 0
-        network.optimizer.build(network.trainable_variables)
+        if not network.optimizer.built:
+            network.optimizer.build(network.trainable_variables)
         self._keeper = None
         if checkpoint is not None:
             self._keeper = Checkpoint(checkpoint, key, self.history, self.best, rate)
