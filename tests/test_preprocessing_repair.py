@@ -274,6 +274,17 @@ def test_without_a_copy_the_signals_are_the_same(steps):
         np.testing.assert_array_equal(records[0].after, records[1].after)
 
 
+def test_a_baseline_does_not_show_in_the_recorded_spectra():
+    """They are not computed again where a baseline is all that was subtracted."""
+    epochs = as_epochs(make_brain())
+    epochs.shift_time(-1.0)
+    record = Record()
+    new = preprocess(epochs, baseline=(-1.0, 0.0), record=record)
+    assert np.abs(new.get_data() - epochs.get_data()).max() > 1e-7
+    expected = power_spectrum(new, new.ch_names)[1]
+    np.testing.assert_allclose(record.after, expected, rtol=1e-9, atol=1e-12 * expected.max())
+
+
 def test_no_trial_has_no_spectrum():
     info = mne.create_info(2, SFREQ, "eeg")
     epochs = mne.EpochsArray(np.zeros((1, 2, 512)), info, verbose="ERROR")

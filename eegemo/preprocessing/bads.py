@@ -6,7 +6,13 @@ import mne
 import numpy as np
 
 from eegemo.errors import DataError
-from eegemo.preprocessing.channels import Instance, copy_loaded, eeg_names, signal_rows
+from eegemo.preprocessing.channels import (
+    Instance,
+    copy_loaded,
+    each_channel,
+    eeg_names,
+    signal_rows,
+)
 from eegemo.preprocessing.filtering import apply_band_pass, filter_length
 
 __all__ = ["apply_interpolation", "find_bad_channels", "interpolate_bads"]
@@ -179,7 +185,9 @@ def apply_interpolation(inst: Any) -> list[str]:
 
 def find_flat_channels(inst: Any) -> list[str]:
     """Return the EEG channels in which not one sample differs from the next."""
-    return [name for name in eeg_names(inst) if np.ptp(signal_rows(inst, [name])) < _FLAT]
+    names = eeg_names(inst)
+    pairs = zip(names, each_channel(inst, names), strict=True)
+    return [name for name, signals in pairs if np.ptp(signals) < _FLAT]
 
 
 def _others(inst: Any, bads: list[str]) -> list[str]:

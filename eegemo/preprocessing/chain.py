@@ -167,7 +167,10 @@ def preprocess(
         new = apply_rejection(new, reject, record)
         log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV left out")
     if record is not None:
-        record.end(new)
+        # segments are centred for their spectra, so that a baseline does not show in them
+        given = (notch, l_freq, h_freq, reference, reject, cut)
+        alike = not eyes and bads == "keep" and all(one is None for one in given)
+        record.end(new, alike=alike)
     return new
 
 

@@ -1,6 +1,6 @@
 """Which channels stay, and in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import mne
@@ -122,3 +122,14 @@ def signal_rows(inst: Any, names: Sequence[str]) -> np.ndarray:
         data = np.swapaxes(data, 0, 1).reshape(len(names), -1)
     rows: np.ndarray = data
     return rows
+
+
+def each_channel(inst: Any, names: Sequence[str]) -> Iterator[np.ndarray]:
+    """Yield each channel, shape (n_trials, n_times) or (1, n_times); of trials, without a copy."""
+    if isinstance(inst, mne.io.BaseRaw):
+        for name in names:
+            yield inst.get_data(picks=[name], verbose="ERROR")
+        return
+    data = inst.get_data(copy=False, verbose="ERROR")
+    for name in names:
+        yield data[:, inst.ch_names.index(name)]

@@ -5,7 +5,7 @@
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import scipy.fft
 import scipy.signal
 
 from eegemo.errors import ResultError
-from eegemo.preprocessing.channels import eeg_names, signal_rows
+from eegemo.preprocessing.channels import each_channel, eeg_names, signal_rows
 from eegemo.store import write_json
 
 __all__ = ["EogRemoval", "Record", "RejectedTrial", "load_records", "save_records"]
@@ -144,10 +144,10 @@ class Record:
             self.positions = [[float(x) for x in place] for place in places if place is not None]
         self.freqs, self.before = power_spectrum(inst, self.ch_names)
 
-    def end(self, inst: Any) -> None:
-        """Keep the spectra of what came out."""
+    def end(self, inst: Any, *, alike: bool = False) -> None:
+        """Keep the spectra of what came out; if they are `alike`, those from before."""
         if self.ch_names:
-            self.after = power_spectrum(inst, self.ch_names)[1]
+            self.after = self.before if alike else power_spectrum(inst, self.ch_names)[1]
 
 
 def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -194,7 +194,7 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
         segments = np.stack(
             [
                 row[:, : per_trial * length].reshape(-1, per_trial, length)[trial, place]
-                for row in _channels(inst, names[begin : begin + _AT_ONCE])
+                for row in each_channel(inst, names[begin : begin + _AT_ONCE])
             ]
         )
         segments -= segments.mean(axis=-1, keepdims=True)
@@ -203,17 +203,6 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
         spectrum[:, 1 : (length + 1) // 2] *= 2  # the negative frequencies
         power.append(spectrum / (sfreq * np.square(window).sum()))
     return freqs, np.concatenate(power)
-
-
-def _channels(inst: Any, names: Sequence[str]) -> Iterator[np.ndarray]:
-    """Yield each channel, shape (n_trials, n_times); of trials, without copying it."""
-    if isinstance(inst, mne.io.BaseRaw):
-        for name in names:
-            yield inst.get_data(picks=[name], verbose="ERROR")
-        return
-    data = inst.get_data(copy=False, verbose="ERROR")
-    for name in names:
-        yield data[:, inst.ch_names.index(name)]
 
 
 def save_records(records: Sequence[Record], folder: Path) -> None:
