@@ -29,6 +29,7 @@ from measuring import (
     take_turns,
     versions_of,
 )
+from training import store_first_subject, windows_of
 
 from eegemo.execution import available_cpus, configure, quiet_stderr, run_tasks
 
@@ -44,14 +45,6 @@ class Task:
     epochs: int
 
 
-def windows_of(store: Path, n_folds: int) -> tuple[Any, Any]:
-    from eegemo import load_trials, make_folds, make_labels, make_windows
-
-    trials = load_trials([store / "trials"])
-    windows = make_windows(trials, make_labels(trials.metadata), duration=2.0, stride=1.0)
-    return windows, make_folds(windows.table, n_splits=n_folds, validation=0.1)
-
-
 def fit(task: Task) -> dict[str, float]:
     """Return the windows and the seconds of the epochs after the first, and when they began."""
     with quiet_stderr():
@@ -63,21 +56,12 @@ def fit(task: Task) -> dict[str, float]:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from eegemo import fit_fold
 
-    windows, folds = windows_of(task.store, task.n_folds)
+    windows, folds = windows_of(task.store, task.n_folds, validation=0.1)
     fold = folds[task.number]
     options: dict[str, Any] = {"epochs": task.epochs, "patience": task.epochs}
     fitted = fit_fold(windows, fold, model={"name": task.model}, seed=task.number, **options)
     seconds = float(fitted.history["seconds"].iloc[1:].sum())
     return {"windows": len(fold.train) * (task.epochs - 1), "seconds": seconds}
-
-
-def prepare(root: Path, store: Path) -> None:
-    from eegemo import preprocess, read_epochs_deap, store_trials
-
-    path = next((root / "data_preprocessed_python").iterdir())
-    epochs = preprocess(read_epochs_deap(path, eeg_only=True), baseline=[-3.0, 0.0])
-    store_trials(epochs, store / "trials")
-    say_result(n=len(epochs))
 
 
 def run(way: str, store: Path, model: str, n_folds: int, epochs: int) -> None:
@@ -117,7 +101,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path)
     options = parser.parse_args()
     if options.only == "prepare":
-        return prepare(options.folder, options.store)
+        store_first_subject(options.folder, options.store)
+        return say_result()
     if options.only:
         model = options.models[0]
         return run(options.only, options.store, model, options.folds, options.epochs)

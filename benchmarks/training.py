@@ -62,15 +62,21 @@ class Marks:
         }
 
 
-def prepare(root: Path, store: Path) -> None:
-    """Store trials and, for PyTorch, arrays of each fold's windows."""
-    import numpy as np
-
-    from eegemo import fit_scaling, preprocess, read_epochs_deap, store_trials
+def store_first_subject(root: Path, store: Path) -> None:
+    from eegemo import preprocess, read_epochs_deap, store_trials
 
     path = next((root / "data_preprocessed_python").iterdir())
     epochs = preprocess(read_epochs_deap(path, eeg_only=True), baseline=[-3.0, 0.0])
     store_trials(epochs, store / "trials")
+
+
+def prepare(root: Path, store: Path) -> None:
+    """Store trials and, for PyTorch, arrays of each fold's windows."""
+    import numpy as np
+
+    from eegemo import fit_scaling
+
+    store_first_subject(root, store)
     windows, folds = windows_of(store)
     for k, fold in enumerate(folds):
         scaling = fit_scaling(windows, fold.train)
@@ -80,12 +86,12 @@ def prepare(root: Path, store: Path) -> None:
     say_result(n=len(windows))
 
 
-def windows_of(store: Path) -> tuple[Any, Any]:
+def windows_of(store: Path, n_folds: int = N_FOLDS, validation: float = 0.0) -> tuple[Any, Any]:
     from eegemo import load_trials, make_folds, make_labels, make_windows
 
     trials = load_trials([store / "trials"])
     windows = make_windows(trials, make_labels(trials.metadata), duration=2.0, stride=1.0)
-    return windows, make_folds(windows.table, n_splits=N_FOLDS, validation=0)
+    return windows, make_folds(windows.table, n_splits=n_folds, validation=validation)
 
 
 def start_keras(**environment: str) -> Any:

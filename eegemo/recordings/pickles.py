@@ -4,7 +4,7 @@ DEAP comes as Python 2 pickles, and a pickle is a program: ``pickle.load`` runs 
 filter on ``Unpickler.find_class`` still executes the calls it lets through, with arguments that the
 file chooses. This module goes one step further: it reads the few instructions that a dictionary of
 NumPy arrays needs and only notes what they describe. Nothing is imported, nothing is called, and
-no memory is taken beyond the file's own bytes, whatever sizes the file claims.
+the only memory taken is the file's own bytes, whatever sizes the file claims.
 """
 
 import codecs
@@ -104,9 +104,9 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     """
     path = Path(path)
     try:
-        # not mapped: a file that is cut short meanwhile, or a network that fails, would then end
-        # the process without a word
-        content = np.empty(path.stat().st_size, np.uint8).data  # not filled with zeros first
+        # not filled with zeros first; nor mapped, since a file that is cut short meanwhile, or a
+        # network that fails, would end the process without a word
+        content = np.empty(path.stat().st_size, np.uint8).data
         with path.open("rb") as file:
             size = file.readinto(content)
     except OSError as error:

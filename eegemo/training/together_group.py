@@ -56,9 +56,7 @@ class Group:
             _stack([one.non_trainable_variables for one in networks]),
             _stack([self._with_rate(one.optimizer.variables) for one in networks]),
         )
-        while any(part.going for part in self.parts):
-            if self._is_too_wide():
-                break
+        while any(part.going for part in self.parts) and not self._is_too_wide():
             state = self._train_epoch(state)
         for part, others, optimizer in self._states(state, range(len(self.parts))):
             part.put(others, optimizer)
