@@ -1,0 +1,87 @@
+"""What is said to people, word for word; `python tests/golden/make.py text` records it anew."""
+
+import pytest
+
+from golden import texts
+from golden.cases import working_in
+from golden.machine import GOLDEN
+from golden.records import KEPT_FILE, read_json, unpack
+
+TEXT = GOLDEN / "text"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with working_in(tmp_path_factory.mktemp("texts")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def kept(place):
+    return unpack(KEPT_FILE, place)
+
+
+@pytest.fixture(scope="module")
+def metrics(kept):
+    """The numbers of the day; `said` writes them anew."""
+    return {name: read_json(folder / "metrics.json") for name, folder in kept.items()}
+
+
+@pytest.fixture(scope="module")
+def said(kept, metrics, place):
+    """What all commands say, in one go: some need what others make."""
+    for folder in kept.values():
+        (folder / "metrics.json").unlink()
+    return {
+        **texts.of_results(kept, place),
+        **texts.of_checks(place),
+        **texts.of_help(),
+    }
+
+
+FILES = sorted(path.name for path in TEXT.glob("*.t*"))
+
+
+def test_each_text_is_kept(said):
+    assert sorted([*said, "audit.txt"]) == FILES
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "audit.txt"])
+def test_a_text_is_as_it_was(said, name):
+    assert said[name].splitlines() == (TEXT / name).read_text(encoding="utf-8").splitlines()
+
+
+def close(found, expected):
+    """Whether two contents of JSON are the same but for rounding."""
+    if isinstance(expected, dict):
+        same = list(found) == list(expected)
+        return same and all(close(found[key], expected[key]) for key in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(close, found, expected))
+    if isinstance(expected, float):
+        return found == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    return type(found) is type(expected) and found == expected
+
+
+@pytest.mark.parametrize("name", ["cnn_gru", "band_power"])
+def test_a_report_drawn_again_has_the_same_numbers(said, kept, metrics, name):
+    assert close(read_json(kept[name] / "metrics.json"), metrics[name])
+
+
+@pytest.mark.slow
+def test_the_audit_page_is_as_it_was(tmp_path):
+    with working_in(tmp_path):
+        page = texts.of_audit(tmp_path)["audit.txt"]
+    assert page.splitlines() == (TEXT / "audit.txt").read_text(encoding="utf-8").splitlines()
+
+
+COMPLAINTS = read_json(TEXT / "complaints.json")
+
+
+def test_each_complaint_is_kept():
+    assert list(texts.of_complaints()) == list(COMPLAINTS)
+
+
+@pytest.mark.parametrize("lines", COMPLAINTS)
+def test_a_complaint_is_as_it_was(lines):
+    assert texts.of_complaint(lines) == COMPLAINTS[lines]
