@@ -1,10 +1,12 @@
 """What is said to people, word for word; `python tests/golden/make.py text` records it anew."""
 
+import difflib
+
 import pytest
 
 from golden import texts
 from golden.cases import working_in
-from golden.machine import GOLDEN
+from golden.machine import GOLDEN, differences
 from golden.records import KEPT_FILE, read_json, unpack
 
 TEXT = GOLDEN / "text"
@@ -40,15 +42,22 @@ def said(kept, metrics, place):
 
 
 FILES = sorted(path.name for path in TEXT.glob("*.t*"))
+#: Texts with numbers that were not stored, but computed here.
+COMPUTED = ("verify_printed.txt", "predict_printed.txt")
 
 
-def test_each_text_is_kept(said):
+def changes(text, name):
+    """What differs from the text that is kept."""
+    kept = (TEXT / name).read_text(encoding="utf-8").splitlines()
+    found = difflib.unified_diff(kept, text.splitlines(), name, "now", n=1, lineterm="")
+    return "\n".join(found)
+
+
+def test_each_text_is_as_it_was(said):
     assert sorted([*said, "audit.txt"]) == FILES
-
-
-@pytest.mark.parametrize("name", [name for name in FILES if name != "audit.txt"])
-def test_a_text_is_as_it_was(said, name):
-    assert said[name].splitlines() == (TEXT / name).read_text(encoding="utf-8").splitlines()
+    wanted = [name for name in said if not (differences() and name in COMPUTED)]
+    found = [changes(said[name], name) for name in wanted]
+    assert not any(found), "\n".join(filter(None, found))
 
 
 def close(found, expected):
@@ -69,10 +78,12 @@ def test_a_report_drawn_again_has_the_same_numbers(said, kept, metrics, name):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(bool(differences()), reason=f"its numbers are computed: {differences()}")
 def test_the_audit_page_is_as_it_was(tmp_path):
     with working_in(tmp_path):
         page = texts.of_audit(tmp_path)["audit.txt"]
-    assert page.splitlines() == (TEXT / "audit.txt").read_text(encoding="utf-8").splitlines()
+    found = changes(page, "audit.txt")
+    assert not found, found
 
 
 COMPLAINTS = read_json(TEXT / "complaints.json")

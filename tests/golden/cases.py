@@ -130,6 +130,7 @@ RUNS = {
     "within": (_BAND_POWER, "split.within=subject", "repeats=2", "shuffle_labels=3"),
     "choice": (_BAND_POWER, "choice={grid: {model.C: [0.01, 1.0]}, metric: balanced_accuracy}"),
 }
+NETWORKS = ("cnn_lstm", "cnn_gru")
 #: Results that are kept whole.
 KEPT = {"cnn_gru": ("split.n_splits=2",), "band_power": (_BAND_POWER, "split.n_splits=2")}
 

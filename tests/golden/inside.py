@@ -69,10 +69,8 @@ def training_key():
 
 def run(experiments, results, *, runner=None, report=False):
     """Run experiments in this process; `runner(function, tasks, ...)` does subjects and folds."""
-    from eegemo.execution import configure
     from eegemo.pipeline import run_experiments
 
-    configure(device="cpu")
     return run_experiments(
         experiments, results=results, jobs=0, report=report, runner=runner or through_pickle
     )

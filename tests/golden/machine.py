@@ -21,6 +21,7 @@ def describe_machine():
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "versions": {name: _version(name) for name in PACKAGES},
         "cpu": _processor(),
+        "gpu": any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/kfd")),
     }
 
 

@@ -91,6 +91,13 @@ def make_lightness():
     write_json(GOLDEN / "lightness.json", texts.loaded(experiment_files()))
 
 
+def make_machine():
+    """What all of this was made with."""
+    command = ["git", "-C", str(GOLDEN), "rev-parse", "HEAD"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    write_json(MADE_WITH, describe_machine() | {"commit": commit})
+
+
 def main(parts):
     """Record everything, or the named parts."""
     makers = {
@@ -99,16 +106,10 @@ def main(parts):
         "runs": make_runs,
         "kept": make_kept,
         "text": make_texts,
+        "machine": make_machine,
     }
     for part in parts or makers:
         makers[part]()
-    if not parts:
-        write_json(MADE_WITH, describe_machine() | {"commit": _commit()})
-
-
-def _commit():
-    command = ["git", "-C", str(GOLDEN), "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def describe_store(place):
             for path in sorted(place.glob("data/*/data_preprocessed_python/*.dat"))
         },
         "data": [path.name for path in place.glob("data/*") if path.is_dir()],
-        "trials": sorted(path.name for path in (store / "trials").iterdir()),
-        "features": sorted(path.name for path in (store / "features").iterdir()),
+        "trials": sorted(path.name for path in store.glob("trials/*")),
+        "features": sorted(path.name for path in store.glob("features/*")),
     }
 
 
@@ -94,6 +94,11 @@ def shorten(settings):
         usual = settings[base]["yaml"] if changes else []
         short[name] = about | {"yaml": [line for line in about["yaml"] if line not in usual]}
     return short
+
+
+def same_files(place):
+    """Whether the simulation has written the files it wrote then; it rounds as processors do."""
+    return describe_store(place)["files"] == read_json(GOLDEN / "keys.json")["files"]
 
 
 # --- archives -------------------------------------------------------------------------------------
