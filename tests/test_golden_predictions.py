@@ -99,6 +99,7 @@ def test_a_fold_goes_on_from_an_old_checkpoint_to_the_same_bits(place, kept):
     assert len(before) == 1
     assert len(seconds) == 2
     assert seconds[0] == before[0]  # as it took then
+    assert read_json(golden / "fold.json")["best_epoch"] == 1
     assert (golden / "baseline.parquet").is_file()
     assert_same_tables(fold, golden)
     assert describe_fold(fold) == describe_fold(golden)

@@ -42,7 +42,7 @@ def test_predictions_are_read(kept, name):
         file = kept[name] / f"{table}.parquet"
         if file.is_file():
             predictions = eegemo.read_predictions(file)
-            assert len(predictions) == {"validation": 15}.get(table, 72)
+            assert len(predictions) == {"validation": 12}.get(table, 72)
     assert (kept[name] / "baseline.parquet").is_file() == (name == "cnn_gru")
 
 
