@@ -5,7 +5,7 @@ The proof does not trust whoever made the folds: it looks only at them and at th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ __all__ = [
     "Fold",
     "Group",
     "check_folds",
+    "check_leaks",
     "describe_split",
     "group_numbers",
     "shared_groups",
@@ -49,6 +50,9 @@ class Fold:
         Row numbers of the window table, sorted.
     repeat : int
         Which repeat of the cross-validation the fold belongs to.
+    group : str
+        What the fold promises not to divide, as in `eegemo.splits.make_folds`. Only a fold that
+        says here that it divides trials (`LEAKING`) may do so.
     """
 
     name: str
@@ -56,25 +60,35 @@ class Fold:
     validation: np.ndarray
     test: np.ndarray
     repeat: int = 0
+    group: Group = "trial"
 
     def parts(self) -> dict[str, np.ndarray]:
         """Map each role to its windows."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def group_numbers(table: pd.DataFrame) -> dict[str, np.ndarray]:
+def group_numbers(
+    table: pd.DataFrame, kinds: Sequence[str] = tuple(GROUPS)
+) -> dict[str, np.ndarray]:
     """Give each row the number of its group of each kind; -1 where the stimulus is not known.
+
+    Parameters
+    ----------
+    table : DataFrame, one row per window
+    kinds : sequence of str
+        Keys of `GROUPS`.
 
     Returns
     -------
     numbers : dict of str to ndarray of int, shape (n_windows,)
-        For ``window`` and each key of `GROUPS`.
+        For ``window`` and each of `kinds`.
     """
     numbers: dict[str, np.ndarray] = {"window": np.arange(len(table))}
-    for kind, columns in GROUPS.items():
-        grouped = table.groupby(list(columns), sort=True, observed=True)
+    for kind in kinds:
+        grouped = table.groupby(list(GROUPS[kind]), sort=True, observed=True)
         numbers[kind] = grouped.ngroup().to_numpy()
-    numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
+    if "stimulus" in numbers:
+        numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
     return numbers
 
 
@@ -128,13 +142,48 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
     LeakageError
         Naming the fold, the two parts and the first shared group.
     """
-    numbers = group_numbers(table)
-    promised = ["window"] if group in LEAKING else list(dict.fromkeys(("window", "trial", group)))
     for fold in folds:
         if not len(fold.train) or not len(fold.test):
             raise DataError(f"split: fold {fold.name} has an empty training or test part.")
+    check_leaks(folds, table, group=group)
+
+
+def check_leaks(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group | None = None) -> None:
+    """Prove the same as `check_folds` of folds whose parts may be empty.
+
+    Parameters
+    ----------
+    folds : sequence of Fold
+    table : DataFrame, one row per window
+    group : str, optional
+        The grouping that the folds promise; what each fold says itself if not given.
+
+    Raises
+    ------
+    DataError
+        If a fold names a group that there is not.
+    LeakageError
+        Naming the fold, the two parts and the first shared group.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"subject": "s01", "session": "1", "trial": [1, 1, 2]})
+    >>> train, test, none = np.array([0]), np.array([1, 2]), np.array([], int)
+    >>> check_leaks([Fold("1", train, none, test)], table)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    eegemo.errors.LeakageError: split: fold 1 has the same trial in train and test (subject ...
+    >>> check_leaks([Fold("1", train, none, test, group="window")], table)
+    """
+    numbers: dict[str, np.ndarray] = {}
+    for fold in folds:
+        promise = fold.group if group is None else group
+        if promise not in get_args(Group):
+            raise DataError(f"split: fold {fold.name} says group {promise!r}, which is none.")
+        kinds = () if promise in LEAKING else tuple(dict.fromkeys(("trial", promise)))
+        needed = ("trial",) if promise == "segment" else kinds
+        numbers |= group_numbers(table, [kind for kind in needed if kind not in numbers])
         parts = fold.parts()
-        for kind in promised:
+        for kind in ("window", *kinds):
             marks = {role: _members(numbers[kind], rows) for role, rows in parts.items()}
             for first, second in (
                 ("train", "test"),
@@ -148,7 +197,7 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
                         f"split: fold {fold.name} has the same {kind} in {first} and {second} "
                         f"(subject {row['subject']}, trial {row['trial']}; {both.size} in all)."
                     )
-        if group == "segment":
+        if promise == "segment":
             _check_samples(fold, table, numbers["trial"])
 
 

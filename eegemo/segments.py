@@ -80,7 +80,7 @@ def cut_trials(
                 f"split: trials are too short to be cut into {len(shares)} pieces of windows that "
                 "share no sample. Use shorter windows, or fewer pieces."
             )
-        folds.append(Fold(str(k + 1 if rotate else 1), *parts))
+        folds.append(Fold(str(k + 1 if rotate else 1), *parts, group="segment"))
     return folds
 
 

@@ -106,7 +106,8 @@ def make_folds(
                 table.iloc[rows], shares, rotate=not ratio, validation=validation
             ):
                 parts = [rows[part] for part in cut.parts().values()]
-                folds.append(Fold("-".join(filter(None, (scope, cut.name))), *parts))
+                name = "-".join(filter(None, (scope, cut.name)))
+                folds.append(Fold(name, *parts, group=group))
             continue
         groups, names = _groups(table.iloc[rows], group)
         counts = _class_counts(groups, codes[rows], len(names), int(codes.max()) + 1)
@@ -114,7 +115,7 @@ def make_folds(
             method, names, counts, n_splits, ratios, validation, rng, _where(group, scope)
         ):
             parts = [rows[np.isin(groups, part)] for part in (train, held_validation, test)]
-            folds.append(Fold("-".join(filter(None, (scope, name))), *parts))
+            folds.append(Fold("-".join(filter(None, (scope, name))), *parts, group=group))
     check_folds(folds, table, group=group)
     return folds
 

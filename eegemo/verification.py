@@ -27,7 +27,7 @@ from eegemo.provenance import describe_software
 from eegemo.scaling import load_scaling
 from eegemo.store import changed_files, remove_leftovers, temporary_prefix
 from eegemo.tasks import prepare_device
-from eegemo.training import predict_windows
+from eegemo.training import predict_windows, tabulate
 from eegemo.windows import Windows
 
 __all__ = ["TOLERANCE", "Verification", "compare_predictions", "verify_result"]
@@ -36,7 +36,7 @@ __all__ = ["TOLERANCE", "Verification", "compare_predictions", "verify_result"]
 TOLERANCE = 1e-4
 _DIGESTS = ("data", "labels", "folds")
 _WAYS = {False: "one by one", True: "all at once"}
-_TRIAL = ["repeat", "fold", "subject", "session", "trial", "start", "y_true"]
+_TRIAL = ["repeat", "fold", "subject", "session", "trial", "stimulus", "start", "y_true"]
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def verify_result(
             said.append("On another back end, the stored models were asked again.")
             if engine == "together":
                 said.append("Nothing was trained, so --engine together had nothing to do.")
-            repeated = _ask_again(result, prepared, stored, runner, jobs, progress)
+            repeated = _ask_again(result, prepared, runner, jobs, progress)
         else:
             then = _fitted_at_once(result)
             if engine == "auto":
@@ -272,7 +272,6 @@ def ask_model(task: _AskTask) -> tuple[int, np.ndarray]:
 def _ask_again(
     result: Path,
     prepared: Prepared,
-    stored: pd.DataFrame,
     runner: Runner,
     jobs: int,
     progress: Progress,
@@ -283,9 +282,9 @@ def _ask_again(
         for number, fold in enumerate(prepared.folds)
     ]
     parts = dict(runner(ask_model, tasks, jobs=jobs, say=progress.say))
-    p = np.concatenate([parts[number] for number in range(len(tasks))])
-    repeated = stored.copy()
-    if len(p) != len(repeated):
-        return repeated.iloc[:0]
-    repeated[[f"p_{name}" for name in class_names(stored)]] = p
-    return repeated
+    # the windows are those of the folds, whatever the stored table says that they are
+    tables = [
+        tabulate(task.windows, task.fold, task.fold.test, task.number, parts[task.number])
+        for task in tasks
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -22,6 +22,7 @@ from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds, make_repeats, split_seed
 from eegemo.training import Candidate, choose, fit_candidates, fit_fold
 from eegemo.training.candidates import score_validation
+from eegemo.windows import make_windows
 from experiments import tiny
 
 MODEL = {"name": "band_power_logreg", "bands": [[4.0, 10.0], [10.0, 20.0]]}
@@ -84,7 +85,7 @@ def test_the_choice_is_the_best_on_validation_and_has_not_seen_the_test_part(win
     array, tested = windows.trials.arrays[0].copy(), np.unique(windows.trial[fold.test])
     array[tested] = 1e3
     codes = windows.labels.codes.copy()
-    codes[tested] = 1 - codes[tested]
+    codes[tested] = 0  # one class, so that weights of classes would change if these counted
     spoiled = replace(
         windows,
         trials=replace(windows.trials, arrays=(array,)),
@@ -187,6 +188,14 @@ def test_bands_of_the_baseline_are_those_that_windows_resolve(windows, tmp_path)
     assert file == again
     assert np.load(file).shape == (len(windows), 2)
     assert store_features(windows, "other", [[4.0, 8.0]], tmp_path) != file
+    others = {
+        "bands": (windows, [[4.0, 9.0]]),
+        "first": (replace(windows, first=windows.first[::-1]), [[4.0, 8.0]]),
+        "trial": (replace(windows, trial=windows.trial[::-1]), [[4.0, 8.0]]),
+        "n_times": (replace(windows, n_times=32), [[4.0, 8.0]]),
+    }
+    files = {store_features(*other[:1], "data", *other[1:], tmp_path) for other in others.values()}
+    assert len(files | {file}) == 5
     whole = np.load(file)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -194,6 +203,16 @@ def test_bands_of_the_baseline_are_those_that_windows_resolve(windows, tmp_path)
     np.testing.assert_array_equal(
         np.load(store_features(windows, "data", [[4.0, 8.0]], tmp_path)), whole
     )
+
+
+def test_stored_features_are_those_of_each_window_in_its_place(tmp_path):
+    """More windows than are computed at a time."""
+    windows = make_windows(rhythms().trials, rhythms().labels, duration=0.5, stride=1 / 64)
+    assert len(windows) > 3000
+    file = store_features(windows, "data", [[4.0, 8.0], [8.0, 16.0]], tmp_path)
+    power = BandPower(windows.trials.sfreq, bands=[(4.0, 8.0), (8.0, 16.0)])
+    expected = compute_band_powers(windows, np.arange(len(windows)), power)
+    np.testing.assert_allclose(np.load(file), expected, rtol=1e-5, atol=1e-5)
 
 
 TEN = list(range(1, 11))

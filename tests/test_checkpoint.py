@@ -1,10 +1,14 @@
 """A training that was stopped goes on to the same numbers as one that never was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from test_roles import NETWORK, PLATEAU, divide, make_uneven, relabelled
 from test_training import MODEL, rhythms
 
+from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
 from eegemo.training import callbacks, fit_fold
 
@@ -49,9 +53,9 @@ def stop_after(monkeypatch):
     return choose
 
 
-def fit(windows, fold, **options):
+def fit(windows, fold, *, model=MODEL, **options):
     options = {"epochs": EPOCHS, "batch_size": 16, "learning_rate": 0.01, "seed": 3} | options
-    return fit_fold(windows, fold, model=MODEL, **options)
+    return fit_fold(windows, fold, model=model, **options)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +82,89 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(windows, fold, tmp_path,
     pd.testing.assert_frame_equal(*untimed)
     written = pd.read_csv(files["history_path"]).drop(columns="seconds")
     pd.testing.assert_frame_equal(written, untimed[0], check_dtype=False)
+
+
+def test_how_long_the_plateau_schedule_has_waited_is_known_after_a_stop(tmp_path, stop_after):
+    """Where each validation trial has the other class, its loss soon only rises."""
+    windows = make_uneven()
+    fold = divide(windows)
+    contrary = relabelled(windows, fold)
+    options = {"model": NETWORK, "seed": 0} | PLATEAU
+    whole = fit(contrary, fold, **options)
+    last = whole.best_epoch + PLATEAU["patience"] // 2 - 1  # one more, and the rate is halved
+    assert whole.history["learning_rate"].iloc[last + 1] < whole.history["learning_rate"].iloc[last]
+    stop_after(last)
+    with pytest.raises(Stopped):
+        fit(contrary, fold, checkpoint=tmp_path / "c.npz", **options)
+    stop_after(None)
+    resumed = fit(contrary, fold, checkpoint=tmp_path / "c.npz", **options)
+    untimed = [fitted.history.drop(columns="seconds") for fitted in (resumed, whole)]
+    pd.testing.assert_frame_equal(*untimed)
+    assert resumed.best_epoch == whole.best_epoch
+    pd.testing.assert_frame_equal(resumed.predictions, whole.predictions)
+
+
+CHANGES = {
+    "seed": {"seed": 4},
+    "learning rate": {"learning_rate": 0.02},
+    "batch size": {"batch_size": 17},
+    "epochs": {"epochs": 2},
+    "patience": {"patience": 3},
+    "schedule": {"schedule": "plateau"},
+    "weights of classes": {"class_weight": "none"},
+    "dropout": {"model": MODEL | {"dropout": 0.3}},
+    "gradient norm": {"clip_norm": 0.5},
+}
+
+
+@pytest.fixture(scope="module")
+def uneven():
+    return make_uneven()
+
+
+@pytest.fixture(scope="module")
+def finished(uneven, fold, tmp_path_factory):
+    """Train for one epoch, and keep its checkpoint."""
+    path = tmp_path_factory.mktemp("finished") / "c.npz"
+    return path, fit(uneven, fold, checkpoint=path, epochs=1)
+
+
+def is_taken_up(finished, tmp_path, windows, fold, **options):
+    """Tell whether a training begins with the epoch of the checkpoint, down to its seconds."""
+    path, first = finished
+    copy = tmp_path / "copy.npz"
+    copy.write_bytes(path.read_bytes())
+    fitted = fit(windows, fold, checkpoint=copy, **({"epochs": 1} | options))
+    seconds = [history["seconds"].iloc[0] for history in (first.history, fitted.history)]
+    return seconds[0] == seconds[1]
+
+
+def test_a_checkpoint_of_the_very_same_training_is_taken_up(finished, tmp_path, uneven, fold):
+    assert is_taken_up(finished, tmp_path, uneven, fold)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_checkpoint_of_other_settings_is_not(finished, tmp_path, uneven, fold, name):
+    assert not is_taken_up(finished, tmp_path, uneven, fold, **CHANGES[name])
+
+
+def test_a_checkpoint_of_other_windows_labels_or_scaling_is_not(finished, tmp_path, uneven, fold):
+    scaling = fit_scaling(uneven, fold.train)
+    own = {"scaling": scaling}
+    assert is_taken_up(finished, tmp_path, uneven, fold, **own)
+    for name in ("train", "validation"):
+        less = replace(fold, **{name: fold.parts()[name][:-1]})
+        assert not is_taken_up(finished, tmp_path, uneven, less, **own), name
+    # as many of each class, so that weights stay the same
+    for rows in (fold.train, fold.validation):
+        trials, codes = np.unique(uneven.trial[rows]), uneven.labels.codes.copy()
+        codes[trials] = np.roll(codes[trials], 1)
+        other = replace(uneven, labels=replace(uneven.labels, codes=codes))
+        assert (codes != uneven.labels.codes).any()
+        assert not is_taken_up(finished, tmp_path, other, fold, **own)
+    for name in ("gain", "offset"):
+        changed = replace(scaling, **{name: getattr(scaling, name) * np.float32(1.01)})
+        assert not is_taken_up(finished, tmp_path, uneven, fold, scaling=changed), name
 
 
 def test_finished_epochs_are_not_trained_again(windows, fold, tmp_path, stop_after, monkeypatch):

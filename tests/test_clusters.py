@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import eegemo
 from eegemo.clusters import open_cluster, run_tasks_dask, scheduling, working
 from eegemo.errors import DataError, EegemoError, InputError
 
@@ -50,7 +51,8 @@ def wait_long(file):
 
 def describe_process(_):
     names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "EEGEMO_DEVICE")
-    return {name: os.environ.get(name) for name in names} | {"cwd": os.getcwd()}
+    own = {"cwd": os.getcwd(), "eegemo": eegemo.__file__}
+    return {name: os.environ.get(name) for name in names} | own
 
 
 def fit_or_wait(task):
@@ -90,7 +92,9 @@ def running(*arguments, folder):
     """Run one of Dask's commands, in a folder of its own, for the block."""
     # a fresh user's environment, without the settings of the test run
     kept = {k: v for k, v in os.environ.items() if "THREADS" not in k and "EEGEMO" not in k}
-    kept["PYTHONPATH"] = str(TESTS)
+    # this checkout, not one that happens to be installed
+    paths = [str(REPOSITORY), str(TESTS), *filter(None, [kept.get("PYTHONPATH")])]
+    kept["PYTHONPATH"] = os.pathsep.join(paths)
     with (folder / f"{arguments[0]}-{time.monotonic_ns()}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "dask", *arguments], cwd=folder, env=kept, stdout=log, stderr=log
@@ -179,7 +183,7 @@ def test_each_worker_does_its_part_as_a_process_here_would(cluster, tmp_path, mo
     monkeypatch.setenv("EEGEMO_DEVICE", "cpu")
     alike = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "EEGEMO_DEVICE": "cpu"}
     for found in run_tasks_dask(describe_process, range(4), scheduler=client):
-        assert found == alike | {"cwd": str(tmp_path)}
+        assert found == alike | {"cwd": str(tmp_path), "eegemo": eegemo.__file__}
 
 
 def test_an_error_arrives_as_it_was_raised(cluster):

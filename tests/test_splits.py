@@ -433,6 +433,15 @@ def test_the_proof_finds_folds_that_only_hold_out_trials(group):
         check_folds(folds, table, group=group)
 
 
+def test_folds_are_proved_before_they_are_given_out():
+    """A trial of two stimuli is cut where whole stimuli are held out: dealing cannot see that."""
+    table = deap_table(n_subjects=2)
+    second = np.flatnonzero(table.duplicated(["subject", "session", "trial"], keep="last"))
+    table.loc[second, "stimulus"] = table.loc[second, "stimulus"] + "b"
+    with pytest.raises(LeakageError, match="the same trial in"):
+        make_folds(table, group="stimulus", n_splits=3)
+
+
 def test_the_proof_wants_something_to_learn_and_to_test():
     table = deap_table()
     rows, none = np.arange(6), np.array([], int)

@@ -17,6 +17,7 @@ from .fitting import (
     measure_latency,
     predict_windows,
     save_model,
+    tabulate,
 )
 from .together import can_fit_together, fit_candidates_together, fit_folds_together
 
@@ -38,6 +39,7 @@ __all__ = [
     "measure_latency",
     "predict_windows",
     "save_model",
+    "tabulate",
 ]
 
 

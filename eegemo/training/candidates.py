@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from eegemo.errors import DataError
-from eegemo.folds import Fold
+from eegemo.folds import Fold, check_leaks
 from eegemo.predictions import class_names, probabilities
 from eegemo.scaling import Scaling
 from eegemo.store import write_text
@@ -144,9 +144,13 @@ def fit_candidates(
 
     Raises
     ------
+    LeakageError
+        If the fold leaks, as for `eegemo.training.fit_fold`.
     DataError
         If there is something to choose and no validation part to choose by.
     """
+    # here already: while choosing, the fold has no test part that could be found in another
+    check_leaks([fold], windows.table)
     common: dict[str, Any] = {"scaling": scaling, "number": number, "features": features}
     common |= {"seed": seed, "history_path": history_path}
     if len(candidates) == 1:

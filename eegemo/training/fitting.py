@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from eegemo.errors import ConfigError
-from eegemo.folds import Fold
+from eegemo.folds import Fold, check_leaks
 from eegemo.models import is_network
 from eegemo.predictions import make_predictions
 from eegemo.scaling import Scaling, fit_scaling
@@ -32,6 +32,7 @@ __all__ = [
     "predict_test",
     "predict_windows",
     "save_model",
+    "tabulate",
 ]
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -166,11 +167,15 @@ def fit_fold(
 
     Raises
     ------
+    LeakageError
+        If two parts of the fold share a window, or what its `group` promises not to divide.
     DataError
         If the loss is no longer a number.
     ConfigError
         If ``schedule="plateau"`` and the fold has no validation part to watch.
     """
+    # not every fold comes from `make_folds`
+    check_leaks([fold], windows.table)
     check_schedule(schedule, fold)
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
     weights = fold_weights(windows, fold, class_weight)

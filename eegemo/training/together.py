@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from eegemo.errors import ConfigError
-from eegemo.folds import Fold
+from eegemo.folds import Fold, check_leaks
 from eegemo.models import MODELS, measure_model
 from eegemo.scaling import Scaling
 from eegemo.store import write_text
@@ -109,6 +109,8 @@ def fit_folds_together(
     ConfigError
         If Keras's back end is not JAX, `can_fit_together` gives a reason, or
         ``schedule="plateau"`` and a fold has no validation part to watch.
+    LeakageError
+        If a fold leaks, as for `eegemo.training.fit_fold`.
     DataError
         If a loss is no longer a number.
     """
@@ -124,6 +126,7 @@ def fit_folds_together(
     from .together_part import Part
     from .together_program import Program, free_memory
 
+    check_leaks(folds, windows.table)
     for fold in folds:
         check_schedule(schedule, fold)
     settings: dict[str, Any] = {
@@ -204,6 +207,7 @@ def fit_candidates_together(
     Parameters and what is returned for each fold are those of `fit_folds_together` and
     `eegemo.training.fit_candidates`.
     """
+    check_leaks(folds, windows.table)  # while choosing, they have no test part
     common: dict[str, Any] = {"scalings": scalings, "numbers": numbers, "seeds": seeds}
     common["history_paths"] = history_paths
     if len(candidates) == 1:
