@@ -233,6 +233,15 @@ def test_a_subjects_median_labels_do_not_depend_on_the_other_subjects(table):
     assert own.codes.tolist() == together.codes[alone].tolist()
 
 
+@pytest.mark.parametrize("threshold", [5.0, "median"])
+def test_ratings_may_be_in_a_column_of_mixed_objects(threshold):
+    """As a table with holes is read now and then; the median is that of what is there."""
+    ratings = pd.Series([9.0, None, 1.0, "2", 8], dtype=object)
+    table = pd.DataFrame({"subject": "s01", "valence": ratings})
+    labels = make_labels(table, task="valence", threshold=threshold)
+    assert names_of(labels) == ["HV", None, "LV", "LV", "HV"]
+
+
 # --- classes as given ----------------------------------------------------------------------------
 
 
@@ -247,6 +256,18 @@ def test_given_classes_are_sorted_unless_named():
     assert chosen.dropped == {"missing": 1, "tie": 0, "ambiguous": 0, "excluded": 1}
 
 
+def test_classes_not_asked_for_are_counted_apart_from_missing_ones():
+    """Two trials of another class, one without, and one for which a reader has the empty word."""
+    table = pd.DataFrame({"trial_type": ["a", "b", "c", "c", None, "", "a"]})
+    chosen = make_labels(table, task="given", classes=["b", "a"])
+    assert chosen.codes.tolist() == [1, 0, -1, -1, -1, -1, 1]
+    assert chosen.codes.dtype == np.int64
+    assert chosen.dropped == {"missing": 2, "tie": 0, "ambiguous": 0, "excluded": 2}
+    every = make_labels(table, task="given")
+    assert every.classes == ("a", "b", "c")  # the empty word is none of them
+    assert every.dropped == {"missing": 2, "tie": 0, "ambiguous": 0, "excluded": 0}
+
+
 # --- what is refused -----------------------------------------------------------------------------
 
 
@@ -257,9 +278,20 @@ def test_ratings_outside_the_scale_are_refused(wrong):
         make_labels(table, task="valence")
 
 
+def test_a_rating_outside_the_scale_is_found_without_numbers_of_trials():
+    ratings = pd.DataFrame({"valence": [1.0, 9.0, 9.5, 0.5, 3.0]})
+    with pytest.raises(DataError, match=r"found 9\.5 \(row 2; 2 such ratings\)"):
+        make_labels(ratings, task="valence")
+
+
 @pytest.mark.parametrize(
     ("table", "options", "message"),
     [
+        (
+            {"valence": [1.0, np.nan, 3.0]},
+            {"task": "valence"},
+            "trials per class: HV 0, LV 2; without a class: 1",
+        ),
         ({"valence": [1.0, 9.0]}, {}, "needs the rating.*arousal"),
         ({"valence": [1.0, 2.0]}, {"task": "valence"}, "no trial has the class HV"),
         ({"valence": [np.nan] * 2}, {"task": "valence"}, "no trial has the class HV or LV"),

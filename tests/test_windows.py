@@ -98,7 +98,21 @@ def test_windows_of_deap_as_the_notes_count_them():
     trials = Trials((np.zeros((1, 7680, 1), np.float32),), make_metadata(1), 128.0, ("Fz",))
     labels = make_labels_of([0])
     assert len(make_windows(trials, labels, duration=2.0, stride=1.0)) == 59
+    assert make_windows(trials, labels).first.tolist() == [128 * k for k in range(59)]
+    assert make_windows(trials, labels).n_times == 256
     assert len(make_windows(trials, labels, duration=2.0, stride=0.125)) == 465
+
+
+def test_the_index_takes_two_integers_of_four_bytes_for_each_window():
+    windows = make_test_windows()
+    assert (windows.trial.dtype, windows.first.dtype) == (np.int32, np.int32)
+
+
+def test_rounding_of_seconds_is_forgiven_and_half_a_sample_is_not():
+    trials, labels = make_trials(), make_labels_of([0] * 5)
+    assert make_windows(trials, labels, duration=1 + 1e-8, stride=0.1 * 10).n_times == SFREQ
+    with pytest.raises(DataError, match="whole number of samples"):
+        make_windows(trials, labels, duration=1 + 1e-4, stride=1.0)
 
 
 def test_gathered_windows_are_copies():
@@ -125,7 +139,7 @@ def test_windows_that_cannot_be_cut_are_refused(options, message):
 
 
 def test_no_window_is_made_when_no_trial_has_a_class():
-    with pytest.raises(DataError, match="longer than every usable trial"):
+    with pytest.raises(DataError, match=r"longer than every usable trial \(the longest has 0 s"):
         make_windows(make_trials(), make_labels_of([-1] * 5), duration=1.0, stride=1.0)
 
 
