@@ -105,17 +105,18 @@ def make_folds(
             for cut in cut_trials(
                 table.iloc[rows], shares, rotate=not ratio, validation=validation
             ):
-                parts = [rows[part] for part in cut.parts().values()]
+                train, held, test = (rows[part] for part in cut.parts().values())
                 name = "-".join(filter(None, (scope, cut.name)))
-                folds.append(Fold(name, *parts, group=group))
+                folds.append(Fold(name, train, held, test, group=group))
             continue
         groups, names = _groups(table.iloc[rows], group)
         counts = _class_counts(groups, codes[rows], len(names), int(codes.max()) + 1)
-        for name, train, held_validation, test in _divide(
+        for name, *divided in _divide(
             method, names, counts, n_splits, ratios, validation, rng, _where(group, scope)
         ):
-            parts = [rows[np.isin(groups, part)] for part in (train, held_validation, test)]
-            folds.append(Fold("-".join(filter(None, (scope, name))), *parts, group=group))
+            train, held, test = (rows[np.isin(groups, part)] for part in divided)
+            name = "-".join(filter(None, (scope, name)))
+            folds.append(Fold(name, train, held, test, group=group))
     check_folds(folds, table, group=group)
     return folds
 

@@ -152,9 +152,17 @@ def test_a_checkpoint_of_other_windows_labels_or_scaling_is_not(finished, tmp_pa
     scaling = fit_scaling(uneven, fold.train)
     own = {"scaling": scaling}
     assert is_taken_up(finished, tmp_path, uneven, fold, **own)
-    for name in ("train", "validation"):
-        less = replace(fold, **{name: fold.parts()[name][:-1]})
-        assert not is_taken_up(finished, tmp_path, uneven, less, **own), name
+    less = replace(fold, validation=fold.validation[:-1])
+    assert not is_taken_up(finished, tmp_path, uneven, less, **own)
+    # another trial of the same class and length, so that weights and steps stay the same
+    codes, learnt = uneven.labels.codes, np.unique(uneven.trial[fold.train])
+    spare = next(k for k in np.unique(uneven.trial[fold.test]) if codes[k] == codes[learnt[0]])
+    kept = np.isin(uneven.trial, [*learnt[1:], spare])
+    other = replace(
+        fold, train=np.flatnonzero(kept), test=fold.test[uneven.trial[fold.test] != spare]
+    )
+    assert len(other.train) == len(fold.train)
+    assert not is_taken_up(finished, tmp_path, uneven, other, **own)
     # as many of each class, so that weights stay the same
     for rows in (fold.train, fold.validation):
         trials, codes = np.unique(uneven.trial[rows]), uneven.labels.codes.copy()
