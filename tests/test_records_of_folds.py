@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegemo import finishing
 from eegemo.config import parse_experiment
 from eegemo.execution import Progress
 from eegemo.folds import group_numbers
@@ -45,8 +46,17 @@ def run(place, *overrides, name="tiny", report=False):
 
 @pytest.fixture(scope="module")
 def network(place):
-    """One epoch, two repeats, a report with its baseline, and classes that are not balanced."""
-    return run(place, "training.epochs=1", "repeats=2", *UNEVEN, report=True)
+    """One epoch, a baseline beside it, and classes that are not balanced."""
+    with pytest.MonkeyPatch.context() as patch:
+        # the baseline is fitted for a report, whose drawings take longer than all the rest
+        patch.setattr(finishing, "write_report", lambda folder: None)
+        return run(place, "training.epochs=1", *UNEVEN, report=True)
+
+
+@pytest.fixture(scope="module")
+def varied(place):
+    """Two repeats, and classes that are not balanced."""
+    return run(place, BAND_POWER, "repeats=2", *UNEVEN)
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +94,9 @@ def test_a_stored_fold_is_what_its_recorded_seed_scaling_and_windows_give(networ
     experiment = prepared.experiment
     for k, fold in enumerate(prepared.folds):
         record, at = read(folder, k), folder / "folds" / str(k)
-        model_seed = int(np.random.SeedSequence([5, k]).generate_state(1)[0] >> 1)
-        seeds = {"split": split_seed(5, fold.repeat), "model": model_seed}
-        assert record["seeds"] == seeds
-        assert (record["fold"], record["name"], record["repeat"]) == (k, fold.name, fold.repeat)
         training = experiment.training.model_dump()
         scaling = load_scaling(at / "scaling.npz")
-        options = {"scaling": scaling, "number": k, "seed": seeds["model"]}
+        options = {"scaling": scaling, "number": k, "seed": record["seeds"]["model"]}
         fitted = fit_fold(
             prepared.windows, fold, model=experiment.model.model_dump(), **options, **training
         )
@@ -104,6 +110,16 @@ def test_a_stored_fold_is_what_its_recorded_seed_scaling_and_windows_give(networ
         ):
             stored = read_predictions(at / f"{name}.parquet")
             pd.testing.assert_frame_equal(stored, table, check_exact=name != "baseline")
+
+
+def test_a_fold_records_its_seeds_name_and_repeat(varied):
+    folder, prepared = varied
+    assert [fold.repeat for fold in prepared.folds] == [0, 0, 1, 1]
+    for k, fold in enumerate(prepared.folds):
+        record = read(folder, k)
+        model_seed = int(np.random.SeedSequence([5, k]).generate_state(1)[0] >> 1)
+        assert record["seeds"] == {"split": split_seed(5, fold.repeat), "model": model_seed}
+        assert (record["fold"], record["name"], record["repeat"]) == (k, fold.name, fold.repeat)
 
 
 def test_the_seed_of_a_repeat_is_that_of_results_already_stored():
@@ -126,8 +142,8 @@ def test_the_stored_scaling_is_that_of_the_training_windows(place, small, fit):
             assert not np.array_equal(stored.gain, other.gain)
 
 
-def test_a_fold_counts_its_windows_and_trials_of_each_class(network):
-    folder, prepared = network
+def test_a_fold_counts_its_windows_and_trials_of_each_class(varied):
+    folder, prepared = varied
     windows = prepared.windows
     table = windows.table.assign(name=np.array(windows.labels.classes)[windows.codes])
     table["subject"] = table["subject"].astype(str)
@@ -157,8 +173,8 @@ def test_a_fold_counts_its_windows_and_trials_of_each_class(network):
 # --- folds.csv -----------------------------------------------------------------------------------
 
 
-def test_folds_csv_has_the_role_of_each_trial(network):
-    folder, prepared = network
+def test_folds_csv_has_the_role_of_each_trial(varied):
+    folder, prepared = varied
     written = pd.read_csv(folder / "folds.csv", dtype={"subject": str, "session": str})
     table = prepared.windows.table
     labels = prepared.windows.labels
@@ -202,7 +218,7 @@ def test_a_split_that_leaks_is_marked_and_written_window_by_window(place, group)
 def test_tables_of_a_result_are_those_of_its_folds_one_after_another(network):
     folder, prepared = network
     for name, role in (("predictions", "test"), ("validation", "validation"), ("baseline", "test")):
-        parts = [folder / "folds" / str(k) / f"{name}.parquet" for k in range(4)]
+        parts = [folder / "folds" / str(k) / f"{name}.parquet" for k in range(2)]
         whole = read_predictions(folder / f"{name}.parquet")
         expected = pd.concat(map(read_predictions, parts), ignore_index=True)
         pd.testing.assert_frame_equal(whole, expected, check_exact=True)
@@ -211,8 +227,8 @@ def test_tables_of_a_result_are_those_of_its_folds_one_after_another(network):
         ]
 
 
-def test_provenance_counts_what_was_used(network):
-    folder, prepared = network
+def test_provenance_counts_what_was_used(varied):
+    folder, prepared = varied
     found, windows = read(folder), prepared.windows
     labels, metadata = windows.labels, windows.trials.metadata
     names = pd.Series([labels.classes[code] if code >= 0 else None for code in labels.codes])
@@ -474,7 +490,7 @@ def test_asked_again_predictions_of_other_windows_do_not_agree(place, elsewhere,
     assert not found.agrees
 
 
-def test_the_experiment_of_a_result_reads_back(network):
-    folder, prepared = network
+def test_the_experiment_of_a_result_reads_back(varied):
+    folder, prepared = varied
     text = (folder / "experiment.yaml").read_text(encoding="utf-8")
     assert parse_experiment(text) == prepared.experiment
