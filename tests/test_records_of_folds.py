@@ -278,6 +278,7 @@ def test_a_choice_goes_by_the_score_that_was_asked_for(place, metric):
         ("repeats=2", {"folds"}),
         ("seed=1", {"folds"}),
         ("windows.stride=0.5", {"folds"}),
+        ("windows.stride=0.875", {"folds"}),  # as many windows, at other times
         ("windows.duration=0.5", {"folds"}),
         ("shuffle_labels=1", {"labels", "folds"}),
         ("labels.threshold=4.5", {"labels", "folds"}),
