@@ -84,6 +84,7 @@ def predict_recording(
     fold: int | str = "all",
     subject: str | None = None,
     out: str | Path | None = None,
+    trust: bool = False,
 ) -> Applied:
     """Classify a recording by the stored models of a result.
 
@@ -101,6 +102,9 @@ def predict_recording(
         itself and had this one, its scaling is used.
     out : path, optional
         Folder for table and figure; beside the result if not given.
+    trust : bool
+        Whether a model or data set that the result names by an import path may be imported, which
+        runs its code.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def predict_recording(
         If the result, the recording or the fold is not there, damaged, or they do not go together.
     """
     recording = Path(recording)
-    stored = _read_stored(Path(result))
+    stored = _read_stored(Path(result), trust)
     who = recording.stem if subject is None else subject
     folds = _choose_folds(stored, fold, who)
     try:
@@ -151,7 +155,7 @@ def predict_recording(
     return Applied(table, folder, sentence, notes)
 
 
-def _read_stored(path: Path) -> _Stored:
+def _read_stored(path: Path, trust: bool) -> _Stored:
     if not (path / "provenance.json").is_file():
         raise ResultError(f"{path}: expected a result folder with provenance.json, found none.")
     provenance = read_json(path / "provenance.json", PROVENANCE)
@@ -169,7 +173,7 @@ def _read_stored(path: Path) -> _Stored:
             "experiment again: what is whole is kept."
         )
     folds = tuple(read_json(folder / "fold.json", FOLD) for folder in folders)
-    return _Stored(path, load_experiment(path / "experiment.yaml"), provenance, folds)
+    return _Stored(path, load_experiment(path / "experiment.yaml", trust=trust), provenance, folds)
 
 
 def _choose_folds(stored: _Stored, fold: int | str, who: str) -> list[dict[str, Any]]:

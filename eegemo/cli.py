@@ -51,6 +51,8 @@ for _command, _help in (
     (commands.preprocess, "Only the signals, with a report on their quality."),
     (commands.audit, "Tell how much of a score is leak."),
     (commands.simulate, "Simulate a DEAP release with known truth."),
+    (commands.init, "Write an experiment file with every option."),
+    (commands.schema, "Print a JSON schema of the experiment file."),
 ):
     app.command(short_help=_help)(_command)
 

@@ -3,14 +3,18 @@
 The proof does not trust whoever made the folds: it looks only at them and at the table of windows.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pandas as pd
 
 from eegemo.errors import DataError, LeakageError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "GROUPS",
@@ -167,6 +171,7 @@ def check_leaks(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group | No
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"subject": "s01", "session": "1", "trial": [1, 1, 2]})
     >>> train, test, none = np.array([0]), np.array([1, 2]), np.array([], int)
     >>> check_leaks([Fold("1", train, none, test)], table)  # doctest: +ELLIPSIS

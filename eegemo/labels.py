@@ -5,14 +5,20 @@ turns a missing rating into a class at random. Here the threshold, the tie rule 
 band are arguments, and a trial without the ratings it needs never gets a class.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import pandas as pd
+from annotated_types import MinLen
 
 from eegemo.errors import DataError
+from eegemo.registry import NotNegative
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["TASKS", "Labels", "make_labels"]
 
@@ -62,10 +68,10 @@ def make_labels(
     task: Task = "quadrant",
     threshold: float | Literal["median"] = 5.0,
     ties: Ties = "low",
-    ambiguous_band: float = 0.0,
-    classes: Sequence[str] | None = None,
+    ambiguous_band: NotNegative = 0.0,
+    classes: Annotated[Sequence[str], MinLen(2)] | None = None,
 ) -> Labels:
-    """Give each trial its class.
+    """Convert ratings to class labels.
 
     Parameters
     ----------
@@ -73,18 +79,19 @@ def make_labels(
         With the columns ``valence`` and ``arousal`` (1 to 9, NaN where missing) as the task needs
         them, ``trial_type`` for ``task="given"``, and ``subject`` for ``threshold="median"``.
     task : {"quadrant", "valence", "arousal", "given"}
-        Quadrants of valence and arousal (HVHA, HVLA, LVHA, LVLA), one dimension in two halves (HV
-        and LV, or HA and LA), or the classes as the recording names them.
+        The four quadrants of valence and arousal (HVHA, HVLA, LVHA, LVLA); two classes of valence
+        (HV, LV) or of arousal (HA, LA); or the recording's own `trial_type`.
     threshold : float or "median"
-        Ratings above are high, below are low. ``"median"`` is each subject's own median of that
-        dimension; it is part of the definition of the label, and uses all of the subject's ratings.
+        Ratings above it are high, ratings below it are low. `median` is each subject's own median
+        of that rating, over all of the subject's trials.
     ties : {"low", "high", "drop"}
-        What a rating exactly on the threshold is.
+        How to treat a rating equal to the threshold.
     ambiguous_band : float
-        Trials with a rating closer to the threshold than this, on either side, are dropped.
+        Drop trials with a rating closer to the threshold than this, on either side. Above 0,
+        ratings equal to the threshold are dropped as well, whatever `ties` says.
     classes : sequence of str, optional
-        For ``task="given"``: the classes to keep, in the order of the model's outputs; all, sorted,
-        if not given.
+        Only for `given`: the classes to keep, in the order of the model's outputs. `null` keeps
+        all, sorted by name.
 
     Returns
     -------
@@ -97,6 +104,7 @@ def make_labels(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> ratings = pd.DataFrame({"valence": [7.0, 5.0, 2.0, 6.0, np.nan]})
     >>> labels = make_labels(ratings, task="valence")
     >>> [labels.classes[code] if code >= 0 else None for code in labels.codes]
@@ -134,6 +142,8 @@ def _given(
             "labels: task 'given' needs classes named by the recording (trial_type in events.tsv); "
             f"this data has only {', '.join(metadata.columns)}."
         )
+    import pandas as pd
+
     given = metadata["trial_type"].replace("", None)  # a reader's word for "n/a"
     missing = given.isna().to_numpy()
     names = tuple(classes) if classes is not None else tuple(sorted(given.dropna().unique()))

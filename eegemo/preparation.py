@@ -11,7 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from eegemo.config import DeapData, Experiment, SimulatedData
+from eegemo.config import (
+    Experiment,
+    Section,
+    code_for_digest,
+    section_for_digest,
+    settings_for_digest,
+)
+from eegemo.config.data_options import dataset_class
 from eegemo.errors import DataError
 from eegemo.execution import Progress, Runner, run_tasks
 from eegemo.folds import Fold
@@ -25,6 +32,7 @@ from eegemo.recordings import (
     read_simulation,
     simulate_deap,
 )
+from eegemo.registry import options_of
 from eegemo.splits import make_repeats
 from eegemo.statistics import shuffle_labels
 from eegemo.store import (
@@ -202,6 +210,8 @@ def prepare_trials(
     remove_leftovers(store, store / "trials", store / "features")
     recordings = _find(experiment, _make_data(experiment, progress))
     steps = experiment.preprocessing.model_dump() | {"channels": experiment.data.channels}
+    decisive = section_for_digest(experiment.preprocessing) | {"channels": steps["channels"]}
+    code = code_for_digest(experiment, "data")
     files = FileDigests(store / "files.json")
     tasks, folders = [], []
     for recording in recordings:
@@ -211,7 +221,8 @@ def prepare_trials(
                 "reader": recording.reader,
                 "options": dict(recording.options),
                 "files": files.digest_all(recording.files),
-                "preprocessing": steps,
+                "preprocessing": decisive,
+                **code,
             }
         )
         folder = store / "trials" / f"{recording.subject}-{key[:32]}"
@@ -243,8 +254,8 @@ def prepare_trials(
 def _make_data(experiment: Experiment, progress: Progress) -> str:
     """Return the data set's folder, simulating it first where the experiment says so."""
     data = experiment.data
-    if not isinstance(data, SimulatedData):
-        return data.root
+    if data.source != "simulated":
+        return str(data.root)
     root, arguments = simulated_root(data), _simulation(data)
     with lock(root.with_suffix(".lock"), wait=True, say=progress.say):
         if not _is_simulated(root):
@@ -261,15 +272,20 @@ def _make_data(experiment: Experiment, progress: Progress) -> str:
     return str(root)
 
 
-def _simulation(data: SimulatedData) -> dict[str, Any]:
+def _simulation(data: Section) -> dict[str, Any]:
     """Return the arguments of `simulate_deap`."""
     names = {"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
     return data.model_dump(include=names) | {"formats": [data.variant]}
 
 
-def simulated_root(data: SimulatedData) -> Path:
+def simulated_root(data: Section) -> Path:
     """Return the folder of a simulated release, named by all that decides what is in it."""
     return Path(data.root) / digest_json(_simulation(data))[:8]
+
+
+def simulation_options() -> set[str]:
+    """Return the options of simulated data that say how to simulate, not how to read."""
+    return set(options_of(dataset_class("simulated"))) - set(options_of(dataset_class("deap")))
 
 
 def _is_simulated(root: Path) -> bool:
@@ -283,8 +299,7 @@ def _is_simulated(root: Path) -> bool:
 
 def _find(experiment: Experiment, root: str) -> list[Recording]:
     data = experiment.data
-    simulation = set(SimulatedData.model_fields) - set(DeapData.model_fields)
-    options = data.model_dump(exclude={"source", "root", "channels"} | simulation)
+    options = data.model_dump(exclude={"source", "root", "channels"} | simulation_options())
     return find_recordings("deap" if data.source == "simulated" else data.source, root, **options)
 
 
@@ -393,6 +408,6 @@ def _digests(
             *(part.astype("<i8").tobytes() for fold in folds for part in fold.parts().values()),
         ),
     }
-    settings = experiment.model_dump(mode="json", exclude={"name": True, "data": {"root"}})
+    settings = settings_for_digest(experiment)
     whole = {"version": _RESULT_VERSION, "experiment": settings, "data": digests["data"]}
     return {"experiment": digest_json(whole), **digests}

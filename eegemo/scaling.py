@@ -238,11 +238,12 @@ def fit_scaling(
     train : ndarray of int
         The training windows. With ``fit="training"`` nothing else is looked at.
     steps : sequence of {"zscore", "minmax"}
-        Carried out in this order; empty for none.
+        Steps per channel, in this order; empty for none. Min-max after z-score gives the same as
+        min-max alone.
     fit : {"training", "subject", "trial", "window"}
-        ``"training"``: one map from all training windows. ``"subject"``: each subject by its own
-        training windows; a subject that has none, because it is held out whole, by its own windows
-        without their labels. ``"trial"``, ``"window"``: each by itself.
+        What the statistics are taken from: all training windows; each subject's own training
+        windows (a held-out subject has none, and is scaled by its own windows, without their
+        labels); each trial; or each window.
 
     Returns
     -------

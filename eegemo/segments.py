@@ -6,13 +6,18 @@ enough. The folds made here share no sample either, whatever the overlap of wind
 they inflate is the trial's own mark and nothing else.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from eegemo.errors import DataError
 from eegemo.folds import GROUPS, Fold
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["cut_trials"]
 

@@ -10,16 +10,22 @@ shares such that every part comes as close as it can to its share of every class
 the whole.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
+from annotated_types import Ge, MaxLen, MinLen
 
 from eegemo.errors import DataError, LeakageError
 from eegemo.folds import GROUPS, LEAKING, Fold, Group, check_folds
+from eegemo.registry import NOT_IN_FILE, Fraction
 from eegemo.segments import cut_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["deal_groups", "make_folds", "make_repeats", "split_seed"]
 
@@ -32,13 +38,13 @@ def make_folds(
     method: Method = "stratified_group_k_fold",
     group: Group = "trial",
     within: Literal["subject"] | None = None,
-    n_splits: int = 5,
-    ratios: Sequence[float] = (0.8, 0.1, 0.1),
-    validation: float = 0.2,
+    n_splits: Annotated[int, Ge(2)] = 5,
+    ratios: Annotated[Sequence[Fraction], MinLen(3), MaxLen(3)] = (0.8, 0.1, 0.1),
+    validation: Fraction = 0.2,
     allow_leakage: bool = False,
-    seed: int = 0,
+    seed: Annotated[int, NOT_IN_FILE] = 0,
 ) -> list[Fold]:
-    """Divide windows into training, validation and test parts.
+    """Divide windows into training, validation and test sets.
 
     Parameters
     ----------
@@ -46,21 +52,23 @@ def make_folds(
         With the columns ``subject``, ``session``, ``trial``, ``stimulus`` and ``code`` (the class,
         an integer from 0), and ``start`` and ``stop`` (seconds) for ``group="segment"``.
     method : {"stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"}
-        Every group tested once in `n_splits` folds; one fold with the given `ratios`; one fold per
-        group.
+        Test every group once, in `n_splits` folds; make a single fold with the given `ratios`; or
+        make one fold per group.
     group : {"trial", "stimulus", "session", "subject", "window", "segment"}
-        What is never divided between training and test. ``"window"`` divides trials at random and
-        ``"segment"`` in time (`eegemo.segments.cut_trials`): they leak.
+        What is never divided between training, validation and test sets. `window` splits trials at
+        random and `segment` splits each trial in time: both leak.
     within : {"subject"}, optional
-        Make the folds of each subject separately, one model per subject and fold.
+        Make the folds of each subject separately, with one model per subject and fold.
     n_splits : int
-        Number of folds (of each subject, with `within`).
+        Number of folds, of each subject with `within`. Only for `stratified_group_k_fold`.
     ratios : sequence of 3 floats
-        Shares of training, validation and test for ``"stratified_group_ratio"``.
+        Fractions of training, validation and test sets, which add up to 1. Only for
+        `stratified_group_ratio`.
     validation : float
-        Share of each training part set aside for early stopping, by the same grouping; 0 for none.
+        Fraction of the training set held out for validation, split by the same groups; 0 for none.
+        Not for `stratified_group_ratio`.
     allow_leakage : bool
-        Must be true for ``group="window"`` and ``"segment"``.
+        Must be `true` for the groups `window` and `segment`, which leak. The report is marked.
     seed : int
         Seed of the random order in which groups are dealt.
 
@@ -78,6 +86,7 @@ def make_folds(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"trial": np.repeat(np.arange(6), 2), "code": [0, 0, 1, 1] * 3})
     >>> table = table.assign(subject="s01", session="1", stimulus="")
     >>> folds = make_folds(table, n_splits=3, validation=0)
@@ -152,6 +161,7 @@ def make_repeats(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> table = pd.DataFrame({"trial": np.arange(8), "code": [0, 1] * 4})
     >>> table = table.assign(subject="s01", session="1", stimulus="")
     >>> folds = make_repeats(table, repeats=2, n_splits=2, validation=0)
@@ -196,6 +206,8 @@ def _check_arguments(
 def _scopes(table: pd.DataFrame, within: Literal["subject"] | None) -> list[tuple[str, np.ndarray]]:
     if within is None:
         return [("", np.arange(len(table)))]
+    import pandas as pd
+
     numbers, subjects = pd.factorize(table["subject"], sort=True)
     return [(str(name), np.flatnonzero(numbers == k)) for k, name in enumerate(subjects)]
 

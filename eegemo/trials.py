@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from eegemo.errors import DataError
 from eegemo.store import atomic_folder
 
 if TYPE_CHECKING:
     import mne
+    import pandas as pd
 
 __all__ = ["KEYS", "Trials", "load_trials", "make_trials", "store_trials"]
 
@@ -47,7 +47,7 @@ class Trials:
     """
 
     arrays: tuple[np.ndarray, ...]
-    metadata: pd.DataFrame
+    metadata: "pd.DataFrame"
     sfreq: float
     ch_names: tuple[str, ...]
     tmin: float = 0.0
@@ -116,7 +116,7 @@ def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
 class _About(NamedTuple):
     """What belongs to one recording's array."""
 
-    metadata: pd.DataFrame
+    metadata: "pd.DataFrame"
     sfreq: float
     ch_names: tuple[str, ...]
     tmin: float
@@ -237,6 +237,8 @@ def store_trials(
     DataError
         If runs differ in channels, sampling frequency or length, or a sample is not a number.
     """
+    import pandas as pd
+
     folder = Path(folder)
     runs = _loaded(epochs if isinstance(epochs, Sequence) else [epochs])
     first = runs[0]
@@ -272,6 +274,8 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
     DataError
         If a folder is damaged, or recordings differ in channels or sampling frequency.
     """
+    import pandas as pd
+
     if not folders:
         raise DataError("trials: no recording was given.")
     arrays, about = [], []
@@ -295,6 +299,8 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
 def _collect(
     arrays: tuple[np.ndarray, ...], about: Sequence[_About], folders: tuple[Path, ...]
 ) -> Trials:
+    import pandas as pd
+
     first = about[0]
     for array, one in zip(arrays, about, strict=True):
         subject = one.metadata["subject"].iloc[0] if len(one.metadata) else "?"

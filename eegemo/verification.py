@@ -79,6 +79,7 @@ def verify_result(
     progress: Progress | None = None,
     runner: Runner = run_tasks,
     engine: Engine = "auto",
+    trust: bool = False,
 ) -> Verification:
     """Repeat a result from its own ``experiment.yaml``, and compare; the result is not changed.
 
@@ -99,6 +100,9 @@ def verify_result(
     engine : {"auto", "local", "together", "dask"}
         How folds are fitted, as in `eegemo.pipeline.run_experiments`, but that ``"auto"`` is the
         way in which those of the result were: fitting them in another way rounds differently.
+    trust : bool
+        Whether a model or data set that the result names by an import path may be imported, which
+        runs its code.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def verify_result(
         If its data is not there any more.
     """
     result, progress = Path(result), progress or Progress()
-    experiment, provenance = _read(result)
+    experiment, provenance = _read(result, trust)
     stored = read_predictions(result / "predictions.parquet")
     damaged = changed_files(result)
     said = [f"Not what was written, or not to be checked: {', '.join(damaged)}."] if damaged else []
@@ -202,7 +206,7 @@ def _describe(difference: float | None, same: float | None) -> str:
     )
 
 
-def _read(result: Path) -> tuple[Experiment, dict[str, Any]]:
+def _read(result: Path, trust: bool) -> tuple[Experiment, dict[str, Any]]:
     file = result / "experiment.yaml"
     if not file.is_file():
         raise ResultError(f"{result}: expected a result folder, found no experiment.yaml in it.")
@@ -215,7 +219,7 @@ def _read(result: Path) -> tuple[Experiment, dict[str, Any]]:
             f"{result / 'provenance.json'}: cannot be read, or has no digests of data, labels and "
             f"folds ({type(error).__name__}). Run the experiment again to have it made anew."
         ) from error
-    return load_experiment(file), provenance
+    return load_experiment(file, trust=trust), provenance
 
 
 def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

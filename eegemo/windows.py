@@ -9,16 +9,21 @@ DEAP would be 19.5 GB as windows; it is 1.3 GB as trials plus an index of two in
                  [======]                                      first = 2 * stride ...
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from eegemo.errors import DataError
 from eegemo.labels import Labels
+from eegemo.registry import Positive
 from eegemo.trials import KEYS, Trials
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Windows", "make_windows"]
 
@@ -102,19 +107,23 @@ class Windows:
 
 
 def make_windows(
-    trials: Trials, labels: Labels, *, duration: float = 2.0, stride: float = 1.0
+    trials: Trials, labels: Labels, *, duration: Positive = 2.0, stride: Positive = 1.0
 ) -> Windows:
-    """Index the windows of every trial that has a class.
+    """Cut every labelled trial into windows.
+
+    The first window starts at stimulus onset. An incomplete window at the end of a trial is
+    dropped.
 
     Parameters
     ----------
     trials : Trials
     labels : Labels
-        From `eegemo.labels.make_labels` on ``trials.metadata``.
-    duration, stride : float
-        Length of a window and distance between the starts of two, in seconds. Only whole windows
-        count: the first starts at stimulus onset, and the rest of a trial that fills no window is
-        left out.
+        One class per trial, from `eegemo.labels.make_labels` on ``trials.metadata``.
+    duration : float
+        Length of a window in seconds; a whole number of samples.
+    stride : float
+        Time from the start of one window to the start of the next, in seconds; a whole number of
+        samples. Windows overlap if it is shorter than `duration`.
 
     Returns
     -------
@@ -127,6 +136,7 @@ def make_windows(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> trial = {"subject": "s01", "session": "1", "trial": 1, "stimulus": "1"}
     >>> signals = np.zeros((1, 512, 2), np.float32)
     >>> trials = Trials((signals,), pd.DataFrame([trial]), 128.0, ("Fz", "Cz"))

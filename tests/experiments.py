@@ -30,3 +30,16 @@ def tiny(root: Path, *overrides: str, name: str = "tiny") -> Experiment:
         "training": {"epochs": 2, "batch_size": 16},
     }
     return parse_experiment(yaml.safe_dump(sections), source=name, overrides=overrides)
+
+
+def with_foreign_model(result: Path, folder: Path) -> Path:
+    """Let a result name a model of one's own; return the file that its import would make."""
+    made = folder / "imported"
+    code = f"import pathlib\npathlib.Path({str(made)!r}).touch()\ndef build(): pass\n"
+    (folder / "foreign_net.py").write_text(code, encoding="utf-8")
+    file = result / "experiment.yaml"
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) | {
+        "model": {"name": "foreign_net:build"}
+    }
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return made

@@ -11,13 +11,14 @@ import eegemo
 
 PACKAGE = Path(eegemo.__file__).parent
 
-# In the order the data takes; a module imports only from those before it (and its own folder).
+# A module imports only from those before it (and its own folder). The experiment file stands above
+# training: its sections are read off the signatures of the functions that they configure.
 ORDER = [
     "errors",
-    "config",
     "store",
     "archives",
     "execution",
+    "registry",
     "clusters",
     "recordings",
     "preprocessing",
@@ -33,6 +34,7 @@ ORDER = [
     "baseline",
     "predictions",
     "training",
+    "config",
     "inference",
     "metrics",
     "statistics",
@@ -57,7 +59,7 @@ ORDER = [
     "cli",
     "__main__",
 ]
-FOUNDATIONS = ["errors", "config", "store", "archives", "execution"]
+FOUNDATIONS = ["errors", "store", "archives", "execution", "registry"]
 
 
 def imported_modules(file: Path) -> set[str]:
@@ -141,6 +143,30 @@ def test_light_uses_load_nothing_heavy(statement):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "LOADED []" in done.stdout, done.stdout + done.stderr
+
+
+def test_reading_an_experiment_loads_nothing_heavy():
+    """Sections are made from functions of every stage, none of which may bring its packages."""
+    heavy = ["keras", "tensorflow", "mne", "sklearn", "matplotlib", "pandas"]
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from eegemo.config import load_experiment, settings_for_digest\n"
+        "from eegemo.config.reference import schema, template\n"
+        "files = sorted(Path('experiments').rglob('*.yaml'))\n"
+        "for file in files:\n    settings_for_digest(load_experiment(file))\n"
+        "schema(), template()\n"
+        f"print(len(files), 'LOADED', [m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[1],
+    )
+    number, _, loaded = done.stdout.partition(" LOADED ")
+    assert int(number) >= 17
+    assert loaded == "[]\n"
 
 
 def test_help_imports_neither_the_config_nor_progress_bars():

@@ -1,8 +1,10 @@
 """The command line: what it prints, and with which exit code it ends."""
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ import yaml
 
 from eegemo import __version__
 from eegemo.cli import main
+from eegemo.config import load_experiment
 from eegemo.predictions import read_predictions
 from experiments import tiny
 
@@ -112,3 +115,32 @@ def test_two_experiments_from_the_shell_with_one_and_two_jobs(tmp_path):
     (folder,) = (path.name for path in (tmp_path / "1").glob("tiny-*"))
     one, two = (read_predictions(tmp_path / jobs / folder / "predictions.parquet") for jobs in "12")
     pd.testing.assert_frame_equal(one, two, check_exact=True)
+
+
+def test_init_writes_a_file_with_every_option_and_never_over_another(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with suppress(SystemExit):
+        main(["init", "--data", "simulated", "--model", "cnn_gru"])
+    assert "experiment.yaml: written" in capsys.readouterr().out
+    experiment = load_experiment("experiment.yaml")
+    assert (experiment.data.source, experiment.model.name) == ("simulated", "cnn_gru")
+    text = (tmp_path / "experiment.yaml").read_text(encoding="utf-8")
+    code, out, err = call(capsys, "init")
+    assert (code, out) == (2, "")
+    assert err == "eegemo: experiment.yaml: there is such a file already; give another name.\n"
+    assert (tmp_path / "experiment.yaml").read_text(encoding="utf-8") == text
+    code, _, err = call(capsys, "init", "other.yaml", "--model", "cnn_lsmt")
+    assert code == 2
+    assert "did you mean 'cnn_lstm'?" in err
+    assert call(capsys, "init", "no/such/folder.yaml")[0] == 2
+    assert [file.name for file in tmp_path.iterdir()] == ["experiment.yaml"]
+
+
+def test_schema_is_printed_or_written(capsys, tmp_path):
+    with suppress(SystemExit):
+        main(["schema"])
+    printed = capsys.readouterr().out
+    assert "model cnn_lstm" in json.loads(printed)["$defs"]
+    with suppress(SystemExit):
+        main(["schema", "--output", str(tmp_path / "s.json")])
+    assert (tmp_path / "s.json").read_text(encoding="utf-8") == printed

@@ -1,7 +1,5 @@
-"""The experiment file: what it accepts, how it refuses, and that it is what the functions take."""
+"""The experiment file: what it accepts, and how it refuses."""
 
-import inspect
-import typing
 from contextlib import suppress
 
 import pytest
@@ -9,7 +7,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-import eegemo.config as config
 from eegemo.config import Experiment, find_experiments, load_experiment, parse_experiment
 from eegemo.errors import ConfigError
 
@@ -210,9 +207,27 @@ def test_a_mistake_is_named_with_its_line_and_what_was_expected(lines, number, m
         (BASE.replace("source: deap", "deap: 1, source: deap"), "line 2: data.deap: there is no"),
         (
             BASE.replace("source: deap", "source: daep"),
-            "line 2: data: source must be one of deap, b",
+            "line 2: data.source: expected 'deap', 'bids' or 'simulated', found the text 'daep'; "
+            "did you mean 'deap'?",
         ),
-        (BASE.replace("source: deap, ", ""), "line 2: data: source must be one of"),
+        (
+            BASE.replace("source: deap, ", ""),
+            "line 2: data.source: this key is missing; expected 'deap', 'bids' or 'simulated'.",
+        ),
+        (BASE.replace("source: deap", "source: 3"), "line 2: data.source: expected 'deap', 'bids'"),
+        (BASE.replace("source: deap", "source: 3"), "found 3."),
+        (BASE.replace("{source: deap, root: data/deap}", "3"), "line 2: data: expected a section"),
+        (BASE.replace("data: {source: deap, root: data/deap}\n", ""), "data: this key is missing."),
+        (BASE.replace("{name: cnn_lstm}", "x"), "line 3: model: expected a section of keys, found"),
+        (
+            BASE.replace("name: cnn_lstm", "units: 3"),
+            "line 3: model.name: this key is missing; exp",
+        ),
+        (
+            BASE.replace("cnn_lstm", "band_power_logreg, units: 3"),
+            "there are name, bands, C, max_i",
+        ),
+        (BASE.replace("cnn_lstm", "band_power_logreg, band: 3"), "did you mean 'bands'?"),
         (
             BASE.replace("cnn_lstm", "cnn-lstm"),
             "line 3: model.name: expected 'cnn_lstm', 'cnn_gru' or 'ba",
@@ -262,6 +277,12 @@ def test_every_mistake_is_named_at_once():
         "a.yaml, line 5",
         "a.yaml, line 5",
     ]
+
+
+def test_every_mistake_is_named_beside_a_name_that_is_not_known():
+    text = BASE.replace("cnn_lstm", "cnn_lsmt").replace("deap,", "daep,") + "seed: x\n"
+    places = [line.split(": ")[1] for line in complaint(text).splitlines()]
+    assert sorted(places) == ["data.source", "model.name", "seed"]
 
 
 def test_a_tag_runs_nothing(tmp_path):
@@ -383,128 +404,3 @@ def test_folders_without_experiments_say_where_some_are(tmp_path):
         find_experiments([tmp_path])
     with pytest.raises(ConfigError, match="no such experiment file or folder"):
         find_experiments([tmp_path / "nowhere"])
-
-
-# --- sections are the arguments of the functions -------------------------------------------------
-
-
-def fields_of(section):
-    return {
-        name: inspect.Parameter.empty if field.is_required() else field.default
-        for name, field in section.model_fields.items()
-    }
-
-
-def parameters_of(function, *without):
-    parameters = inspect.signature(function).parameters
-    for name in without:
-        assert name in parameters, f"{function.__name__} has no parameter {name}"
-    return {name: as_lists(one.default) for name, one in parameters.items() if name not in without}
-
-
-def as_lists(value):
-    return [as_lists(one) for one in value] if isinstance(value, tuple) else value
-
-
-def functions():
-    """Section -> (fields that go elsewhere, function, parameters that come from elsewhere)."""
-    from eegemo.labels import make_labels
-    from eegemo.models.band_power import build_band_power_logreg
-    from eegemo.models.cnn_rnn import build_cnn_rnn
-    from eegemo.recordings import find_recordings_bids, find_recordings_deap
-    from eegemo.scaling import fit_scaling
-    from eegemo.splits import make_folds
-    from eegemo.training import choose, fit_fold
-    from eegemo.windows import make_windows
-
-    shapes = ("n_times", "n_channels", "n_classes", "recurrent")
-    outside = ("windows", "fold", "model", "scaling", "number", "seed", "history_path")
-    outside += ("checkpoint", "features")
-    return {
-        "DeapData": (("source", "channels"), find_recordings_deap, ()),
-        "BidsData": (("source", "channels"), find_recordings_bids, ()),
-        "LabelsSection": ((), make_labels, ("metadata",)),
-        "WindowsSection": ((), make_windows, ("trials", "labels")),
-        "ScalingSection": ((), fit_scaling, ("windows", "train")),
-        "SplitSection": ((), make_folds, ("table", "seed")),
-        "ModelSection": (("name",), build_cnn_rnn, shapes),
-        "BandPowerSection": (
-            ("name",),
-            build_band_power_logreg,
-            ("sfreq", "class_weight", "ch_names"),
-        ),
-        "ChoiceSection": (("grid", "settings"), choose, ("scores",)),
-        "TrainingSection": ((), fit_fold, outside),
-    }
-
-
-SECTIONS = [
-    "DeapData",
-    "BidsData",
-    "LabelsSection",
-    "WindowsSection",
-    "ScalingSection",
-    "SplitSection",
-    "ModelSection",
-    "BandPowerSection",
-    "ChoiceSection",
-    "TrainingSection",
-]
-
-
-@pytest.mark.parametrize("name", SECTIONS)
-def test_fields_and_parameters_agree_defaults_included(name):
-    elsewhere, function, from_elsewhere = functions()[name]
-    fields = fields_of(getattr(config, name))
-    assert {key: value for key, value in fields.items() if key not in elsewhere} == parameters_of(
-        function, *from_elsewhere
-    )
-
-
-def test_preprocessing_and_the_channels_of_data_are_the_arguments_of_preprocess():
-    from eegemo.preprocessing import preprocess
-
-    arguments = parameters_of(preprocess, "inst", "cut", "record", "copy")
-    for data in (config.DeapData, config.BidsData, config.SimulatedData):
-        channels = data.model_fields["channels"].default
-        assert fields_of(config.PreprocessingSection) | {"channels": channels} == arguments
-
-
-def test_simulated_data_is_how_to_simulate_and_how_to_read():
-    from eegemo.recordings import find_recordings_deap, simulate_deap
-
-    fields = fields_of(config.SimulatedData)
-    assert fields.pop("root") == "data/simulated"
-    making = parameters_of(simulate_deap, "root", "formats", "truth", "on_subject")
-    reading = parameters_of(find_recordings_deap, "root")
-    for name in ("source", "channels"):
-        del fields[name]
-    assert fields == making | reading
-
-
-def test_every_section_of_an_experiment_is_held_to_a_function():
-    sections = {"PreprocessingSection", "SimulatedData", *SECTIONS}
-    found = {
-        name
-        for name, kind in vars(config).items()
-        if isinstance(kind, type) and issubclass(kind, config.Section)
-    }
-    assert found - {"Section", "Experiment"} == sections
-
-
-@pytest.mark.parametrize("name", SECTIONS)
-def test_choices_of_a_section_are_those_of_the_function(name):
-    """Where both name the allowed words, they are the same words."""
-    elsewhere, function, _ = functions()[name]
-    hints = typing.get_type_hints(function)
-    for key, field in getattr(config, name).model_fields.items():
-        offered, taken = words(field.annotation), words(hints.get(key))
-        if key not in elsewhere and taken:
-            assert offered == taken, key
-
-
-def words(annotation):
-    """All literal words anywhere in an annotation."""
-    if typing.get_origin(annotation) is typing.Literal:
-        return {word for word in typing.get_args(annotation) if isinstance(word, str)}
-    return set().union(*(words(inner) for inner in typing.get_args(annotation)))

@@ -9,18 +9,15 @@ import subprocess
 import sys
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
-from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
 
-from eegemo import config
-from eegemo.config import Experiment, parse_experiment
+from eegemo.config import parse_experiment
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-REFERENCE = DOCS / "experiment-file.md"
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```[ ]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -68,78 +65,6 @@ def test_python_on_the_page_runs_and_prints_what_the_page_shows(page, tmp_path, 
             expected, flags = following[1], ELLIPSIS | NORMALIZE_WHITESPACE
             same = OutputChecker().check_output(expected, printed.getvalue(), flags)
             assert same, f"{page.name}, line {line}: expected\n{expected}\n{printed.getvalue()}"
-
-
-# --- the reference of the experiment file -------------------------------------------------------
-
-SECTIONS = {
-    "The file": Experiment,
-    "`data`, source `deap`": config.DeapData,
-    "`data`, source `bids`": config.BidsData,
-    "`data`, source `simulated`": config.SimulatedData,
-    "`preprocessing`": config.PreprocessingSection,
-    "`labels`": config.LabelsSection,
-    "`windows`": config.WindowsSection,
-    "`scaling`": config.ScalingSection,
-    "`split`": config.SplitSection,
-    "`model`, a network": config.ModelSection,
-    "`model`, the baseline": config.BandPowerSection,
-    "`training`": config.TrainingSection,
-    "`choice`": config.ChoiceSection,
-}
-
-
-def rows(heading):
-    """Return {key: cells} of the table below a heading of the reference."""
-    text = REFERENCE.read_text(encoding="utf-8")
-    part = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert part, f"{REFERENCE.name} has no heading '{heading}'"
-    table = {}
-    for line in part[1].splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if line.startswith("| `"):
-            assert len(cells) == 4, line
-            assert cells[0] not in table, f"{heading}: {cells[0]} is there twice"
-            table[cells[0].strip("`")] = cells
-    return table
-
-
-def written(field):
-    """Write a field's default as the reference does."""
-    if field.is_required():
-        return "required"
-    default = field.get_default(call_default_factory=True)
-    if isinstance(default, config.Section):
-        assert default == type(default)(), "a section's default should be all of its own defaults"
-        return "its defaults"
-    text = yaml.safe_dump(default, default_flow_style=True).removesuffix("...\n").strip()
-    return f"`{text}`"
-
-
-def choices(annotation):
-    """Return every literal value that a type allows."""
-    if get_origin(annotation) is Literal:
-        return set(map(str, get_args(annotation)))
-    return set().union(*(choices(inner) for inner in get_args(annotation)), set())
-
-
-def test_every_section_of_the_config_is_in_the_list():
-    known = {
-        value
-        for value in vars(config).values()
-        if isinstance(value, type) and issubclass(value, config.Section)
-    }
-    assert known - {config.Section} == set(SECTIONS.values())
-
-
-@pytest.mark.parametrize("heading", SECTIONS)
-def test_the_reference_has_every_key_with_its_default_and_choices(heading):
-    fields, table = SECTIONS[heading].model_fields, rows(heading)
-    assert list(table) == list(fields)
-    for name, field in fields.items():
-        assert table[name][3] == written(field), f"{heading}, {name}: the default"
-        shown = set(re.findall(r"`([^`]+)`", table[name][2]))
-        assert choices(field.annotation) <= shown, f"{heading}, {name}: the choices"
 
 
 # --- experiments in YAML ------------------------------------------------------------------------

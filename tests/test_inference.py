@@ -11,12 +11,12 @@ import pytest
 from eegemo import inference
 from eegemo.applying import predict_recording
 from eegemo.cli import main
-from eegemo.errors import DataError, InputError, ResultError
+from eegemo.errors import ConfigError, DataError, InputError, ResultError
 from eegemo.figures import class_timeline
 from eegemo.pipeline import run_experiments
 from eegemo.recordings import DEAP_EEG_CHANNELS, read_epochs_deap
 from eegemo.scaling import Scaling, fit_scaling
-from experiments import tiny
+from experiments import tiny, with_foreign_model
 from helpers import make_test_windows
 
 LIGHT = ["model={name: band_power_logreg}", "windows.stride=0.5"]
@@ -277,3 +277,20 @@ def test_the_timeline_of_many_windows_stays_small_and_names_each_class_once():
         # the areas of all classes fill the height
         top = figure.axes[0].patches[2].get_data().values
         np.testing.assert_allclose(top, 1)
+
+
+def test_code_that_a_result_names_is_not_imported_without_trust(
+    result, recording, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    copied = tmp_path / result.name
+    shutil.copytree(result, copied)
+    imported = with_foreign_model(copied, tmp_path)
+    with pytest.raises(ConfigError, match="add --trust to import it"):
+        predict_recording(copied, recording, out=tmp_path / "out")
+    assert not imported.exists()
+    # with trust it is imported, and then the sizes and layers are what do not fit
+    with pytest.raises(InputError) as caught:
+        predict_recording(copied, recording, out=tmp_path / "out", trust=True)
+    assert "--trust" not in str(caught.value)
+    assert imported.exists()

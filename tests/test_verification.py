@@ -6,12 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
-from eegemo.errors import ResultError
+from eegemo.errors import ConfigError, ResultError
 from eegemo.execution import run_tasks
 from eegemo.pipeline import run_experiments
 from eegemo.predictions import read_predictions, write_predictions
 from eegemo.verification import TOLERANCE, compare_predictions, verify_result
-from experiments import tiny
+from experiments import tiny, with_foreign_model
 
 BAND_POWER = "model={name: band_power_logreg}"
 
@@ -48,6 +48,14 @@ def test_a_result_agrees_with_itself_and_is_left_as_it_is(result, place):
     assert "to the bit" in found.sentences[-1]
     assert {path: path.stat().st_mtime_ns for path in result.rglob("*")} == before
     assert {path.name for path in (place / "results").iterdir()} == {".store", result.name}
+
+
+def test_code_that_a_result_names_is_not_imported_without_trust(copied, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = with_foreign_model(copied, tmp_path)
+    with pytest.raises(ConfigError, match="add --trust to import it"):
+        verify_result(copied)
+    assert not imported.exists()
 
 
 def test_neither_the_number_of_jobs_nor_the_order_of_folds_changes_a_bit(result, place, tmp_path):

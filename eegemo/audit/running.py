@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from eegemo.all_folds import runs_together
-from eegemo.config import Experiment
+from eegemo.config import Experiment, settings_for_digest
 from eegemo.errors import ConfigError, DataError
 from eegemo.execution import Engine, Progress, Runner, run_tasks
 from eegemo.models import BASELINE, MODELS, is_network
 from eegemo.pipeline import run_experiments
 from eegemo.preparation import prepare_experiment, prepare_trials
+from eegemo.registry import MODELS as MODEL_NAMES
+from eegemo.registry import options_of
 from eegemo.store import digest_json, lock, write_json
 from eegemo.training import can_fit_together
 from eegemo.trials import load_trials
@@ -128,7 +130,7 @@ def audit_experiment(
         ]
         plan[name] = range(len(runs), len(runs) + 1 + draws)
         runs += [own.model_copy(update={"name": name}), *null]
-    settings = base.model_dump(mode="json", exclude={"name": True, "data": {"root"}})
+    settings = settings_for_digest(base)
     data = [folder.name for folder in stored.folders]
     key = digest_json({"settings": settings, "data": data})
     folder = results / f"audit-{experiment.name}-{key[:8]}"
@@ -184,7 +186,8 @@ def with_model(experiment: Experiment, name: str | None) -> Experiment:
         known = ", ".join([*sorted(MODELS), BASELINE])
         raise ConfigError(f"--model: {name!r} is not known; there are {known}.")
     same = is_network(name) and is_network(experiment.model.name)
-    model = (experiment.model.model_dump() if same else {}) | {"name": name}
+    shared = set(options_of(MODEL_NAMES.resolve(name))) if same else set()
+    model = experiment.model.model_dump(include=shared) | {"name": name}
     changed: dict[str, Any] = experiment.model_dump() | {"model": model}
     if not same:  # what there was to choose among were settings of the other model
         changed["choice"] = None

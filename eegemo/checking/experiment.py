@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from eegemo.config import DeapData, Experiment, SimulatedData
+from eegemo.config import Experiment
 from eegemo.errors import DataError, EegemoError, InputError
 from eegemo.execution import available_memory, may_use_gpu
 from eegemo.folds import Fold
 from eegemo.models import is_network
 from eegemo.needs import Needs, check_memory, check_space, estimate_needs
-from eegemo.preparation import divide_trials, simulated_root
+from eegemo.preparation import divide_trials, simulated_root, simulation_options
 from eegemo.recordings import Recording, find_recordings
 from eegemo.store import format_bytes, free_bytes
 from eegemo.windows import Windows
@@ -137,7 +137,7 @@ def _outline(
     """Find and read the data, and keep the state of each file."""
     data = experiment.data
     root, duration = data.root, 60.0
-    if isinstance(data, SimulatedData):
+    if data.source == "simulated":
         duration = data.duration
         place = simulated_root(data)
         if not place.is_dir():
@@ -166,8 +166,7 @@ def _outline(
 
 def _find(experiment: Experiment, root: str) -> list[Recording]:
     data = experiment.data
-    simulation = set(SimulatedData.model_fields) - set(DeapData.model_fields)
-    options = data.model_dump(exclude={"source", "root", "channels"} | simulation)
+    options = data.model_dump(exclude={"source", "root", "channels"} | simulation_options())
     return find_recordings("bids" if data.source == "bids" else "deap", root, **options)
 
 

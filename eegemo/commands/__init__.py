@@ -6,7 +6,19 @@ experiment file is told before anything heavy is loaded.
 """
 
 from .experiments import audit, run
+from .files import init, schema
 from .results import compare, predict, report
 from .signals import check, preprocess, simulate
 
-__all__ = ["audit", "check", "compare", "predict", "preprocess", "report", "run", "simulate"]
+__all__ = [
+    "audit",
+    "check",
+    "compare",
+    "init",
+    "predict",
+    "preprocess",
+    "report",
+    "run",
+    "schema",
+    "simulate",
+]

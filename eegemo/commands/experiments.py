@@ -8,7 +8,7 @@ import typer
 
 from eegemo.errors import InputError
 
-from .options import Device, EngineName, Jobs, Overrides, Results, Scheduler
+from .options import Device, EngineName, Jobs, Overrides, Results, Scheduler, Trust
 from .work import working
 
 __all__ = ["audit", "run"]
@@ -31,6 +31,7 @@ def run(
             metavar="RESULT", help="Repeat a stored result instead, and say whether it agrees."
         ),
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Run experiments, or go on where they stopped; several also get a comparison."""
     if verify is not None:
@@ -40,16 +41,18 @@ def run(
             raise InputError("run --verify: a result is repeated as it was, without --set.")
         source = context.get_parameter_source("results")
         beside = source is None or source.name == "DEFAULT"
-        _verify(verify, None if beside else results, jobs, device, engine, scheduler)
+        _verify(verify, None if beside else results, jobs, device, engine, scheduler, trust)
         return
     if not experiments:
         raise InputError("run: give experiment files, or --verify and a result folder.")
-    from eegemo.config import find_experiments, load_experiment
+    from eegemo.config import find_experiments, foreign_code, load_experiment
 
     # mistakes in the files are reported before anything heavy is imported
     loaded = [load_experiment(file, overrides=set_ or ()) for file in find_experiments(experiments)]
     go_on = "Run the same command again to go on; finished folds are kept."
     with working(go_on, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
+        for code in foreign_code(loaded):
+            work.progress.say(f"{code.module} is imported from {code.file}.")
         names = ", ".join(one.name for one in loaded)
         work.progress.say(f"{len(loaded)} experiment(s): {names}.")
         from eegemo.pipeline import compare_if_alike, run_experiments
@@ -82,6 +85,7 @@ def _verify(
     device: str,
     engine: str,
     scheduler: str | None,
+    trust: bool,
 ) -> None:
     as_it_was = "The result is as it was."
     with working(as_it_was, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
@@ -94,6 +98,7 @@ def _verify(
             progress=work.progress,
             runner=work.runner,
             engine=engine,  # type: ignore[arg-type]
+            trust=trust,
         )
     for sentence in found.sentences:
         typer.echo(sentence)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Device", "EngineName", "Jobs", "Overrides", "Results", "Scheduler"]
+__all__ = ["Device", "EngineName", "Jobs", "Overrides", "Results", "Scheduler", "Trust"]
 
 Results = Annotated[Path, typer.Option(help="Folder for results.", show_default=True)]
 Jobs = Annotated[
@@ -30,4 +30,10 @@ Scheduler = Annotated[
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as training.epochs=2."),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import the code that a result names by an import path, which runs it."
+    ),
 ]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Device
+from .options import Device, Trust
 from .work import stoppable
 
 __all__ = ["compare", "predict", "report"]
@@ -54,6 +54,7 @@ def predict(
         Path | None, typer.Option(help="Folder for table and figure; beside the result by default.")
     ] = None,
     device: Device = "auto",
+    trust: Trust = False,
 ) -> None:
     """Classify a new recording by the models of a result: a table, and a timeline."""
     from eegemo.execution import configure
@@ -62,6 +63,8 @@ def predict(
     with stoppable("Run the same command again."):
         from eegemo.applying import predict_recording
 
-        done = predict_recording(result, recording, fold=fold, subject=subject, out=out)
+        done = predict_recording(
+            result, recording, fold=fold, subject=subject, out=out, trust=trust
+        )
     typer.echo("\n".join([done.sentence, *done.notes]))
     typer.echo(f"  {done.folder / 'predictions.csv'}\n  {done.folder / 'timeline.png'}")

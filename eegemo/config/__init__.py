@@ -1,42 +1,29 @@
 """The experiment file: strict YAML into checked sections.
 
-Nothing outside `preparation`, `pipeline` and `cli` sees it.
+Sections are made from the signatures of the functions that take their options, so an option is
+written once, where it is used. Nothing outside `preparation`, `pipeline` and `cli` sees them.
 """
 
-from eegemo.config.reading import find_experiments, load_experiment, parse_experiment
-from eegemo.config.sections import (
-    BandPowerSection,
-    BidsData,
-    ChoiceSection,
-    DeapData,
-    Experiment,
-    LabelsSection,
-    ModelSection,
-    PreprocessingSection,
-    ScalingSection,
-    Section,
-    SimulatedData,
-    SplitSection,
-    TrainingSection,
-    WindowsSection,
+from eegemo.config.digests import (
+    code_for_digest,
+    foreign_code,
+    section_for_digest,
+    settings_for_digest,
 )
+from eegemo.config.experiment import Experiment, experiment_class
+from eegemo.config.reading import find_experiments, load_experiment, parse_experiment
+from eegemo.config.sections import ChoiceSection, Section
 
 __all__ = [
-    "BandPowerSection",
-    "BidsData",
     "ChoiceSection",
-    "DeapData",
     "Experiment",
-    "LabelsSection",
-    "ModelSection",
-    "PreprocessingSection",
-    "ScalingSection",
     "Section",
-    "SimulatedData",
-    "SplitSection",
-    "TrainingSection",
-    "WindowsSection",
+    "code_for_digest",
+    "experiment_class",
     "find_experiments",
+    "foreign_code",
     "load_experiment",
     "parse_experiment",
+    "section_for_digest",
+    "settings_for_digest",
 ]

@@ -3,23 +3,11 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from eegemo.config.sections import (
-    MODEL_NAMES,
-    BandPowerSection,
-    BidsData,
-    ChoiceSection,
-    DeapData,
-    Experiment,
-    ModelSection,
-    SimulatedData,
-    model_name_of,
-    source_of,
-)
 from eegemo.config.strict_yaml import Place
 
 __all__ = ["explain", "say"]
@@ -39,13 +27,24 @@ _EXPECTED = {
 }
 
 
-def explain(problems: Sequence[Any], place: Place, content: Mapping[str, Any]) -> str:
-    """Put the complaints about one value in one sentence."""
+def explain(problems: Sequence[Any], place: Place, experiment: type[BaseModel]) -> str:
+    """Put the complaints about one value in one sentence.
+
+    Parameters
+    ----------
+    problems : sequence of dict
+        Pydantic's errors at this place.
+    place : tuple of str and int
+    experiment : type of BaseModel
+        What the file was read as; it knows the keys there are.
+    """
     where = ".".join(map(str, place)) or "experiment"
     problem = problems[0]  # there are several where alternatives were tried
     kind, given = problem["type"], problem["input"]
+    if kind == "unresolved":  # the registry has said what the name could be
+        return str(problem["msg"])
     if kind == "extra_forbidden":
-        known = _known_keys(place[:-1], content)
+        known = _known_keys(place[:-1], experiment)
         near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
         return f"{where}: there is no such key; {hint}"
@@ -53,15 +52,10 @@ def explain(problems: Sequence[Any], place: Place, content: Mapping[str, Any]) -
         return f"{where}: this key is missing."
     if kind == "value_error":
         return f"{where}: {problem['ctx']['error']}."
-    if kind == "source":
-        given = source_of(content.get("data"))
-        return f"{where}: {problem['msg']}; found {say(given)}."
-    if kind == "model_name":
-        return _explain_model(given)
     if kind == "string_pattern_mismatch":
         return f"{where}: letters, digits, '.', '_' and '-' only, at most 80; found {say(given)}."
-    expected = " or ".join(dict.fromkeys(_expected(one) for one in problems))
-    kinds = {one["type"] for one in problems}
+    expected = " or ".join(dict.fromkeys(_expected(problem) for problem in problems))
+    kinds = {problem["type"] for problem in problems}
     plain = _number(given, whole="float_type" not in kinds)
     if kinds & {"float_type", "int_type"} and plain is not None:
         return (
@@ -72,20 +66,6 @@ def explain(problems: Sequence[Any], place: Place, content: Mapping[str, Any]) -
     near = difflib.get_close_matches(given, choices, n=1) if isinstance(given, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{where}: expected {expected}, found {say(given)}{hint}"
-
-
-def _explain_model(given: Any) -> str:
-    """Say what is wrong with a model that is none of those known."""
-    if not isinstance(given, Mapping):
-        return f"model: expected a section of keys, found {say(given)}."
-    if "name" not in given:
-        return "model.name: this key is missing."
-    name = given["name"]
-    near = difflib.get_close_matches(name, MODEL_NAMES, n=1) if isinstance(name, str) else []
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    names = [repr(one) for one in MODEL_NAMES]
-    expected = f"{', '.join(names[:-1])} or {names[-1]}"
-    return f"model.name: expected {expected}, found {say(name)}{hint}"
 
 
 def _expected(problem: Any) -> str:
@@ -101,24 +81,13 @@ def _expected(problem: Any) -> str:
     return message if message.startswith(("a ", "an ")) else f"a value {message}"
 
 
-def _known_keys(place: Place, content: Mapping[str, Any]) -> list[str]:
-    if not place:
-        return list(Experiment.model_fields)
-    sections: dict[str, type[BaseModel]] = {
-        "deap": DeapData,
-        "bids": BidsData,
-        "simulated": SimulatedData,
-    }
-    section = sections.get(source_of(content.get("data")) or "")
-    if place[0] == "model":
-        name = model_name_of(content.get("model"))
-        section = BandPowerSection if name == BandPowerSection.__name__ else ModelSection
-    elif place[0] == "choice":
-        section = ChoiceSection
-    elif place[0] != "data":
-        annotation = Experiment.model_fields[str(place[0])].annotation
-        section = annotation if isinstance(annotation, type) else None
-    return list(section.model_fields) if section is not None else []
+def _known_keys(place: Place, kind: type[BaseModel]) -> list[str]:
+    """Return the keys that there are at a place."""
+    for part in place:
+        annotation = kind.model_fields[str(part)].annotation
+        sections = (annotation, *get_args(annotation))  # one that may be null is a union
+        kind = next(s for s in sections if isinstance(s, type) and issubclass(s, BaseModel))
+    return list(kind.model_fields)
 
 
 def _number(given: Any, *, whole: bool) -> int | float | None:

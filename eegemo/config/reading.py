@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from eegemo.config.experiment import Experiment, class_for, plain_place
 from eegemo.config.messages import explain, say
-from eegemo.config.sections import Experiment
 from eegemo.config.strict_yaml import Place, StrictLoader, lines_of, read_text
 from eegemo.errors import ConfigError
 
@@ -16,7 +16,11 @@ __all__ = ["find_experiments", "load_experiment", "parse_experiment"]
 
 
 def parse_experiment(
-    text: str, *, source: str = "experiment", overrides: Sequence[str] = ()
+    text: str,
+    *,
+    source: str = "experiment",
+    overrides: Sequence[str] = (),
+    trust: bool = True,
 ) -> Experiment:
     r"""Check the text of an experiment file.
 
@@ -28,6 +32,9 @@ def parse_experiment(
         Named in messages: the file's path.
     overrides : sequence of str
         Changes of single values, as ``"training.epochs=2"``; the value is YAML.
+    trust : bool
+        Whether models and data sets that are named by an import path may be imported, which runs
+        their code. Say no for a file that comes from elsewhere.
 
     Returns
     -------
@@ -65,20 +72,20 @@ def parse_experiment(
         changed = _override(content, override)
         origin = {known: at for known, at in origin.items() if known[: len(changed)] != changed}
         origin[changed] = f"--set {override}"
+    kind = class_for(content, trust=trust)
     try:
-        return Experiment.model_validate(content)
+        return kind.model_validate(content, context={"trust": trust})
     except ValidationError as error:
         problems: dict[Place, list[Any]] = {}
         for found in error.errors(include_url=False):
-            place: Place = (
-                ("model", "name") if found["type"] == "model_name" else _place(found["loc"])
-            )
+            unresolved = found["type"] == "unresolved"
+            place = found["ctx"]["place"] if unresolved else plain_place(found["loc"])
             problems.setdefault(place, []).append(found)
         # where one alternative got further into a value than another, its complaint is the useful
         # one
         outer = {place[:n] for place in problems for n in range(1, len(place))}
         messages = [
-            f"{_at(source, origin, place)}: {explain(complaints, place, content)}"
+            f"{_at(source, origin, place)}: {explain(complaints, place, kind)}"
             for place, complaints in problems.items()
             if place not in outer
         ]
@@ -107,14 +114,6 @@ def _override(content: dict[str, Any], override: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _place(found: Place) -> Place:
-    """Leave out pydantic's own marks (of the alternatives it tried) between the file's keys."""
-    if found[:1] in (("data",), ("model",)):
-        found = (found[0], *found[2:])  # the second is the source, or the kind of model
-    # sections hold no sections: what is text below their keys is such a mark
-    return found[:2] + tuple(part for part in found[2:] if isinstance(part, int))
-
-
 def _at(source: str, origin: Mapping[Place, str], place: Place) -> str:
     """Say where a value, or the section it should be in, was written."""
     for length in range(len(place), 0, -1):
@@ -123,7 +122,9 @@ def _at(source: str, origin: Mapping[Place, str], place: Place) -> str:
     return source
 
 
-def load_experiment(path: str | Path, *, overrides: Sequence[str] = ()) -> Experiment:
+def load_experiment(
+    path: str | Path, *, overrides: Sequence[str] = (), trust: bool = True
+) -> Experiment:
     """Read and check an experiment file (see `parse_experiment`)."""
     path = Path(path)
     try:
@@ -132,7 +133,7 @@ def load_experiment(path: str | Path, *, overrides: Sequence[str] = ()) -> Exper
         raise ConfigError(f"{path}: there is no such experiment file.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as text ({error}).") from None
-    return parse_experiment(text, source=str(path), overrides=overrides)
+    return parse_experiment(text, source=str(path), overrides=overrides, trust=trust)
 
 
 def find_experiments(paths: Sequence[str | Path]) -> list[Path]:

@@ -11,10 +11,27 @@ transformer        a 2-D array is                 makes
 `ChannelPicker`    ``(n_samples, n_channels)``    the same, with fewer channels
 `ChannelScaler`    ``(n_samples, n_channels)``    the same shape
 =================  =============================  ====================================
+
+scikit-learn is imported when a transformer is used.
 """
 
-from eegemo.features.band_power import BANDS, BandPower, check_bands, compute_band_powers
-from eegemo.features.channels import ChannelPicker, ChannelScaler
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from eegemo.features.bands import BANDS, check_bands
+
+if TYPE_CHECKING:
+    from eegemo.features.band_power import BandPower as BandPower
+    from eegemo.features.band_power import compute_band_powers as compute_band_powers
+    from eegemo.features.channels import ChannelPicker as ChannelPicker
+    from eegemo.features.channels import ChannelScaler as ChannelScaler
+
+_HOMES = {
+    "BandPower": "band_power",
+    "ChannelPicker": "channels",
+    "ChannelScaler": "channels",
+    "compute_band_powers": "band_power",
+}
 
 __all__ = [
     "BANDS",
@@ -24,3 +41,9 @@ __all__ = [
     "check_bands",
     "compute_band_powers",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

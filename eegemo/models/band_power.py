@@ -6,23 +6,28 @@ scikit-learn `Pipeline`, and is kept as plain arrays: nothing is pickled, so tha
 be opened without trusting whoever stored it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted
+from annotated_types import MinLen
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
 from eegemo.archives import load_arrays
 from eegemo.errors import ConfigError, DataError
-from eegemo.features import BANDS, BandPower, check_bands, compute_band_powers
-from eegemo.scaling import Scaling
+from eegemo.features.bands import BANDS, check_bands
+from eegemo.registry import NOT_IN_FILE, Count, Positive
 from eegemo.store import atomic_file
-from eegemo.windows import Windows
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from eegemo.features import BandPower
+    from eegemo.scaling import Scaling
+    from eegemo.windows import Windows
 
 __all__ = [
     "build_band_power_logreg",
@@ -41,12 +46,12 @@ _WEIGHTS = {None: "", "none": "", "balanced": "balanced"}
 
 def build_band_power_logreg(
     *,
-    sfreq: float,
-    bands: Sequence[tuple[float, float]] = BANDS,
-    C: float = 1.0,
-    max_iter: int = 1000,
-    class_weight: Literal["balanced", "none"] | None = "balanced",
-    ch_names: Sequence[str] | None = None,
+    sfreq: Annotated[float, NOT_IN_FILE],
+    bands: Annotated[Sequence[tuple[Positive, Positive]], MinLen(1)] = BANDS,
+    C: Positive = 1.0,
+    max_iter: Count = 1000,
+    class_weight: Annotated[Literal["balanced", "none"] | None, NOT_IN_FILE] = "balanced",
+    ch_names: Annotated[Sequence[str] | None, NOT_IN_FILE] = None,
 ) -> Pipeline:
     """Build log band power, z-score of each feature, and multinomial logistic regression.
 
@@ -61,11 +66,12 @@ def build_band_power_logreg(
     sfreq : float
         Sampling frequency in Hz.
     bands : sequence of (float, float)
-        Edges of the bands in Hz; theta, alpha, beta and gamma if not given.
+        Lower and upper edge of each band in Hz, below half the sampling rate and at least as wide
+        as the frequency resolution of the windows. The defaults are theta, alpha, beta and gamma.
     C : float
         Inverse strength of the L2 penalty on the weights.
     max_iter : int
-        The most iterations of L-BFGS, which has no random part.
+        Maximum number of iterations of L-BFGS, which has no random part.
     class_weight : {"balanced", "none"}
         Whether classes count the same, from the windows of `fit`.
     ch_names : sequence of str, optional
@@ -92,6 +98,12 @@ def build_band_power_logreg(
     >>> pipeline.predict(windows).tolist()
     [0, 0, 0, 1, 1, 1]
     """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from eegemo.features import BandPower
+
     check_bands(bands, sfreq)
     if class_weight not in _WEIGHTS:
         raise ConfigError(
@@ -240,6 +252,8 @@ def _features(
     features: np.ndarray | None,
 ) -> np.ndarray:
     """Return the features of scaled windows, shape (n, n_channels * n_bands)."""
+    from eegemo.features import compute_band_powers
+
     power: BandPower = pipeline[0]
     scaled = scaling is not None and bool(scaling.steps)
     if features is None and not scaled:
@@ -273,6 +287,8 @@ def save_band_power_logreg(pipeline: Pipeline, path: str | Path) -> None:
         Of `build_band_power_logreg`, fitted.
     path : path
     """
+    from sklearn.utils.validation import check_is_fitted
+
     check_is_fitted(pipeline)
     power, scale, classify = (step for _, step in pipeline.steps)
     # a stream, because to a path of another suffix savez would add its own

@@ -32,88 +32,28 @@ from eegemo.preprocessing.reference import apply_reference
 from eegemo.preprocessing.trials import apply_baseline, apply_rejection
 from eegemo.recordings.channels import resolve_channels
 
-__all__ = ["preprocess"]
+__all__ = ["run_steps"]
 
 
-def preprocess(
+def run_steps(
     inst: mne.io.BaseRaw | mne.BaseEpochs,
     *,
-    channels: str | Sequence[str] = "eeg",
-    sfreq: float | None = None,
-    notch: float | Sequence[float] | None = None,
-    l_freq: float | None = None,
-    h_freq: float | None = None,
-    bads: str = "keep",
-    eog: str = "none",
-    eog_channels: Sequence[str] | None = None,
-    reference: str | None = None,
-    baseline: Sequence[float] | None = None,
-    reject: float | None = None,
-    cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None,
-    record: Record | None = None,
-    copy: bool = True,
+    channels: str | Sequence[str],
+    sfreq: float | None,
+    notch: float | Sequence[float] | None,
+    l_freq: float | None,
+    h_freq: float | None,
+    bads: str,
+    eog: str,
+    eog_channels: Sequence[str] | None,
+    reference: str | None,
+    baseline: Sequence[float] | None,
+    reject: float | None,
+    cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None,
+    record: Record | None,
+    copy: bool,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
-    """Run all steps, on a copy.
-
-    Parameters
-    ----------
-    inst : mne.io.BaseRaw | mne.BaseEpochs
-        Signals in volts.
-    channels : "eeg" | "emotiv" | sequence of str
-        See `pick_channels`.
-    sfreq : float | None
-        New sampling rate in Hz; None keeps it. See `resample`.
-    notch : float | sequence of float | None
-        Frequencies to take out, in Hz. See `notch`.
-    l_freq, h_freq : float | None
-        Edges of the pass band in Hz; None leaves that side open. See `band_pass`.
-    bads : "keep" | "interpolate"
-        Leave EEG channels that the recording marks bad as they are; or replace those, and the ones
-        that `find_bad_channels` finds, by `interpolate_bads`.
-    eog : "none" | "regression" | "ica"
-        Leave eye movements in, or remove them: `remove_eog_regression`, `remove_eog_ica`.
-    eog_channels : sequence of str | None
-        The EOG channels; None takes those of type EOG. They are left out afterwards, unless
-        `channels` names them.
-    reference : "average" | None
-        See `set_reference`.
-    baseline : (float, float) | None
-        First and last time of the baseline in seconds from stimulus onset; None corrects nothing.
-    reject : float | None
-        Largest peak-to-peak amplitude of a trial in volts; None rejects nothing. See
-        `reject_trials`.
-    cut : callable | None
-        Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
-    record : Record | None
-        Filled with what was done, found and left out.
-    copy : bool
-        With False, `inst` may be changed on the way, which saves its memory once; it is of no use
-        afterwards.
-
-    Returns
-    -------
-    mne.io.BaseRaw | mne.BaseEpochs
-        New Epochs, or a new Raw if `inst` is one and `cut` is None.
-
-    Raises
-    ------
-    DataError
-        If a step cannot be done on these signals; see each step.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> info = mne.create_info(["Fz", "Cz", "Pz", "Trigger"], 256.0, ["eeg"] * 3 + ["stim"])
-    >>> raw = mne.io.RawArray(rng.normal(size=(4, 2560)) * 1e-5, info, verbose="ERROR")
-    >>> record = Record()
-    >>> new = preprocess(
-    ...     raw, sfreq=128.0, l_freq=4.0, h_freq=45.0, reference="average", record=record
-    ... )
-    >>> new.ch_names, new.get_data().shape
-    (['Fz', 'Cz', 'Pz'], (3, 1280))
-    >>> record.steps
-    ['3 channels', 'resampled from 256 to 128 Hz', 'band-pass 4 to 45 Hz', 'average reference']
-    """
+    """Run all steps; see `eegemo.preprocessing.preprocess`, which has the defaults."""
     _check_choices(bads, eog)
     log = Record() if record is None else record
     keep = resolve_channels(inst, channels)

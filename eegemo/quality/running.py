@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eegemo.config import Experiment
+from eegemo.config import Experiment, code_for_digest, section_for_digest
 from eegemo.execution import Progress, Runner, run_tasks
 from eegemo.preparation import StoredTrials, prepare_trials
 from eegemo.preprocessing import Record, load_records
@@ -45,7 +45,11 @@ def preprocess_experiment(
     stored = prepare_trials(
         experiment, results=results, jobs=jobs, progress=progress, runner=runner
     )
-    settings = experiment.model_dump(include={"data", "preprocessing"})
+    settings = {
+        "data": section_for_digest(experiment.data),
+        "preprocessing": section_for_digest(experiment.preprocessing),
+        **code_for_digest(experiment, "data"),
+    }
     folder = Path(results) / f"{experiment.name}-preprocessing-{digest_json(settings)[:8]}"
     return write_quality_report(stored, folder, jobs=jobs, progress=progress, runner=runner)
 

@@ -1,0 +1,96 @@
+"""What of an experiment enters digests, by which results and stored trials are named."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from eegemo.config.experiment import Experiment
+from eegemo.config.sections import Section
+from eegemo.registry import DATASETS, MODELS, Code, Since
+
+__all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_for_digest"]
+
+
+def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
+    """Return everything that decides an experiment's result, as JSON can hold it.
+
+    The name and the folder of the data are left out: neither changes a result. So is an option that
+    is marked as later (`eegemo.registry.Since`) while it has its default, so that results made
+    before it came keep their digest.
+
+    Parameters
+    ----------
+    experiment : Experiment
+
+    Returns
+    -------
+    settings : dict
+        With ``"data.code"`` and ``"model.code"``, the SHA-256 of the source, for code that eegemo
+        does not come with.
+    """
+    settings: dict[str, Any] = experiment.model_dump(
+        mode="json", exclude={"name": True, "data": {"root"}}
+    )
+    for name, field in type(experiment).model_fields.items():
+        value = getattr(experiment, name)
+        later = any(isinstance(mark, Since) for mark in field.metadata)
+        if later and value == field.get_default(call_default_factory=True):
+            del settings[name]
+        elif isinstance(value, Section):
+            kept = section_for_digest(value)
+            settings[name] = {key: part for key, part in settings[name].items() if key in kept}
+    return settings | code_for_digest(experiment)
+
+
+def section_for_digest(section: Section) -> dict[str, Any]:
+    """Return the values of a section, without later options that have their defaults."""
+    later = {name: option for name, option in section._options.items() if option.since is not None}
+    return {
+        name: value
+        for name, value in section.model_dump(mode="json").items()
+        if name not in later or value != later[name].default
+    }
+
+
+def code_for_digest(experiment: Experiment, *parts: str) -> dict[str, str | None]:
+    """Return the digest of the code of a data set or model that eegemo does not come with.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    *parts : {"data", "model"}
+        Both if not given.
+
+    Returns
+    -------
+    code : dict of str to str
+        ``"data.code"`` and ``"model.code"``, and ``"model.code of NAME"`` of further models among
+        the candidates; empty for what eegemo comes with.
+
+    Raises
+    ------
+    ConfigError
+        If the file of the code cannot be found or read.
+    """
+    return {
+        key: code.sha256
+        for key, code in _foreign(experiment).items()
+        if key.partition(".")[0] in (parts or ("data", "model"))
+    }
+
+
+def foreign_code(experiments: Iterable[Experiment]) -> list[Code]:
+    """Return where the data sets and models are that eegemo does not come with."""
+    found = [code for experiment in experiments for code in _foreign(experiment).values()]
+    return list(dict.fromkeys(found))
+
+
+def _foreign(experiment: Experiment) -> dict[str, Code]:
+    chosen = experiment.model.name
+    others = {candidate.model.name for _, candidate in experiment.candidates()} - {chosen}
+    named = [("data.code", DATASETS, experiment.data.source), ("model.code", MODELS, chosen)]
+    named += [(f"model.code of {name}", MODELS, name) for name in sorted(others)]
+    return {
+        key: registry.describe_code(name)
+        for key, registry, name in named
+        if registry.is_foreign(name)
+    }

@@ -1,0 +1,275 @@
+"""The whole of an experiment file, with the sections of its own data set and model."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Self
+
+import yaml
+from annotated_types import Ge
+from pydantic import (
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from eegemo.config.messages import say
+from eegemo.config.sections import (
+    STAGES,
+    ChoiceSection,
+    Section,
+    Strict,
+    data_section,
+    model_section,
+    stage_section,
+)
+from eegemo.config.strict_yaml import Place
+from eegemo.errors import ConfigError
+from eegemo.models import is_network
+from eegemo.registry import DATASETS, MODELS
+
+__all__ = ["Experiment", "class_for", "experiment_class", "plain_place"]
+
+
+class Experiment(Strict):
+    """One experiment: everything that changes its result.
+
+    The sections are those of the data set and the model that it names, so each experiment is of the
+    class that `experiment_class` makes for these two.
+    """
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
+            description="Name of the result folder: letters, digits, `.`, `_` and `-`, at most 80, "
+            "a letter or digit first.",
+        ),
+    ]
+    seed: Annotated[
+        int,
+        Field(
+            ge=0,
+            lt=2**31,
+            description="Seed of everything random: folds, weights, dropout, order of windows. The "
+            "same seed gives the same numbers on the same machine's CPU.",
+        ),
+    ] = 0
+    data: Annotated[Section, Field(description="Recordings to use; its keys depend on `source`.")]
+    preprocessing: Annotated[Section, Field(description="From recordings to trials.")]
+    labels: Annotated[Section, Field(description="From ratings to class labels.")]
+    windows: Annotated[Section, Field(description="From trials to windows.")]
+    scaling: Annotated[Section, Field(description="Scaling of the windows, before the model.")]
+    split: Annotated[
+        Section, Field(description="From windows to training, validation and test sets.")
+    ]
+    model: Annotated[Section, Field(description="What is trained; its keys depend on `name`.")]
+    training: Annotated[Section, Field(description="How it is trained.")]
+    repeats: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=1000,
+            description="Number of repeats of the whole cross-validation, each with another seed "
+            "for the split and for the models. The first repeat equals a run without repeats.",
+        ),
+    ] = 1
+    choice: Annotated[
+        ChoiceSection | None,
+        Field(description="Hyperparameter selection inside each training set. `null` for none."),
+    ] = None
+    shuffle_labels: Annotated[
+        Annotated[int, Ge(0)] | None,
+        Field(
+            description="Permute the labels of trials within subject and session, in the same way "
+            "for subjects who share stimuli, with this seed. The score shows what to expect when "
+            "there is nothing to learn. `null` keeps the labels.",
+        ),
+    ] = None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """Check an experiment given as plain values.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            Of every mistake; `eegemo.config.parse_experiment` says them in words.
+        """
+        if cls is not Experiment:
+            return super().model_validate(obj, **options)
+        context = options.get("context") or {}
+        made: Any = class_for(obj, trust=context.get("trust", True))
+        return made.model_validate(obj, **options)  # type: ignore[no-any-return]
+
+    def __reduce__(self) -> Any:
+        # the class is made at run time, so that no module has it under its name
+        return Experiment.model_validate, (self.model_dump(),)
+
+    @model_validator(mode="after")
+    def _agrees(self, info: ValidationInfo) -> Self:
+        ratio = self.split.method == "stratified_group_ratio"
+        fraction = self.split.ratios[1] if ratio else self.split.validation
+        if self.training.schedule == "plateau" and fraction == 0:
+            raise ValueError(
+                "training.schedule 'plateau' watches the validation part, and split sets none aside"
+            )
+        if self.choice is not None and fraction == 0:
+            raise ValueError("choice needs a validation part to choose by, and split sets none")
+        self._candidates(info.context)
+        return self
+
+    def candidates(self) -> list[tuple[dict[str, Any], "Experiment"]]:
+        """Return what is tried: the settings that tell candidates apart, and the whole of each.
+
+        A candidate that changes ``model.name`` is read with the section of that model. Options that
+        the experiment leaves at the defaults of its own model are then those of the other.
+        """
+        return self._candidates(None)
+
+    def _candidates(self, context: Any) -> list[tuple[dict[str, Any], "Experiment"]]:
+        if self.choice is None:
+            return [({}, self)]
+        plain = self.model_dump() | {"choice": None}
+        found: list[tuple[dict[str, Any], Experiment]] = []
+        for settings in self.choice.listed():
+            model = plain["model"]
+            if settings.get("model.name", model["name"]) != model["name"]:
+                options = self.model._options
+                model = {
+                    key: value
+                    for key, value in model.items()
+                    if key not in options or value != options[key].default
+                }
+            changed = plain | {"model": dict(model), "training": dict(plain["training"])}
+            for key, value in settings.items():
+                section, name = key.split(".")
+                changed[section][name] = value
+            try:
+                found.append((settings, Experiment.model_validate(changed, context=context)))
+            except ValidationError as error:
+                problem = error.errors(include_url=False)[0]
+                if problem["type"] == "unresolved":
+                    message = problem["msg"].removesuffix(".")
+                    raise ValueError(f"choice: {settings}: {message}") from None
+                where = ".".join(map(str, problem["loc"])) or "experiment"
+                raise ValueError(f"choice: {settings}: {where}: {problem['msg']}") from None
+        if len({is_network(candidate.model.name) for _, candidate in found}) > 1:
+            raise ValueError(
+                "choice: a network and a model without epochs cannot be candidates of the same "
+                "experiment"
+            )
+        return found
+
+    def to_yaml(self) -> str:
+        """Return the experiment as YAML, complete with defaults, that reads back to the same."""
+        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+        return text
+
+
+def _made(data: Any, model: Any) -> type[Experiment]:
+    """Make the class of experiments with these types of the two sections that have a name."""
+    about = {name: field.description for name, field in Experiment.model_fields.items()}
+    fields: dict[str, Any] = {
+        name: (stage_section(name), Field(stage_section(name)(), description=about[name]))
+        for name in STAGES
+    }
+    for name, kind in (("data", data), ("model", model)):
+        fields[name] = (kind, Field(description=about[name]))
+    return create_model("Experiment", __base__=Experiment, __module__=__name__, **fields)
+
+
+@cache
+def experiment_class(source: str, name: str) -> type[Experiment]:
+    """Return `Experiment` with the sections of a data set and of a model.
+
+    Parameters
+    ----------
+    source, name : str
+        As ``data.source`` and ``model.name`` hold them.
+
+    Returns
+    -------
+    kind : type of Experiment
+        The same class for the same names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such data set or model, or it cannot be imported.
+
+    Examples
+    --------
+    >>> kind = experiment_class("deap", "cnn_lstm")
+    >>> list(kind.model_fields["model"].annotation.model_fields)[:3]
+    ['name', 'filters', 'kernel_size']
+    """
+    return _made(data_section(source), model_section(name))
+
+
+def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:
+    """Return the class that reads an experiment file's content, whatever is wrong with it.
+
+    Where a name cannot be resolved, the section's value is refused with the reason, so that it is
+    reported together with all other mistakes.
+
+    Parameters
+    ----------
+    content : object
+        What YAML made of the file.
+    trust : bool
+        Whether import paths in it may be imported.
+    """
+    names: dict[str, str] = {}
+    kinds: dict[str, Any] = {}
+    for part, key, registry, section in (
+        ("data", "source", DATASETS, data_section),
+        ("model", "name", MODELS, model_section),
+    ):
+        given = content.get(part) if isinstance(content, Mapping) else None
+        if not isinstance(given, Mapping | Section):
+            kinds[part] = Section  # there is no such section, or it is none
+            continue
+        plain = given if isinstance(given, Mapping) else given.model_dump()
+        name = plain.get(key)
+        try:
+            if key not in plain:
+                raise ConfigError(
+                    f"{registry.key}: this key is missing; expected {registry.expected()}."
+                )
+            if not isinstance(name, str):
+                raise ConfigError(
+                    f"{registry.key}: expected {registry.expected()}, found {say(name)}."
+                )
+            registry.resolve(name, trust=trust)
+            kinds[part], names[part] = section(name), name
+        except ConfigError as error:
+            kinds[part] = _refused(str(error), (part, key))
+    if len(names) == 2:
+        return experiment_class(names["data"], names["model"])
+    return _made(kinds["data"], kinds["model"])
+
+
+def _refused(message: str, place: Place) -> Any:
+    """Return a type that refuses every value with a message about a place."""
+
+    def refuse(value: Any) -> Any:
+        about = {"message": message, "place": place}
+        raise PydanticCustomError("unresolved", "{message}", about)
+
+    return Annotated[Any, PlainValidator(refuse)]
+
+
+def plain_place(found: Place) -> Place:
+    """Leave out pydantic's own marks (of the alternatives it tried) between the file's keys.
+
+    Examples
+    --------
+    >>> plain_place(("data", "subjects", "list[union[str,int]]", 0, "str"))
+    ('data', 'subjects', 0)
+    """
+    # sections hold no sections: what is text below their keys is such a mark
+    return found[:2] + tuple(part for part in found[2:] if isinstance(part, int))

@@ -1,0 +1,61 @@
+"""The built-in names of every kind, and where what they stand for is."""
+
+from eegemo.registry.registry import Registry
+
+__all__ = ["COMMANDS", "DATASETS", "EXPORTERS", "MODELS", "REGISTRIES", "SCALING", "SPLITS"]
+
+MODELS = Registry(
+    "models",
+    "model.name",
+    {
+        "cnn_lstm": "eegemo.models.cnn_rnn:cnn_lstm",
+        "cnn_gru": "eegemo.models.cnn_rnn:cnn_gru",
+        "band_power_logreg": "eegemo.models.band_power:build_band_power_logreg",
+    },
+)
+DATASETS = Registry(
+    "datasets",
+    "data.source",
+    {
+        "deap": "eegemo.config.data_options:DeapOptions",
+        "bids": "eegemo.config.data_options:BidsOptions",
+        "simulated": "eegemo.config.data_options:SimulatedOptions",
+    },
+)
+SPLITS = Registry(
+    "splits",
+    "split.method",
+    dict.fromkeys(
+        ("stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"),
+        "eegemo.splits:make_folds",
+    ),
+)
+SCALING = Registry(
+    "scaling", "scaling.steps", dict.fromkeys(("zscore", "minmax"), "eegemo.scaling:fit_scaling")
+)
+EXPORTERS = Registry("exporters", "exporter", {})
+#: In the order of `eegemo --help`.
+COMMANDS = Registry(
+    "commands",
+    "command",
+    {
+        name: f"eegemo.commands:{name}"
+        for name in (
+            "run",
+            "check",
+            "compare",
+            "report",
+            "predict",
+            "preprocess",
+            "audit",
+            "simulate",
+            "init",
+            "schema",
+        )
+    },
+)
+
+#: Every registry by its kind; other packages add names by entry points ``eegemo.<kind>``.
+REGISTRIES = {
+    registry.kind: registry for registry in (MODELS, DATASETS, SPLITS, SCALING, EXPORTERS, COMMANDS)
+}
