@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from jax.experimental import topologies
 
-from eegemo.training.network import build_network
+from eegemo.models.keras.fitting import build_network
 from eegemo.training.together_program import Program
 
 H200 = """

@@ -76,7 +76,8 @@ def line_through(n: Sequence[int], values: Sequence[float]) -> tuple[float, floa
 
 def draw(n: Sequence[int], found: Sequence[dict[str, float]], path: Path) -> None:
     """Draw time and memory over the number of subjects."""
-    from eegemo.figures.style import ACCENT, SECOND, new_figure, row_of_axes, save_figure, style
+    from eegemo.pages.figures import save_figure
+    from eegemo.pages.figures.style import ACCENT, SECOND, new_figure, row_of_axes, style
 
     panels = (
         ("Time", "minutes", 60, (("seconds", "by the clock"), ("used", "of the processors"))),

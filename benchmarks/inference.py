@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["auto", "cpu", "gpu"])
     asked = parser.parse_args()
     configure(device=asked.device)
-    from eegemo.tasks import prepare_device
+    from eegemo.models.keras.device import prepare_device
 
     device = prepare_device()
     from eegemo.labels import Labels
     from eegemo.models import build_model
-    from eegemo.models.loading import load_model
+    from eegemo.models.keras.loading import load_model
     from eegemo.scaling import fit_scaling
     from eegemo.training import predict_windows
     from eegemo.trials import Trials

@@ -61,7 +61,9 @@ def profile(store: Path, model: str, epochs: int) -> None:
     import numpy as np
 
     from eegemo import fit_fold, fit_scaling, load_trials, make_folds, make_labels, make_windows
-    from eegemo.training import Batches, callbacks, network
+    from eegemo.models.keras import callbacks
+    from eegemo.models.keras import fitting as network
+    from eegemo.training import Batches
 
     trials = load_trials([store / "trials"])
     windows = make_windows(trials, make_labels(trials.metadata), duration=2.0, stride=1.0)

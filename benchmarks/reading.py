@@ -68,7 +68,7 @@ def eegemo(root: Path, out: Path) -> None:
     import scipy.signal  # noqa: F401
 
     from eegemo.config import parse_experiment
-    from eegemo.preparation import prepare_experiment
+    from eegemo.runs.prepare import prepare_experiment
 
     imported = memory_now()
     with Measured() as measured:

@@ -114,7 +114,7 @@ def start_keras(**environment: str) -> Any:
 def with_eegemo(store: Path, model: str, epochs: int) -> None:
     start_keras()
     from eegemo import fit_fold
-    from eegemo.training.callbacks import History
+    from eegemo.models.keras.callbacks import History
 
     windows, folds = windows_of(store)
     marks, end = Marks(), History.on_epoch_end

@@ -15,13 +15,13 @@ _PUBLIC = {
     "EegemoError": "errors",
     "load_experiment": "config",
     "parse_experiment": "config",
-    "find_recordings": "recordings",
-    "read_epochs_deap": "recordings",
-    "read_raw_deap": "recordings",
-    "find_trials_deap": "recordings",
-    "simulate_deap": "recordings",
+    "find_recordings": "datasets",
+    "read_epochs_deap": "datasets.deap",
+    "read_raw_deap": "datasets.deap",
+    "find_trials_deap": "datasets.deap",
+    "simulate_deap": "simulation",
     "preprocess": "preprocessing",
-    "preprocess_experiment": "quality",
+    "preprocess_experiment": "runs.signals",
     "make_labels": "labels",
     "make_trials": "trials",
     "store_trials": "trials",
@@ -29,20 +29,20 @@ _PUBLIC = {
     "make_windows": "windows",
     "fit_scaling": "scaling",
     "make_folds": "splits",
-    "check_folds": "folds",
+    "check_folds": "splits",
     "build_model": "models",
     "fit_fold": "training",
     "predict_windows": "training",
-    "predict_recording": "applying",
-    "read_predictions": "predictions",
-    "predicted_classes": "predictions",
-    "vote": "predictions",
-    "evaluate": "metrics",
-    "score": "metrics",
-    "confusion_matrix": "metrics",
+    "predict_recording": "inference",
+    "read_predictions": "evaluation",
+    "predicted_classes": "evaluation",
+    "vote": "evaluation",
+    "evaluate": "evaluation",
+    "score": "evaluation",
+    "confusion_matrix": "evaluation",
     "write_report": "report",
     "compare": "comparison",
-    "run_experiment": "pipeline",
+    "run_experiment": "runs.run",
     "audit_experiment": "audit",
     "read_audit": "audit",
 }
@@ -61,36 +61,36 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from .applying import predict_recording as predict_recording
-    from .audit import audit_experiment as audit_experiment
-    from .audit import read_audit as read_audit
-    from .comparison import compare as compare
-    from .config import load_experiment as load_experiment
-    from .config import parse_experiment as parse_experiment
-    from .errors import EegemoError as EegemoError
-    from .folds import check_folds as check_folds
-    from .labels import make_labels as make_labels
-    from .metrics import confusion_matrix as confusion_matrix
-    from .metrics import evaluate as evaluate
-    from .metrics import score as score
-    from .models import build_model as build_model
-    from .pipeline import run_experiment as run_experiment
-    from .predictions import predicted_classes as predicted_classes
-    from .predictions import read_predictions as read_predictions
-    from .predictions import vote as vote
-    from .preprocessing import preprocess as preprocess
-    from .quality import preprocess_experiment as preprocess_experiment
-    from .recordings import find_recordings as find_recordings
-    from .recordings import find_trials_deap as find_trials_deap
-    from .recordings import read_epochs_deap as read_epochs_deap
-    from .recordings import read_raw_deap as read_raw_deap
-    from .recordings import simulate_deap as simulate_deap
-    from .report import write_report as write_report
-    from .scaling import fit_scaling as fit_scaling
-    from .splits import make_folds as make_folds
-    from .training import fit_fold as fit_fold
-    from .training import predict_windows as predict_windows
-    from .trials import load_trials as load_trials
-    from .trials import make_trials as make_trials
-    from .trials import store_trials as store_trials
-    from .windows import make_windows as make_windows
+    from eegemo.audit import audit_experiment as audit_experiment
+    from eegemo.audit import read_audit as read_audit
+    from eegemo.comparison import compare as compare
+    from eegemo.config import load_experiment as load_experiment
+    from eegemo.config import parse_experiment as parse_experiment
+    from eegemo.datasets import find_recordings as find_recordings
+    from eegemo.datasets.deap import find_trials_deap as find_trials_deap
+    from eegemo.datasets.deap import read_epochs_deap as read_epochs_deap
+    from eegemo.datasets.deap import read_raw_deap as read_raw_deap
+    from eegemo.errors import EegemoError as EegemoError
+    from eegemo.evaluation import confusion_matrix as confusion_matrix
+    from eegemo.evaluation import evaluate as evaluate
+    from eegemo.evaluation import predicted_classes as predicted_classes
+    from eegemo.evaluation import read_predictions as read_predictions
+    from eegemo.evaluation import score as score
+    from eegemo.evaluation import vote as vote
+    from eegemo.inference import predict_recording as predict_recording
+    from eegemo.labels import make_labels as make_labels
+    from eegemo.models import build_model as build_model
+    from eegemo.preprocessing import preprocess as preprocess
+    from eegemo.report import write_report as write_report
+    from eegemo.runs.run import run_experiment as run_experiment
+    from eegemo.runs.signals import preprocess_experiment as preprocess_experiment
+    from eegemo.scaling import fit_scaling as fit_scaling
+    from eegemo.simulation import simulate_deap as simulate_deap
+    from eegemo.splits import check_folds as check_folds
+    from eegemo.splits import make_folds as make_folds
+    from eegemo.training import fit_fold as fit_fold
+    from eegemo.training import predict_windows as predict_windows
+    from eegemo.trials import load_trials as load_trials
+    from eegemo.trials import make_trials as make_trials
+    from eegemo.trials import store_trials as store_trials
+    from eegemo.windows import make_windows as make_windows

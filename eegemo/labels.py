@@ -15,7 +15,7 @@ import numpy as np
 from annotated_types import MinLen
 
 from eegemo.errors import DataError
-from eegemo.registry import NotNegative
+from eegemo.registry.options import NotNegative
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,7 +19,7 @@ import numpy as np
 
 from eegemo.errors import DataError
 from eegemo.labels import Labels
-from eegemo.registry import Positive
+from eegemo.registry.options import Positive
 from eegemo.trials import KEYS, Trials
 
 if TYPE_CHECKING:

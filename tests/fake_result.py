@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from eegemo.predictions import make_predictions, write_predictions
+from eegemo.evaluation import make_predictions, write_predictions
 
 CLASSES = ("HVHA", "HVLA", "LVHA", "LVLA")
 

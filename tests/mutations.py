@@ -165,7 +165,7 @@ def _deap() -> dict[str, np.ndarray]:
 
 
 def _write_dat(folder: Path) -> Path:
-    from eegemo.recordings.deap_files import write_dat
+    from eegemo.simulation.deap_files import write_dat
 
     arrays, path = _deap(), folder / "s01.dat"
     write_dat(path, arrays["labels"], iter(arrays["data"]), arrays["data"].shape)
@@ -190,7 +190,7 @@ def _write_mat(compress: bool) -> Callable[[Path], Path]:
 
 
 def _read_deap(path: Path) -> Any:
-    from eegemo.recordings import load_deap_arrays
+    from eegemo.datasets.deap import load_deap_arrays
 
     return load_deap_arrays(path)
 
@@ -221,7 +221,7 @@ def _write_bids(suffix: str) -> Callable[[Path], Path]:
 
 
 def _read_bids(path: Path) -> Any:
-    from eegemo.recordings import find_recordings_bids
+    from eegemo.datasets.bids import find_recordings_bids
 
     root = next(parent for parent in path.parents if parent.name == "bids")
     results = []
@@ -285,7 +285,7 @@ def _write_result(name: str) -> Callable[[Path], Path]:
 
 
 def _read_predictions(path: Path) -> Any:
-    from eegemo.predictions import read_predictions
+    from eegemo.evaluation import read_predictions
 
     return read_predictions(path)
 
@@ -298,7 +298,7 @@ def _check_predictions(frame: Any) -> None:
 
 def _read_result(path: Path) -> Any:
     """Read what a report reads, all files of the result together."""
-    from eegemo.report.result import read_result
+    from eegemo.results.result import read_result
 
     root = next(parent for parent in path.parents if parent.name == "result")
     result = read_result(root)
@@ -352,7 +352,7 @@ def _write_keras(folder: Path) -> Path:
 
 
 def _read_keras(path: Path) -> Any:
-    from eegemo.models.loading import load_model
+    from eegemo.models.keras.loading import load_model
 
     return load_model(path).get_weights()
 

@@ -6,8 +6,8 @@ import mne
 import numpy as np
 import scipy.signal
 
-from eegemo.recordings.deap import DEAP_EEG_CHANNELS
-from eegemo.recordings.head_model import electrode_directions, lead_field
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS
+from eegemo.simulation.head import electrode_directions, lead_field
 
 SFREQ = 256.0
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from eegemo.recordings.simulated_ratings import ratings_table, simulate_ratings
-from eegemo.recordings.simulated_raw import write_raw_recording
-from eegemo.recordings.simulated_subject import SimulatedSubject
+from eegemo.simulation.ratings import ratings_table, simulate_ratings
+from eegemo.simulation.raw import write_raw_recording
+from eegemo.simulation.subject import SimulatedSubject
 
 N_TRIALS, DURATION = 4, 2.0
 RAW = "data_original"

@@ -9,13 +9,12 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import balanced_accuracy_score
 
-from eegemo.audit import audit_experiment, list_protocols, read_audit, sentences
-from eegemo.audit.outcome import Audit, Row
-from eegemo.audit.running import with_model
+from eegemo.audit import Audit, Row, audit_experiment, list_protocols, read_audit, sentences
+from eegemo.audit.run import with_model
 from eegemo.config import load_experiment
 from eegemo.errors import ConfigError, ResultError
+from eegemo.evaluation import read_predictions
 from eegemo.execution import available_cpus
-from eegemo.predictions import read_predictions
 from experiments import REPOSITORY, tiny
 
 AUDIT = REPOSITORY / "experiments" / "audit"

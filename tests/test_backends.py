@@ -11,8 +11,8 @@ from pathlib import Path
 import keras
 import pytest
 
-from eegemo.pipeline import run_experiments
-from eegemo.verification import TOLERANCE
+from eegemo.runs.run import run_experiments
+from eegemo.runs.verify import TOLERANCE
 from experiments import REPOSITORY, tiny
 
 HERE = Path(__file__).parent

@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS, find_recordings_deap, read_raw_deap
 from eegemo.errors import DataError
-from eegemo.recordings import (
-    DEAP_EEG_CHANNELS,
-    find_recordings_deap,
-    read_raw_deap,
-)
 from raw_files import (
     DIGITAL_MAX,
     LABEL,

@@ -7,9 +7,9 @@ import mne
 import numpy as np
 import pytest
 
+from eegemo.datasets.bids import find_recordings_bids
 from eegemo.errors import DataError
 from eegemo.preprocessing import preprocess
-from eegemo.recordings.bids import find_recordings_bids
 
 SFREQ = 250
 CHANNELS = ("Fz", "Cz", "Pz", "EOG")

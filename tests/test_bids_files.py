@@ -3,8 +3,8 @@
 import pytest
 from test_bids import write_run
 
+from eegemo.datasets.bids import find_recordings_bids
 from eegemo.errors import DataError
-from eegemo.recordings.bids import find_recordings_bids
 
 
 def test_files_are_all_that_matter(tmp_path):

@@ -8,7 +8,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as oracle
 from sklearn.calibration import calibration_curve
 
-from eegemo.calibration import (
+from eegemo.errors import ResultError
+from eegemo.evaluation.calibration import (
     TEMPERATURE_BOUNDS,
     apply_temperature,
     area_under_risk_coverage,
@@ -23,7 +24,6 @@ from eegemo.calibration import (
     selective_accuracy,
     trial_intervals,
 )
-from eegemo.errors import ResultError
 
 
 def softmax(logits):

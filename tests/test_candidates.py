@@ -12,12 +12,13 @@ import pandas as pd
 import pytest
 from test_training import rhythms
 
-from eegemo.baseline import baseline_for, store_features
 from eegemo.config import parse_experiment
 from eegemo.errors import ConfigError, DataError
+from eegemo.evaluation import read_predictions
 from eegemo.features import BandPower, compute_band_powers
-from eegemo.pipeline import run_experiment
-from eegemo.predictions import read_predictions
+from eegemo.features.stored import store_features
+from eegemo.models.band_power import baseline_for
+from eegemo.runs.run import run_experiment
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds, make_repeats, split_seed
 from eegemo.training import Candidate, choose, fit_candidates, fit_fold

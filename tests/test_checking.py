@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
-from eegemo import needs
-from eegemo.checking import check_data, check_experiment
 from eegemo.cli import main
 from eegemo.errors import ConfigError, EegemoError, InputError
 from eegemo.models import build_model, measure_model
-from eegemo.needs import check_memory, check_space, estimate_needs
-from eegemo.pipeline import run_experiments
-from eegemo.preparation import prepare_experiment
+from eegemo.runs import resources as needs
+from eegemo.runs.check import check_experiment
+from eegemo.runs.check_data import check_data
+from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.resources import check_memory, estimate_needs
+from eegemo.runs.run import run_experiments
+from eegemo.store.space import check_space
 from experiments import tiny
 
 BAND_POWER = "model={name: band_power_logreg}"

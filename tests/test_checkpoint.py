@@ -8,9 +8,10 @@ import pytest
 from test_roles import NETWORK, PLATEAU, divide, make_uneven, relabelled
 from test_training import MODEL, rhythms
 
+from eegemo.models.keras import callbacks
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
-from eegemo.training import callbacks, fit_fold
+from eegemo.training import fit_fold
 
 EPOCHS = 5
 SETTINGS = {

@@ -13,7 +13,7 @@ import yaml
 from eegemo import __version__
 from eegemo.cli import main
 from eegemo.config import load_experiment
-from eegemo.predictions import read_predictions
+from eegemo.evaluation import read_predictions
 from experiments import tiny
 
 

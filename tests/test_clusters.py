@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import eegemo
-from eegemo.clusters import open_cluster, run_tasks_dask, scheduling, working
 from eegemo.errors import DataError, EegemoError, InputError
+from eegemo.execution.dask import open_cluster, run_tasks_dask, scheduling, working
 
 TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
@@ -57,7 +57,7 @@ def describe_process(_):
 
 def fit_or_wait(task):
     """Fit a fold; the first to fit fold 1 says which process it is, and waits to be killed."""
-    from eegemo import tasks
+    from eegemo.runs import fit as tasks
 
     journal = Path("journal")  # in the folder of the process that asked
     with (journal / str(task.number)).open("a", encoding="utf-8") as stream:
@@ -77,7 +77,7 @@ def fit_and_count(task):
     """Fit a fold, and tell how often that was really done."""
     from unittest import mock
 
-    from eegemo import tasks
+    from eegemo.runs import fit as tasks
 
     with mock.patch.object(tasks, "_fit_and_save", wraps=tasks._fit_and_save) as fit:
         tasks.fit_and_save(task)
@@ -144,7 +144,7 @@ def cluster(tmp_path_factory):
 def run_light(runner, root, monkeypatch, *overrides):
     """Run the baseline on simulated data, with relative paths."""
     from eegemo.execution import run_tasks
-    from eegemo.pipeline import run_experiments
+    from eegemo.runs.run import run_experiments
     from experiments import tiny
 
     root.mkdir()
@@ -158,7 +158,7 @@ def run_light(runner, root, monkeypatch, *overrides):
 
 
 def tables(folder):
-    from eegemo.predictions import read_predictions
+    from eegemo.evaluation import read_predictions
 
     return {file.name: read_predictions(file) for file in folder.glob("*.parquet")}
 
@@ -335,7 +335,7 @@ def test_a_worker_killed_at_a_fold_costs_that_fold_and_changes_nothing(
 def test_a_network_whose_worker_is_killed_goes_on_after_its_last_epoch(tmp_path, monkeypatch):
     import psutil
 
-    from eegemo.pipeline import run_experiments
+    from eegemo.runs.run import run_experiments
     from experiments import tiny
 
     monkeypatch.setenv("EEGEMO_DEVICE", "cpu")

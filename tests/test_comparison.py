@@ -10,8 +10,8 @@ from test_report import Page
 from eegemo.comparison import compare, difference, first_sentence, gather, read_sentence
 from eegemo.comparison.page import draw
 from eegemo.errors import ResultError
-from eegemo.predictions import predicted_classes
-from eegemo.report import read_result
+from eegemo.evaluation import predicted_classes
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 

@@ -8,9 +8,9 @@ from sklearn.metrics import f1_score, recall_score
 from eegemo.comparison import gather, latex_table
 from eegemo.comparison.classes import draw_trials, resampled_scores
 from eegemo.comparison.latex import escape
-from eegemo.predictions import predicted_classes
-from eegemo.report import read_result
-from eegemo.statistics import count_trials
+from eegemo.evaluation import predicted_classes
+from eegemo.evaluation.statistics import count_trials
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 NAMES = ("50% of_{all} & #1 $x$", 'A\\B ~ ^ <b> "q"\n2')

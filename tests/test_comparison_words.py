@@ -9,8 +9,8 @@ import pytest
 from eegemo.comparison import Pair, first_sentence, grounds, judge, limits
 from eegemo.comparison.comparable import other_settings
 from eegemo.comparison.paired import adjust, deciding_unit
-from eegemo.report.beside import share_of_test
-from eegemo.statistics import (
+from eegemo.evaluation.baseline import share_of_test
+from eegemo.evaluation.statistics import (
     corrected_resampled_t_test,
     correlated_t_test,
     mcnemar,

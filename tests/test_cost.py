@@ -4,7 +4,7 @@ import pytest
 from keras import layers
 
 from eegemo.models import build_model
-from eegemo.models.cost import count_multiply_adds
+from eegemo.models.keras.cost import count_multiply_adds
 
 
 def by_weights(model):

@@ -9,15 +9,15 @@ import pytest
 import scipy.io
 from test_pickles import pickle_as_python_2
 
-from eegemo.errors import DataError
-from eegemo.recordings.deap import (
+from eegemo.datasets import EMOTIV_CHANNELS
+from eegemo.datasets.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
-    EMOTIV_CHANNELS,
+    find_recordings_deap,
     load_deap_arrays,
     read_epochs_deap,
 )
-from eegemo.recordings.deap_release import find_recordings_deap
+from eegemo.errors import DataError
 
 N_TRIALS, N_TIMES = 5, 640  # 3 s of baseline and 2 s of video
 

@@ -5,15 +5,15 @@ import warnings
 import numpy as np
 import pytest
 
-from eegemo.errors import DataError
-from eegemo.recordings import (
+from eegemo.datasets.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
     find_recordings_deap,
     read_raw_deap,
 )
-from eegemo.recordings.bdf_files import BdfChannel, write_bdf
-from eegemo.recordings.deap_channels import TWENTE_EEG_CHANNELS
+from eegemo.datasets.deap.channels import TWENTE_EEG_CHANNELS
+from eegemo.errors import DataError
+from eegemo.formats.bdf_writing import BdfChannel, write_bdf
 from raw_files import (
     LABEL,
     field,

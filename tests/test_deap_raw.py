@@ -12,19 +12,19 @@ import pandas as pd
 import pytest
 
 from eegemo.config import parse_experiment
-from eegemo.errors import DataError
-from eegemo.preparation import prepare_experiment
-from eegemo.preprocessing import preprocess
-from eegemo.recordings import (
+from eegemo.datasets.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
     find_recordings_deap,
     find_trials_deap,
     read_raw_deap,
-    simulate_deap,
 )
-from eegemo.recordings.deap_channels import TWENTE_EEG_CHANNELS
-from eegemo.recordings.simulated_raw import write_raw_recording
+from eegemo.datasets.deap.channels import TWENTE_EEG_CHANNELS
+from eegemo.errors import DataError
+from eegemo.preprocessing import preprocess
+from eegemo.runs.prepare import prepare_experiment
+from eegemo.simulation import simulate_deap
+from eegemo.simulation.raw import write_raw_recording
 from raw_files import (
     DURATION,
     N_TRIALS,

@@ -4,14 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegemo.datasets.deap import find_recordings_deap, find_trials_deap, read_raw_deap
+from eegemo.datasets.deap.channels import TWENTE_EEG_CHANNELS
 from eegemo.errors import DataError
-from eegemo.recordings import (
-    find_recordings_deap,
-    find_trials_deap,
-    read_raw_deap,
-)
-from eegemo.recordings.bdf_files import BdfChannel, write_bdf
-from eegemo.recordings.deap_channels import TWENTE_EEG_CHANNELS
+from eegemo.formats.bdf_writing import BdfChannel, write_bdf
 from raw_files import (
     RAW,
     make_place,

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegemo.clusters import open_runner
-from eegemo.models.loading import load_model
-from eegemo.pipeline import run_experiments
-from eegemo.predictions import read_predictions
+from eegemo.evaluation import read_predictions
+from eegemo.execution.dask import open_runner
+from eegemo.models.keras.loading import load_model
+from eegemo.runs.run import run_experiments
 from experiments import tiny
 
 # What all folds at once may differ by. Sums of single precision in another order, carried through

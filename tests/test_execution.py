@@ -10,12 +10,12 @@ import time
 
 import pytest
 
+from eegemo.cli.work import ending_by_signals
 from eegemo.errors import DataError, EegemoError, InputError
 from eegemo.execution import (
     available_cpus,
     available_memory,
     configure,
-    ending_by_signals,
     peak_memory,
     quiet_stderr,
     run_tasks,

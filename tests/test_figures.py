@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from eegemo import figures
-from eegemo.calibration import reliability_table, selective_accuracy
-from eegemo.figures.style import class_colours, shorten
+from eegemo.evaluation.calibration import reliability_table, selective_accuracy
+from eegemo.pages import figures
+from eegemo.pages.figures.style import class_colours, shorten
 
 CLASSES = ["HVHA", "HVLA", "LVHA", "LVLA"]
 NASTY = ["<script>alert(1)</script>", "a$b$c_{", "情緒", "a very long name of a class indeed"]

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 from mutations import memory_below
 
-from eegemo.archives import load_arrays, open_archive
 from eegemo.errors import DataError, ResultError
+from eegemo.evaluation import read_predictions
+from eegemo.formats.archives import load_arrays, open_archive
 from eegemo.models import build_model
-from eegemo.models.loading import load_model
-from eegemo.predictions import read_predictions
+from eegemo.models.keras.loading import load_model
 from eegemo.training import save_model
 from fake_result import fake_result
 
@@ -167,7 +167,7 @@ def test_texts_that_are_none(tmp_path):
 
 def test_tables_that_claim_rows(tmp_path, monkeypatch):
     """What repeats takes no space in a parquet file: 800 kB of rows in some hundred bytes."""
-    monkeypatch.setattr("eegemo.predictions._MOST_BYTES", 100_000)
+    monkeypatch.setattr("eegemo.evaluation.predictions._MOST_BYTES", 100_000)
     path = tmp_path / "predictions.parquet"
     pd.DataFrame({"fold": np.zeros(100_000, np.int64)}).to_parquet(path)
     assert path.stat().st_size < 5_000

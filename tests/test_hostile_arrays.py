@@ -7,10 +7,10 @@ import pytest
 import scipy.io
 from mutations import memory_below
 
+from eegemo.datasets.deap import load_deap_arrays
 from eegemo.errors import DataError
-from eegemo.recordings import load_deap_arrays
-from eegemo.recordings.deap_files import write_dat
-from eegemo.recordings.mat_files import load_mat_arrays
+from eegemo.formats.mat import load_mat_arrays
+from eegemo.simulation.deap_files import write_dat
 
 
 def change(file, old, new):

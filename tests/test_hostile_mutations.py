@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from mutations import CASES, mutated, run_case, same, try_case
 
+from eegemo.datasets.deap import load_deap_arrays
 from eegemo.errors import DataError
-from eegemo.recordings import load_deap_arrays
-from eegemo.recordings.deap_files import write_dat
+from eegemo.simulation.deap_files import write_dat
 
 # Whole data sets and results take longer to read. The long run, below, reads 1000 of each kind.
 _FEW = {name: 6 for name in CASES if name.startswith(("bids", "result"))}

@@ -5,9 +5,10 @@ import pytest
 import scipy.io
 from test_bids import write_run
 
+from eegemo.datasets.bids import find_recordings_bids
+from eegemo.datasets.deap import find_recordings_deap
 from eegemo.errors import DataError
-from eegemo.recordings import find_recordings_bids, find_recordings_deap
-from eegemo.recordings.deap_files import write_dat
+from eegemo.simulation.deap_files import write_dat
 
 
 def read_all(root, **options):

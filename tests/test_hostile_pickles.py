@@ -15,7 +15,7 @@ import pytest
 from mutations import memory_below
 
 from eegemo.errors import DataError
-from eegemo.recordings.pickles import load_pickled_arrays
+from eegemo.formats.pickles import load_pickled_arrays
 
 PROTOCOL = b"\x80\x04"
 SYSTEM = b"cos\nsystem\n"
@@ -205,7 +205,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from eegemo.errors import DataError
-from eegemo.recordings.pickles import load_pickled_arrays
+from eegemo.formats.pickles import load_pickled_arrays
 for path in map(Path, sys.argv[1:]):
     before = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     size = path.stat().st_size

@@ -9,8 +9,8 @@ from mutations import memory_below
 from test_bids import EVENTS, write_run, write_tsv
 
 from eegemo.config import parse_experiment
+from eegemo.datasets.bids import find_recordings_bids
 from eegemo.errors import DataError, InputError
-from eegemo.recordings import find_recordings_bids
 
 
 def read_all(root, **options):

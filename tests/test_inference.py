@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegemo import inference
-from eegemo.applying import predict_recording
 from eegemo.cli import main
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS, read_epochs_deap
 from eegemo.errors import ConfigError, DataError, InputError, ResultError
-from eegemo.figures import class_timeline
-from eegemo.pipeline import run_experiments
-from eegemo.recordings import DEAP_EEG_CHANNELS, read_epochs_deap
+from eegemo.inference import predict_recording
+from eegemo.inference import recording as inference
+from eegemo.pages.figures import class_timeline
+from eegemo.runs.run import run_experiments
 from eegemo.scaling import Scaling, fit_scaling
 from experiments import tiny, with_foreign_model
 from helpers import make_test_windows

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
 from eegemo.errors import ResultError
-from eegemo.metrics import (
+from eegemo.evaluation import (
+    class_names,
     confusion_matrix,
     evaluate,
     normalise_confusion,
+    predicted_classes,
     score,
     score_confusion,
+    vote,
 )
-from eegemo.predictions import class_names, predicted_classes, vote
-from eegemo.report import read_result
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 CLASSES = ["a", "b", "c", "d"]

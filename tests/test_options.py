@@ -31,9 +31,7 @@ from eegemo.config import sections as sections_module
 from eegemo.config.reference import schema, tables_in, template
 from eegemo.config.sections import STAGES, data_section, make_section, model_section, stage_section
 from eegemo.errors import ConfigError
-from eegemo.registry import (
-    DATASETS,
-    MODELS,
+from eegemo.registry.options import (
     NOT_IN_FILE,
     REQUIRED,
     Count,
@@ -41,9 +39,10 @@ from eegemo.registry import (
     Positive,
     Since,
     options_of,
+    parameters_in,
     words_for,
 )
-from eegemo.registry.options import parameters_in
+from eegemo.registry.tables import DATASETS, MODELS
 from eegemo.store import digest_json
 
 ROOT = Path(__file__).parents[1]
@@ -218,11 +217,13 @@ def test_what_a_field_of_the_file_means_is_said_of_all_of_them():
 
 def functions():
     """Return options that have a second signature still, and that signature's other parameters."""
+    from eegemo.datasets.bids import find_recordings_bids
+    from eegemo.datasets.deap import find_recordings_deap
     from eegemo.features import BANDS
+    from eegemo.models import measure_network
     from eegemo.models.band_power import build_band_power_logreg
     from eegemo.models.base import TrainingOptions
-    from eegemo.models.sizes import measure_network
-    from eegemo.recordings import find_recordings_bids, find_recordings_deap, simulate_deap
+    from eegemo.simulation import simulate_deap
     from eegemo.training import fit_fold
 
     assert options_of(build_band_power_logreg)["bands"].default == [list(band) for band in BANDS]

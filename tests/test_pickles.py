@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from eegemo.errors import DataError
-from eegemo.recordings.pickles import load_pickled_arrays
+from eegemo.formats.pickles import load_pickled_arrays
 
 
 def pickle_array_as_python_2(

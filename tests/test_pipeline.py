@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegemo import preparation
 from eegemo.config import Experiment, load_experiment
+from eegemo.datasets.deap import load_deap_arrays
 from eegemo.errors import ConfigError, DataError, EegemoError, InputError, ResultError
+from eegemo.evaluation import read_predictions
 from eegemo.execution import Progress
-from eegemo.pipeline import is_complete, run_experiment, run_experiments
-from eegemo.predictions import read_predictions
-from eegemo.preparation import prepare_experiment
-from eegemo.recordings import load_deap_arrays
 from eegemo.report import write_report
+from eegemo.results.layout import is_complete
+from eegemo.runs import prepare as preparation
+from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.run import run_experiment, run_experiments
 from eegemo.scaling import load_scaling
 from eegemo.store import lock
 from eegemo.training import predict_windows

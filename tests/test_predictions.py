@@ -5,16 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eegemo.errors import ResultError
-from eegemo.predictions import (
+from eegemo.evaluation import (
     check_predictions,
     class_names,
     make_predictions,
     predicted_classes,
-    probabilities,
     read_predictions,
     vote,
     write_predictions,
 )
+from eegemo.evaluation.predictions import probabilities
 from fake_result import fake_result
 
 relaxed = settings(deadline=None)  # the first example pays for imports, on a shared machine

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import scipy.signal
 
+from eegemo.datasets import EMOTIV_CHANNELS
 from eegemo.errors import DataError
 from eegemo.preprocessing import (
     band_pass,
@@ -16,7 +17,6 @@ from eegemo.preprocessing import (
     resample,
     set_reference,
 )
-from eegemo.recordings.deap import EMOTIV_CHANNELS
 
 RNG = np.random.default_rng(0)
 

@@ -4,6 +4,7 @@ import mne
 import numpy as np
 import pytest
 
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS, read_raw_deap
 from eegemo.errors import DataError
 from eegemo.preprocessing import (
     Record,
@@ -13,11 +14,10 @@ from eegemo.preprocessing import (
     remove_eog_regression,
     set_reference,
 )
-from eegemo.recordings.deap import DEAP_EEG_CHANNELS
-from eegemo.recordings.deap_raw import read_raw_deap
-from eegemo.recordings.simulated_ratings import simulate_ratings
-from eegemo.recordings.simulated_raw import Artifacts, write_raw_recording
-from eegemo.recordings.simulated_subject import SimulatedSubject
+from eegemo.simulation.ratings import simulate_ratings
+from eegemo.simulation.raw import write_raw_recording
+from eegemo.simulation.raw_signals import Artifacts
+from eegemo.simulation.subject import SimulatedSubject
 from experiments import SHARED
 from raw_eeg import simulate
 

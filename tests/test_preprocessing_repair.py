@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import scipy.signal
 
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS
 from eegemo.errors import DataError, ResultError
 from eegemo.preprocessing import (
     NoTrialLeftError,
@@ -19,7 +20,6 @@ from eegemo.preprocessing import (
 )
 from eegemo.preprocessing.bads import _spline_weights
 from eegemo.preprocessing.record import power_spectrum
-from eegemo.recordings.deap import DEAP_EEG_CHANNELS
 from raw_eeg import simulate
 
 SFREQ = 128.0

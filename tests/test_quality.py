@@ -12,16 +12,18 @@ import pandas as pd
 import pytest
 import yaml
 
-from eegemo import tasks
 from eegemo.cli import main
 from eegemo.config import parse_experiment
+from eegemo.datasets import Recording, Run
+from eegemo.datasets.deap import DEAP_CHANNELS, load_deap_arrays
 from eegemo.errors import DataError
-from eegemo.preparation import prepare_experiment, prepare_trials
+from eegemo.pages.figures.quality import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
 from eegemo.preprocessing import EogRemoval, load_records, preprocess
-from eegemo.quality import preprocess_experiment, write_quality_report
-from eegemo.quality.drawings import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
-from eegemo.recordings import DEAP_CHANNELS, Recording, Run, load_deap_arrays, simulate_deap
-from eegemo.recordings.deap_files import write_dat
+from eegemo.runs import fit as tasks
+from eegemo.runs.prepare import prepare_experiment, prepare_trials
+from eegemo.runs.signals import preprocess_experiment, write_quality_report
+from eegemo.simulation import simulate_deap
+from eegemo.simulation.deap_files import write_dat
 from eegemo.trials import load_trials
 from raw_eeg import simulate
 
@@ -79,7 +81,7 @@ def test_a_failure_loses_only_the_subject_in_work(release, tmp_path, monkeypatch
             raise KeyboardInterrupt
         return tasks.store_subject(task)
 
-    monkeypatch.setattr("eegemo.preparation.store_subject", fail_at_third)
+    monkeypatch.setattr("eegemo.runs.prepare.store_subject", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
         preprocess_experiment(experiment(release), results=tmp_path)
     monkeypatch.undo()

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from eegemo.errors import ResultError
-from eegemo.report import read_result
-from eegemo.report.records import FOLD, PROVENANCE
+from eegemo.results.records import FOLD, PROVENANCE
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 RECORDS = {"provenance.json": PROVENANCE, "folds/1/fold.json": FOLD}
@@ -132,7 +132,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path, file):
 
 
 def test_training_that_diverged_is_still_drawn(whole, change):
-    from eegemo.figures import learning_curves, save_figure
+    from eegemo.pages.figures import learning_curves, save_figure
 
     history = pd.read_csv(whole / "folds" / "1" / "history.csv")
     history["loss"] = [1.0, 2.0, *[np.inf] * 6]

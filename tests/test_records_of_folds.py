@@ -10,18 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from eegemo import finishing
 from eegemo.config import parse_experiment
+from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import Progress
-from eegemo.folds import group_numbers
-from eegemo.pipeline import run_experiments
-from eegemo.predictions import read_predictions, write_predictions
-from eegemo.preparation import prepare_experiment
+from eegemo.results import assemble as finishing
+from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.run import run_experiments
+from eegemo.runs.verify import verify_result
 from eegemo.scaling import fit_scaling, load_scaling
-from eegemo.splits import split_seed
+from eegemo.splits import group_numbers, split_seed
 from eegemo.store import manifest, write_json
 from eegemo.training import fit_fold
-from eegemo.verification import verify_result
 from experiments import tiny
 
 BAND_POWER = "model={name: band_power_logreg, bands: [[4.0, 8.0], [8.0, 13.0]]}"

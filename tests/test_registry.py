@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from eegemo.errors import ConfigError
-from eegemo.registry import COMMANDS, DATASETS, MODELS, REGISTRIES, Registry
+from eegemo.registry.registry import Registry
+from eegemo.registry.tables import COMMANDS, DATASETS, MODELS, REGISTRIES
 
 FIRST = "expected 'cnn_lstm', 'cnn_gru' or 'band_power_logreg'"
 

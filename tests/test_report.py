@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from eegemo.errors import ResultError
-from eegemo.figures import learning_curves, to_svg
-from eegemo.metrics import score
-from eegemo.predictions import predicted_classes, read_predictions, vote
-from eegemo.report import headline, read_result, write_report
+from eegemo.evaluation import predicted_classes, read_predictions, score, vote
+from eegemo.evaluation.assess import assess
+from eegemo.pages.figures import learning_curves, to_svg
+from eegemo.report import headline, write_report
 from eegemo.report.remarks import remarks
-from eegemo.statistics import assess
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 

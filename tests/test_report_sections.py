@@ -8,10 +8,11 @@ import pytest
 from test_report import Page
 
 from eegemo.errors import ResultError
-from eegemo.predictions import class_names
-from eegemo.report import headline, read_result, write_report
+from eegemo.evaluation import class_names
+from eegemo.report import headline, write_report
 from eegemo.report.choices import describe_choice
 from eegemo.report.sentences import make_sentences, subject_sentence
+from eegemo.results.result import read_result
 from fake_result import fake_result
 
 

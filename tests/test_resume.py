@@ -14,8 +14,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from eegemo.pipeline import is_complete, run_experiment, run_experiments
-from eegemo.predictions import read_predictions
+from eegemo.evaluation import read_predictions
+from eegemo.results.layout import is_complete
+from eegemo.runs.run import run_experiment, run_experiments
 from eegemo.store import DiskFullError, folders, writing
 from experiments import REPOSITORY, tiny
 
@@ -24,7 +25,7 @@ BAND_POWER = ("model={name: band_power_logreg}",)
 DIE = """
 import os, sys
 from eegemo.config import load_experiment
-from eegemo.pipeline import run_experiment
+from eegemo.runs.run import run_experiment
 from eegemo.store import folders, writing
 flush, left = writing.flush, [int(sys.argv[2])]
 def die(file):
@@ -226,7 +227,8 @@ exit $code
 # without the check that refuses to begin
 HOPEFUL = """
 if __name__ == "__main__":
-    from eegemo import cli, needs
+    from eegemo import cli
+    from eegemo.runs import resources as needs
     needs.free_bytes = lambda path: 2**60
     cli.main()
 """

@@ -12,9 +12,8 @@ from sklearn.metrics import accuracy_score, log_loss
 from test_training import rhythms
 
 from eegemo.errors import DataError, LeakageError
-from eegemo.folds import Fold
 from eegemo.scaling import fit_scaling
-from eegemo.splits import make_folds
+from eegemo.splits import Fold, make_folds
 from eegemo.training import Candidate, fit_candidates, fit_fold, predict_windows
 from eegemo.windows import make_windows
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from eegemo.errors import DataError, LeakageError
-from eegemo.folds import Fold, check_folds, describe_split
-from eegemo.splits import make_folds
+from eegemo.splits import Fold, check_folds, describe_split, make_folds
 
 
 def table_of(n_trials=6, n_windows=12, duration=1.0, stride=0.25, n_subjects=2):

@@ -20,13 +20,14 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from eegemo.datasets.deap import DEAP_CHANNELS, DEAP_EEG_CHANNELS, load_deap_arrays
 from eegemo.errors import InputError
-from eegemo.recordings.deap import DEAP_CHANNELS, DEAP_EEG_CHANNELS, load_deap_arrays
-from eegemo.recordings.deap_files import write_dat
-from eegemo.recordings.head_model import lead_field
-from eegemo.recordings.simulated import read_simulation, simulate_deap
-from eegemo.recordings.simulated_ratings import simulate_ratings
-from eegemo.recordings.synthesis import BASELINE, SFREQ, make_brain
+from eegemo.simulation import read_simulation, simulate_deap
+from eegemo.simulation.brain import make_brain
+from eegemo.simulation.deap_files import write_dat
+from eegemo.simulation.head import lead_field
+from eegemo.simulation.ratings import BASELINE, simulate_ratings
+from eegemo.simulation.spectra import SFREQ
 
 # cPickle.dumps({"labels": ..., "data": ...}, 2) of `_pattern` below, zlib and base64, from
 # Python 2.7.18 with NumPy 1.16.6; for longer arrays the length and SHA-256 of the same.

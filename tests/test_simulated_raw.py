@@ -7,23 +7,21 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from eegemo.errors import InputError
-from eegemo.preprocessing import preprocess
-from eegemo.recordings import (
+from eegemo.datasets.deap import (
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
     find_recordings_deap,
     find_trials_deap,
-    is_simulated,
     read_epochs_deap,
     read_raw_deap,
-    read_simulation,
-    simulate_deap,
 )
-from eegemo.recordings.bdf import read_bdf_header
-from eegemo.recordings.raw_signals import Artifacts, lay_out
-from eegemo.recordings.simulated_raw import write_raw_recording
-from eegemo.recordings.simulated_writing import write_subject
+from eegemo.errors import InputError
+from eegemo.formats.bdf import read_bdf_header
+from eegemo.preprocessing import preprocess
+from eegemo.simulation import is_simulated, read_simulation, simulate_deap
+from eegemo.simulation.files import write_subject
+from eegemo.simulation.raw import write_raw_recording
+from eegemo.simulation.raw_signals import Artifacts, lay_out
 from raw_files import make_subject, write_table
 
 NOTHING = Artifacts(eyes=0, muscle=0, line=0, drift=0, noise=0, bad=False)

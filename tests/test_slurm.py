@@ -13,7 +13,7 @@ import slurm_stand_in
 from test_clusters import assert_same_tables, tables, wait_for
 from test_docs import DOCS, blocks
 
-from eegemo.pipeline import run_experiments
+from eegemo.runs.run import run_experiments
 from experiments import REPOSITORY, tiny
 
 # a fold takes about a second

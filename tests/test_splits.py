@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from eegemo.errors import DataError, LeakageError
-from eegemo.folds import GROUPS, Fold, check_folds, describe_split, group_numbers, shared_groups
-from eegemo.splits import deal_groups, make_folds
+from eegemo.splits import (
+    GROUPS,
+    Fold,
+    check_folds,
+    deal_groups,
+    describe_split,
+    group_numbers,
+    make_folds,
+    shared_groups,
+)
 from helpers import keys_of, make_table
 
 TRIAL = GROUPS["trial"]

@@ -7,16 +7,16 @@ from scipy import stats
 from sklearn.metrics import recall_score
 
 from eegemo.errors import ResultError
-from eegemo.predictions import predicted_classes, read_predictions, vote
-from eegemo.statistics import (
+from eegemo.evaluation import predicted_classes, read_predictions, vote
+from eegemo.evaluation.assess import assess
+from eegemo.evaluation.statistics import (
     TrialCounts,
-    assess,
     bootstrap_interval,
     count_trials,
     permutation_test,
     split_trials,
 )
-from eegemo.statistics.permutation import Shuffling
+from eegemo.evaluation.statistics.permutation import Shuffling
 from fake_result import fake_result
 
 
@@ -222,7 +222,7 @@ def test_same_seed_same_numbers_and_batches_do_not_matter(monkeypatch):
     np.testing.assert_array_equal(one.null, two.null)
     other = permutation_test(trials, n_permutations=50, seed=8)
     assert not np.array_equal(one.null, other.null)
-    monkeypatch.setattr("eegemo.statistics.trials._BATCH_LABELS", 10)
+    monkeypatch.setattr("eegemo.evaluation.statistics.trials._BATCH_LABELS", 10)
     assert len(permutation_test(trials, n_permutations=50).null) == 50
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eegemo.statistics import (
+from eegemo.evaluation.statistics import (
     TrialCounts,
     corrected_resampled_t_test,
     friedman,

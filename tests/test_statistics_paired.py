@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from eegemo.errors import ResultError
-from eegemo.statistics import (
+from eegemo.evaluation.statistics import (
     TrialCounts,
     bootstrap_interval,
     corrected_resampled_t_test,

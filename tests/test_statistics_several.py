@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from eegemo.errors import ResultError
-from eegemo.statistics import friedman, holm
+from eegemo.evaluation.statistics import friedman, holm
 
 # Demšar 2006, JMLR 7, table 6: AUC of C4.5, with tuned m, with tuned cf, with both, on 14 data sets
 DEMSAR = np.array(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from eegemo.errors import ResultError
-from eegemo.predictions import class_names, read_predictions
-from eegemo.statistics import TrialCounts, count_trials, permutation_test, shuffle_labels
+from eegemo.evaluation import class_names, read_predictions
+from eegemo.evaluation.statistics import TrialCounts, count_trials, permutation_test, shuffle_labels
 from fake_result import fake_result
 
 
@@ -37,7 +37,9 @@ def test_one_draw_is_one_draw_of_the_permutation_test(tmp_path, monkeypatch, sti
     table = table.sort_values(["subject", "session", "trial"])
     code = pd.Index(class_names(rows)).get_indexer(pd.Index(table["y_true"]))
     np.testing.assert_array_equal(code, counted.label)
-    monkeypatch.setattr("eegemo.statistics.trials._BATCH_LABELS", 1)  # one draw at a time
+    monkeypatch.setattr(
+        "eegemo.evaluation.statistics.trials._BATCH_LABELS", 1
+    )  # one draw at a time
     outcome = permutation_test(counted, n_permutations=20, seed=5)
     rng = np.random.default_rng(5)
     block = table[["subject", "session"]]

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import recall_score
 
-from eegemo.predictions import predicted_classes, read_predictions, vote
-from eegemo.statistics import assess, count_trials, permutation_test, split_trials, spread_of
+from eegemo.evaluation import predicted_classes, read_predictions, vote
+from eegemo.evaluation.assess import assess
+from eegemo.evaluation.statistics import count_trials, permutation_test, split_trials, spread_of
 from fake_result import fake_result
 
 

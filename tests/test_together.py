@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eegemo.errors import InputError
-from eegemo.pipeline import run_experiments
+from eegemo.runs.run import run_experiments
 from eegemo.training import can_fit_together
 from experiments import tiny
 

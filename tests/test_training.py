@@ -9,9 +9,11 @@ import pytest
 
 from eegemo.errors import ConfigError, DataError
 from eegemo.labels import Labels
+from eegemo.models.base import class_weights
+from eegemo.models.keras import fitting as network
 from eegemo.scaling import fit_scaling, load_scaling
 from eegemo.splits import make_folds
-from eegemo.training import Batches, class_weights, fit_fold, network, predict_windows, save_model
+from eegemo.training import Batches, fit_fold, predict_windows, save_model
 from eegemo.trials import Trials
 from eegemo.windows import make_windows
 

@@ -10,14 +10,15 @@ from scipy.stats import binom
 from sklearn.metrics import balanced_accuracy_score
 
 from eegemo.config import find_experiments, load_experiment
+from eegemo.datasets import find_recordings
+from eegemo.evaluation import predicted_classes
+from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import available_cpus
 from eegemo.labels import make_labels
-from eegemo.pipeline import run_experiments
-from eegemo.predictions import predicted_classes
 from eegemo.preprocessing import preprocess
-from eegemo.recordings import find_recordings, simulate_deap
+from eegemo.runs.run import run_experiments
+from eegemo.simulation import simulate_deap
 from eegemo.splits import make_folds
-from eegemo.statistics import shuffle_labels
 from eegemo.training import fit_fold
 from eegemo.trials import make_trials
 from eegemo.windows import make_windows

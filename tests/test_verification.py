@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from eegemo.errors import ConfigError, ResultError
+from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import run_tasks
-from eegemo.pipeline import run_experiments
-from eegemo.predictions import read_predictions, write_predictions
-from eegemo.verification import TOLERANCE, compare_predictions, verify_result
+from eegemo.runs.run import run_experiments
+from eegemo.runs.verify import TOLERANCE, compare_predictions, verify_result
 from experiments import tiny, with_foreign_model
 
 BAND_POWER = "model={name: band_power_logreg}"
@@ -116,7 +116,7 @@ def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatc
         asked.append(engine)
         return run_experiments(experiments, **options)  # one by one, whatever was asked for
 
-    monkeypatch.setattr("eegemo.verification.run_experiments", run)
+    monkeypatch.setattr("eegemo.runs.run.run_experiments", run)
     path = copied / "folds" / "1" / "fold.json"
     record = json.loads(path.read_text())
     for at_once, engine in [(1, "auto"), (2, "auto"), (2, "local")]:

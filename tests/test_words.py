@@ -2,8 +2,9 @@
 
 import pytest
 
+from eegemo.pages.words import interval_words, shuffling
 from eegemo.report.remarks import merge_notes
-from eegemo.report.words import _findings, interval_words, shuffling
+from eegemo.report.words import _findings
 
 
 def level(**changes):

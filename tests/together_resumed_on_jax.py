@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from together_on_jax import GRU, MODEL, assert_alike, fit_both, folds_of, quick, windows
 
+from eegemo.models.keras import callbacks
 from eegemo.scaling import fit_scaling
-from eegemo.training import callbacks, fit_fold, fit_folds_together, together_group
+from eegemo.training import fit_fold, fit_folds_together, together_group
 from eegemo.training.together_part import Part
 
 __all__ = ["quick", "windows"]  # fixtures

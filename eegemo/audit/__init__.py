@@ -5,10 +5,10 @@ stimuli and whole subjects, each also with trial labels shuffled, and writes one
 and a page. `read_audit` puts the numbers together from what the runs have stored.
 """
 
-from .outcome import Audit, Row, read_audit, sentences
-from .page import write_audit
-from .protocols import PROTOCOLS, Protocol, list_protocols
-from .running import audit_experiment
+from eegemo.audit.outcome import Audit, Row, read_audit, sentences
+from eegemo.audit.page import write_audit
+from eegemo.audit.protocols import PROTOCOLS, Protocol, list_protocols
+from eegemo.audit.run import audit_experiment
 
 __all__ = [
     "PROTOCOLS",

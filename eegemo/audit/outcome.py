@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from eegemo.audit.protocols import PROTOCOLS, Protocol
 from eegemo.errors import ResultError
-from eegemo.metrics import score
-from eegemo.predictions import class_names, predicted_classes, read_predictions
-from eegemo.report import Result, read_result
-from eegemo.report.beside import LEVEL
-from eegemo.report.words import listed
-from eegemo.statistics import count_trials, holm, paired_bootstrap
-
-from .protocols import PROTOCOLS, Protocol
+from eegemo.evaluation import class_names, predicted_classes, read_predictions, score
+from eegemo.evaluation.baseline import LEVEL
+from eegemo.evaluation.statistics import count_trials, holm, paired_bootstrap
+from eegemo.pages.words import listed
+from eegemo.results.result import Result, read_result
 
 __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 

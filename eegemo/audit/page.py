@@ -4,14 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from eegemo import figures
-from eegemo.report.page import data_uri, render
+from eegemo.audit.outcome import Audit, read_audit, sentences
+from eegemo.audit.protocols import PROTOCOLS
+from eegemo.pages import figures
+from eegemo.pages.html import data_uri, render
 from eegemo.report.remarks import merge_notes
-from eegemo.report.tables import write_table
 from eegemo.store import write_text
-
-from .outcome import Audit, read_audit, sentences
-from .protocols import PROTOCOLS
+from eegemo.store.writing import write_table
 
 __all__ = ["write_audit"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eegemo.folds import LEAKING
+from eegemo.splits import LEAKING
 
 __all__ = ["PROTOCOLS", "Protocol", "list_protocols"]
 

@@ -5,16 +5,15 @@ subject by subject and trial by trial (`paired`), and turned into a sentence by 
 in advance (`rule`).
 """
 
-from .classes import class_differences
-from .comparable import check_comparable
-from .contents import Comparison, gather
-from .costs import costs
-from .latex import latex_table
-from .page import compare
-from .paired import Pair, compare_pairs, compare_several, difference
-from .record import read_sentence
-from .rule import judge
-from .words import first_sentence, grounds, limits
+from eegemo.comparison.classes import class_differences
+from eegemo.comparison.comparable import check_comparable
+from eegemo.comparison.contents import Comparison, gather, read_sentence
+from eegemo.comparison.costs import costs
+from eegemo.comparison.latex import latex_table
+from eegemo.comparison.page import compare
+from eegemo.comparison.paired import Pair, compare_pairs, compare_several, difference
+from eegemo.comparison.rule import judge
+from eegemo.comparison.words import first_sentence, grounds, limits
 
 __all__ = [
     "Comparison",

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..metrics import LEVELS, normalise_confusion
-from ..report import Result
-from ..statistics import TrialCounts, count_trials
-from .paired import rows_of
+from eegemo.comparison.paired import rows_of
+from eegemo.evaluation import LEVELS, normalise_confusion
+from eegemo.evaluation.statistics import TrialCounts, count_trials
+from eegemo.results.result import Result
 
 Floats = NDArray[np.float64]
 
@@ -99,7 +99,7 @@ def resampled_scores(trials: TrialCounts, weights: Floats) -> dict[str, Floats]:
     Parameters
     ----------
     trials : TrialCounts
-        As `eegemo.statistics.count_trials` makes them.
+        As `eegemo.evaluation.statistics.count_trials` makes them.
     weights : ndarray, shape (n_draws, n_trials)
         How often each trial counts.
 

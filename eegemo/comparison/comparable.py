@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import ResultError
-from ..predictions import TRIAL_KEYS
-from ..report import Result
+from eegemo.errors import ResultError
+from eegemo.evaluation import TRIAL_KEYS
+from eegemo.results.result import Result
 
 _ADVICE = {
     "data": "Run both on the same recordings with the same preprocessing and windows.",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import Result
+from eegemo.results.result import Result
 
 
 def costs(result: Result) -> dict[str, Any]:

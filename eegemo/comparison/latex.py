@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..report.words import kept_apart, listed, number_word, some
-from .contents import Comparison
-from .paired import ROPE, Pair
-from .words import TEST_NAMES, probability_text
+from eegemo.comparison.contents import Comparison
+from eegemo.comparison.paired import ROPE, Pair
+from eegemo.comparison.words import TEST_NAMES, probability_text
+from eegemo.pages.words import listed, number_word, some
+from eegemo.report.words import kept_apart
 
 _SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",

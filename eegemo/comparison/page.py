@@ -10,23 +10,29 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .. import figures
-from ..errors import ResultError
-from ..metrics import LEVELS
-from ..report import read_result
-from ..report.page import SCORES, data_uri, render
-from ..report.tables import write_table
-from ..report.words import kept_apart, leak
-from ..store import write_json, write_text
-from .classes import CLASS_SCORES, confusion_difference
-from .comparable import name_results
-from .contents import Comparison, gather
-from .latex import data_words, latex_table
-from .paired import KEYS, difference
-from .record import RECORD, make_record
-from .rule import RULE, VERDICTS, judge
-from .tables import make_tables
-from .words import TEST_NAMES, p_text, probability_text
+from eegemo.comparison.classes import CLASS_SCORES, confusion_difference
+from eegemo.comparison.comparable import name_results
+from eegemo.comparison.contents import RECORD, Comparison, gather, make_record
+from eegemo.comparison.latex import data_words, latex_table
+from eegemo.comparison.paired import KEYS, difference
+from eegemo.comparison.rule import RULE, VERDICTS, judge
+from eegemo.comparison.tables import make_tables
+from eegemo.comparison.words import TEST_NAMES, p_text, probability_text
+from eegemo.errors import ResultError
+from eegemo.evaluation import LEVELS
+from eegemo.execution import Progress
+from eegemo.pages import figures
+from eegemo.pages.html import data_uri, render
+from eegemo.report.page import SCORES
+from eegemo.report.words import kept_apart, leak
+from eegemo.results.result import read_result
+from eegemo.store import digest_json, write_json, write_text
+from eegemo.store.writing import write_table
+
+__all__ = [
+    "compare_if_alike",
+    "comparison_folder",
+]
 
 
 def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
@@ -198,3 +204,20 @@ def _draw_scores(comparison: Comparison) -> Figure:
             for scored in levels.values():
                 scored.update(trials=None, subjects=None)
     return figures.score_intervals(scores, differences, chance=chance)
+
+
+def comparison_folder(results: Sequence[str | Path], parent: str | Path) -> Path:
+    """Name the folder of a comparison after the results it compares."""
+    names = [Path(result).resolve().name for result in results]
+    return Path(parent) / f"compare-{digest_json(names)[:8]}"
+
+
+def compare_if_alike(
+    results: Sequence[Path], parent: str | Path, progress: Progress | None = None
+) -> Path | None:
+    """Compare results, or say why they cannot be compared."""
+    try:
+        return compare(list(results), comparison_folder(results, parent))
+    except ResultError as error:
+        (progress or Progress()).say(f"No comparison: {error}")
+        return None

@@ -36,11 +36,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ..metrics import LEVELS
-from ..predictions import predicted_classes, vote
-from ..report import Result
-from ..report.beside import LEVEL, share_of_test
-from ..statistics import (
+from eegemo.evaluation import LEVELS, predicted_classes, vote
+from eegemo.evaluation.baseline import LEVEL, share_of_test
+from eegemo.evaluation.statistics import (
     PairedTest,
     Practical,
     SeveralTest,
@@ -53,6 +51,7 @@ from ..statistics import (
     paired_bootstrap,
     wilcoxon_signed_rank,
 )
+from eegemo.results.result import Result
 
 Unit = Literal["fold", "subject"]
 

@@ -24,9 +24,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..report import Result
-from ..report.beside import LEVEL
-from .paired import MIN_SUBJECTS, ROPE, Pair
+from eegemo.comparison.paired import MIN_SUBJECTS, ROPE, Pair
+from eegemo.evaluation.baseline import LEVEL
+from eegemo.results.result import Result
 
 Verdict = Literal["chance", "better", "too little", "equivalent", "open", "same", "untested"]
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..metrics import LEVELS
-from ..report.page import SCORES
-from ..report.tables import summary
-from .classes import confusion_difference
-from .contents import Comparison
-from .paired import KEYS, Unit, difference
-from .rule import judge
+from eegemo.comparison.classes import confusion_difference
+from eegemo.comparison.contents import Comparison
+from eegemo.comparison.paired import KEYS, Unit, difference
+from eegemo.comparison.rule import judge
+from eegemo.evaluation import LEVELS
+from eegemo.report.page import SCORES
+from eegemo.report.tables import summary
 
 Rows = list[dict[str, Any]]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..report import Result
-from ..report.beside import LEVEL
-from ..report.words import listed, number_word, p_words, some
-from ..statistics import SeveralTest
-from .comparable import n_repeats, other_settings
-from .paired import ROPE, Pair, Unit, compare_pairs, ranked
-from .rule import Verdict, above_chance, judge
+from eegemo.comparison.comparable import n_repeats, other_settings
+from eegemo.comparison.paired import ROPE, Pair, Unit, compare_pairs, ranked
+from eegemo.comparison.rule import Verdict, above_chance, judge
+from eegemo.evaluation.baseline import LEVEL
+from eegemo.evaluation.statistics import SeveralTest
+from eegemo.pages.words import listed, number_word, p_words, some
+from eegemo.results.result import Result
 
 _FEW_SUBJECTS = 10
 _MOST_LISTED = 4  # results; with more, pairs are counted rather than listed

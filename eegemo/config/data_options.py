@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MinLen
 
-from eegemo.registry import DATASETS, Count
+from eegemo.registry.options import Count
+from eegemo.registry.tables import DATASETS
 
 __all__ = ["BidsOptions", "DeapOptions", "SimulatedOptions", "dataset_class"]
 

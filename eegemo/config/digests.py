@@ -5,7 +5,9 @@ from typing import Any
 
 from eegemo.config.experiment import Experiment
 from eegemo.config.sections import Section
-from eegemo.registry import DATASETS, MODELS, Code, Since
+from eegemo.registry.options import Since
+from eegemo.registry.registry import Code
+from eegemo.registry.tables import DATASETS, MODELS
 
 __all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_for_digest"]
 
@@ -14,8 +16,8 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     """Return everything that decides an experiment's result, as JSON can hold it.
 
     The name and the folder of the data are left out: neither changes a result. So is an option that
-    is marked as later (`eegemo.registry.Since`) while it has its default, so that results made
-    before it came keep their digest.
+    is marked as later (`eegemo.registry.options.Since`) while it has its default, so that results
+    made before it came keep their digest.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ from eegemo.config.sections import (
 from eegemo.config.strict_yaml import Place
 from eegemo.errors import ConfigError
 from eegemo.models import is_network
-from eegemo.registry import DATASETS, MODELS
+from eegemo.registry.tables import DATASETS, MODELS
 
 __all__ = ["Experiment", "class_for", "experiment_class", "plain_place"]
 

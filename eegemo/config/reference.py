@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 from eegemo.config.experiment import Experiment, experiment_class
 from eegemo.config.sections import STAGES, ChoiceSection, data_section, model_section, stage_section
 from eegemo.errors import ConfigError
-from eegemo.registry import DATASETS, MODELS, choices_of, words_for
+from eegemo.registry.options import choices_of, words_for
+from eegemo.registry.tables import DATASETS, MODELS
 
 __all__ = ["schema", "schema_text", "table", "tables_in", "template", "write_reference"]
 

@@ -13,7 +13,8 @@ from eegemo.errors import ConfigError
 from eegemo.labels import make_labels
 from eegemo.models.base import TrainingOptions
 from eegemo.preprocessing import preprocess
-from eegemo.registry import MODELS, REQUIRED, Option, options_of
+from eegemo.registry.options import REQUIRED, Option, options_of
+from eegemo.registry.tables import MODELS
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
 from eegemo.windows import make_windows
@@ -106,7 +107,7 @@ def make_section(
     name : str
         The section's name in the experiment file.
     function : callable
-        See `eegemo.registry.options_of`.
+        See `eegemo.registry.options.options_of`.
     key : (str, str), optional
         A key that comes first, and its only value: what the function is called in the file.
     base : type of Section

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from eegemo.errors import DataError
 from eegemo.features.bands import BANDS, Band, check_bands
-from eegemo.features.naming import check_input_features
+from eegemo.features.channels import check_input_features
 from eegemo.windows import Windows
 
 __all__ = ["BandPower", "compute_band_powers"]

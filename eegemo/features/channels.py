@@ -8,10 +8,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from eegemo.errors import DataError
-from eegemo.features.naming import check_input_features
 from eegemo.scaling import Moments
 
-__all__ = ["ChannelPicker", "ChannelScaler"]
+__all__ = [
+    "ChannelPicker",
+    "ChannelScaler",
+    "check_input_features",
+]
 
 
 class ChannelPicker(TransformerMixin, BaseEstimator):
@@ -95,7 +98,7 @@ class ChannelPicker(TransformerMixin, BaseEstimator):
 
 
 class ChannelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Z-score and min-max scaling of each channel, as `eegemo.scaling` does it.
+    """Z-score and min-max scaling of each channel, as `eegemo.scaling.affine` does it.
 
     A sample that lies in several of the windows given counts several times. A channel without
     spread is shifted, not stretched.
@@ -182,3 +185,17 @@ def _names_in(estimator: Any) -> list[str]:
     if given is None:
         given = [f"x{k}" for k in range(estimator.n_features_in_)]
     return [str(name) for name in given]
+
+
+def check_input_features(estimator: Any, names: Sequence[str] | None) -> None:
+    """Hold names of columns to scikit-learn's rule: as many as there are, and those of `fit`."""
+    if names is None:
+        return
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and list(names) != list(known):
+        raise DataError("input_features is not equal to feature_names_in_")
+    if len(names) != estimator.n_features_in_:
+        raise DataError(
+            "input_features should have length equal to number of features "
+            f"({estimator.n_features_in_}), got {len(names)}"
+        )

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import MinLen
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+from threadpoolctl import threadpool_limits
 
-from eegemo.archives import load_arrays
 from eegemo.errors import ConfigError, DataError
-from eegemo.features.bands import BANDS, check_bands
-from eegemo.registry import NOT_IN_FILE, Count, Positive
+from eegemo.features import BANDS, check_bands
+from eegemo.formats.archives import load_arrays
+from eegemo.models import BASELINE
+from eegemo.registry.options import NOT_IN_FILE, Count, Positive
 from eegemo.store import atomic_file
+from eegemo.windows import Windows
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from eegemo.windows import Windows
 
 __all__ = [
+    "baseline_for",
     "build_band_power_logreg",
     "fit_band_power_logreg",
     "load_band_power_logreg",
@@ -38,9 +41,33 @@ __all__ = [
     "save_band_power_logreg",
 ]
 
+
+def baseline_for(windows: Windows) -> dict[str, Any] | None:
+    """Return the baseline's arguments for these windows, or None if they resolve no band.
+
+    The bands are those of `eegemo.features.BANDS`, cut at half the sampling frequency, that windows
+    of this length can tell apart.
+    """
+    from eegemo.features import BANDS, check_bands
+
+    bands = []
+    for low, high in BANDS:
+        band = [low, min(high, windows.trials.sfreq / 2)]
+        try:
+            check_bands([band], windows.trials.sfreq, windows.n_times)
+        except ConfigError:
+            continue
+        bands.append(band)
+    return {"name": BASELINE, "bands": bands} if bands else None
+
+
 # Windows in memory at a time, where features have to be computed.
 _BATCH = 2048
+
+
 _FORMAT = "eegemo band_power_logreg 1"
+
+
 _WEIGHTS = {None: "", "none": "", "balanced": "balanced"}
 
 

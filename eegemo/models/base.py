@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from eegemo.registry import Count, Positive
+import numpy as np
 
-__all__ = ["TrainingOptions"]
+from eegemo.errors import ConfigError
+from eegemo.registry.options import Count, Positive
+from eegemo.splits import Fold
+from eegemo.windows import Windows
+
+__all__ = [
+    "HISTORY",
+    "TrainingOptions",
+    "class_weights",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,3 +59,35 @@ class TrainingOptions:
     class_weight: Literal["balanced", "none"] = "balanced"
     clip_norm: Positive | None = 1.0
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+
+
+HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+def class_weights(codes: np.ndarray, n_classes: int) -> np.ndarray:
+    """Return weights that give every class present the same say, averaging 1 over the windows.
+
+    Examples
+    --------
+    >>> [round(float(w), 3) for w in class_weights(np.array([0, 0, 0, 1]), 2)]
+    [0.667, 2.0]
+    """
+    n = np.bincount(codes, minlength=n_classes)
+    weights = np.where(n > 0, len(codes) / (np.count_nonzero(n) * np.maximum(n, 1)), 0.0)
+    return weights.astype(np.float32)
+
+
+def fold_weights(windows: Windows, fold: Fold, class_weight: str) -> np.ndarray:
+    """Return the weight of each class, from a fold's training windows."""
+    n_classes = len(windows.labels.classes)
+    if class_weight == "balanced":
+        return class_weights(windows.codes[fold.train], n_classes)
+    return np.ones(n_classes, np.float32)
+
+
+def check_schedule(schedule: str, fold: Fold) -> None:
+    """Raise ConfigError if a schedule needs validation windows and the fold has none."""
+    if schedule == "plateau" and not len(fold.validation):
+        raise ConfigError(
+            "training: schedule 'plateau' watches the validation part, and there is none."
+        )

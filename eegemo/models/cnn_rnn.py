@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import MinLen
 
 from eegemo.models.sizes import pooled_length
-from eegemo.registry import NOT_IN_FILE, Count, Fraction
+from eegemo.registry.options import NOT_IN_FILE, Count, Fraction
 
 if TYPE_CHECKING:
     import keras

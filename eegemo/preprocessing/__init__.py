@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
 
-from eegemo.registry import NOT_IN_FILE, Positive
+from eegemo.registry.options import NOT_IN_FILE, Positive
 
 if TYPE_CHECKING:
     import mne

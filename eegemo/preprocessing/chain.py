@@ -16,6 +16,7 @@ from typing import Any
 import mne
 import numpy as np
 
+from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
 from eegemo.preprocessing.channels import (
@@ -30,7 +31,6 @@ from eegemo.preprocessing.filtering import apply_band_pass, apply_notch, resampl
 from eegemo.preprocessing.record import Record
 from eegemo.preprocessing.reference import apply_reference
 from eegemo.preprocessing.trials import apply_baseline, apply_rejection
-from eegemo.recordings.channels import resolve_channels
 
 __all__ = ["run_steps"]
 

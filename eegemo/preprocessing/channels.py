@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import mne
 import numpy as np
 
+from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
-from eegemo.recordings.channels import resolve_channels
 
 __all__ = ["Instance", "copy_loaded", "eeg_names", "pick_channels", "resolve_eog_channels"]
 

@@ -27,11 +27,13 @@ SPLITS = Registry(
     "split.method",
     dict.fromkeys(
         ("stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"),
-        "eegemo.splits:make_folds",
+        "eegemo.splits.methods:make_folds",
     ),
 )
 SCALING = Registry(
-    "scaling", "scaling.steps", dict.fromkeys(("zscore", "minmax"), "eegemo.scaling:fit_scaling")
+    "scaling",
+    "scaling.steps",
+    dict.fromkeys(("zscore", "minmax"), "eegemo.scaling.affine:fit_scaling"),
 )
 EXPORTERS = Registry("exporters", "exporter", {})
 #: In the order of `eegemo --help`.
@@ -39,7 +41,7 @@ COMMANDS = Registry(
     "commands",
     "command",
     {
-        name: f"eegemo.commands:{name}"
+        name: f"eegemo.cli.commands:{name}"
         for name in (
             "run",
             "check",

@@ -1,7 +1,9 @@
 """Reports: pure views of a result folder; nothing is trained, everything can be drawn again."""
 
-from .page import write_report
-from .result import Result, read_result
-from .words import headline
+from eegemo.report.page import write_report
+from eegemo.report.words import headline
 
-__all__ = ["Result", "headline", "read_result", "write_report"]
+__all__ = [
+    "headline",
+    "write_report",
+]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from .result import Result
-from .words import listed, shared_most, some
+from eegemo.pages.words import listed, some
+from eegemo.report.words import shared_most
+from eegemo.results.result import Result
 
 
 def remarks(result: Result) -> list[str]:

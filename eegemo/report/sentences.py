@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .choices import describe_choice
-from .result import Result
-from .subjects import ALPHA
-from .words import BASELINE, listed, number_word, some
+from eegemo.evaluation.subjects import ALPHA
+from eegemo.pages.words import listed, number_word, some
+from eegemo.report.choices import describe_choice
+from eegemo.report.words import BASELINE
+from eegemo.results.result import Result
 
 __all__ = [
     "baseline_sentence",

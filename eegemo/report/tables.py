@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..metrics import LEVELS, SUMMARY_SCORES
-from ..predictions import predicted_classes
-from ..store import atomic_file
-from .choices import choice_table
-from .result import Result
+from eegemo.evaluation import LEVELS, SUMMARY_SCORES, predicted_classes
+from eegemo.report.choices import choice_table
+from eegemo.results.result import Result
 
 BASELINES = {
     "majority": "commonest class",
@@ -23,12 +20,6 @@ BASELINES = {
 
 
 _OWN = ("majority_accuracy", "majority_balanced_accuracy", "commonest_share", "own_training")
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
-    with atomic_file(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
 
 
 def make_tables(result: Result) -> dict[str, pd.DataFrame]:

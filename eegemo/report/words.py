@@ -2,84 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .beside import LEVEL
-from .result import Result, read_result
+from eegemo.evaluation.baseline import LEVEL
+from eegemo.pages.words import listed, number_word, p_words, some
+from eegemo.results.result import Result, read_result
 
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 BASELINE = "logistic regression on band power"
+
+
 # "Far better than chance" is kept for scores that cover this share of the way from chance to 1.
 _FAR = 0.7
+
+
 # Where the mean of shuffled labels is further than this from 1 / n_classes, it is quoted as well.
 _SHIFT = 0.02
-
-
-def number_word(n: int) -> str:
-    """Spell small numbers.
-
-    Examples
-    --------
-    >>> number_word(4), number_word(32)
-    ('four', '32')
-    """
-    return _NUMBERS[n] if 0 <= n < len(_NUMBERS) else str(n)
-
-
-def some(n: int, unit: str) -> str:
-    """Count things, in the singular if there is one.
-
-    Examples
-    --------
-    >>> some(1, "fold"), some(2000, "trial")
-    ('1 fold', '2,000 trials')
-    """
-    return f"{n:,} {unit}{'s' if n != 1 else ''}"
-
-
-def listed(names: Iterable[str], last: str = "and") -> str:
-    """Join names to a phrase.
-
-    Examples
-    --------
-    >>> listed("abc"), listed("ab", "or")
-    ('a, b and c', 'a or b')
-    """
-    *first, final = names
-    return f"{', '.join(first)} {last} {final}" if first else final
-
-
-def p_words(test: Mapping[str, Any]) -> str:
-    """Write a p-value with the digits that matter.
-
-    Parameters
-    ----------
-    test : mapping
-        Its ``p_value`` and ``n_permutations``: the smallest value that so many can give is a bound.
-
-    Examples
-    --------
-    >>> [p_words({"p_value": p, "n_permutations": 4999}) for p in (0.342, 0.0123, 0.0002)]
-    ['p = 0.34', 'p = 0.012', 'p ≤ 0.0002']
-    """
-    p = test["p_value"]
-    if p < 1.5 / (1 + test["n_permutations"]):
-        return f"p ≤ {p:.1g}"
-    digits = 2 if p >= 0.1 else 3 if p >= 0.01 else 4
-    return f"p = {p:.{digits}f}"
-
-
-def interval_words(level: Mapping[str, Any], kind: str, digits: int = 2) -> str:
-    """Write a bootstrap interval, or why there is none."""
-    interval = level["significance"]["bootstrap"][kind]
-    if interval is not None:
-        return f"{interval[0]:.{digits}f} – {interval[1]:.{digits}f}"
-    one_subject = kind == "subjects" and len(level["subjects"]) == 1
-    if level["total"]["accuracy"] == 1 and not one_subject:
-        return "not estimable: no error"
-    return "–"
 
 
 def headline(result: Result | str | Path) -> str:
@@ -253,32 +192,3 @@ def kept_apart(result: Result) -> str:
     """Name the largest unit that is never in both training and test of a split without a leak."""
     group = str(result.provenance["split"]["group"])
     return "trial" if group in ("window", "segment") or shared_most(result, group) else group
-
-
-def shuffling(test: Mapping[str, Any]) -> str:
-    """Say how labels were shuffled.
-
-    Parameters
-    ----------
-    test : mapping
-        Its ``n_blocks`` and ``n_joint``.
-
-    Returns
-    -------
-    str
-        A sentence or two.
-    """
-    blocks, joint = test["n_blocks"], test["n_joint"]
-    within = "the labels of whole trials are shuffled within each subject and session"
-    if not joint:
-        return f"In each draw {within}, each on its own."
-    text = (
-        f"In each draw {within}, in the same order of stimuli for all: subjects who saw the same "
-        "stimuli do not have independent labels."
-    )
-    if joint < blocks:
-        text += (
-            f" {blocks - joint} of {some(blocks, 'block')} (a subject's session) share no stimuli "
-            "with others, have one twice, or do not know them, and are shuffled on their own."
-        )
-    return text

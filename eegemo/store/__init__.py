@@ -6,11 +6,17 @@ temporary name holds the number of the process, so that what a dead one has left
 the work of a living one (`remove_leftovers`).
 """
 
-from .digests import FileDigests, digest_bytes, digest_json
-from .folders import atomic_folder, changed_files, is_whole, manifest, remove_damaged
-from .locks import lock
-from .space import DiskFullError, format_bytes, free_bytes, naming_full_disk
-from .writing import atomic_file, remove_leftovers, temporary_prefix, write_json, write_text
+from eegemo.store.digests import FileDigests, digest_bytes, digest_json
+from eegemo.store.folders import atomic_folder, changed_files, is_whole, manifest, remove_damaged
+from eegemo.store.locks import lock
+from eegemo.store.space import DiskFullError, format_bytes, free_bytes, naming_full_disk
+from eegemo.store.writing import (
+    atomic_file,
+    remove_leftovers,
+    temporary_prefix,
+    write_json,
+    write_text,
+)
 
 __all__ = [
     "DiskFullError",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from .writing import write_json
+from eegemo.store.writing import write_json
 
 __all__ = ["FileDigests", "digest_bytes", "digest_json"]
 

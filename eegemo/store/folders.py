@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from .digests import FileDigests
-from .locks import lock
-from .space import naming_full_disk
-from .writing import flush, temporary_prefix, umask, write_json
+from eegemo.store.digests import FileDigests
+from eegemo.store.locks import lock
+from eegemo.store.space import naming_full_disk
+from eegemo.store.writing import flush, temporary_prefix, umask, write_json
 
 __all__ = ["atomic_folder", "changed_files", "is_whole", "manifest", "remove_damaged"]
 

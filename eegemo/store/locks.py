@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from eegemo.errors import EegemoError
-
-from .space import naming_full_disk
+from eegemo.store.space import naming_full_disk
 
 __all__ = ["lock"]
 

@@ -8,7 +8,31 @@ from pathlib import Path
 
 from eegemo.errors import EegemoError
 
-__all__ = ["DiskFullError", "format_bytes", "free_bytes", "naming_full_disk"]
+__all__ = [
+    "DiskFullError",
+    "check_space",
+    "format_bytes",
+    "free_bytes",
+    "naming_full_disk",
+]
+
+
+def check_space(folder: Path, n_bytes: int, what: str) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Raises
+    ------
+    EegemoError
+        It says how much is needed and how much is free.
+    """
+    free = free_bytes(folder)
+    if n_bytes > free:
+        raise EegemoError(
+            f"{folder}: {what} would take at least {format_bytes(n_bytes)}, and "
+            f"{format_bytes(free)} are free on its disk. Make space, or give another folder with "
+            "--results."
+        )
+
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -1,5 +1,7 @@
 """Files that are whole or absent, and the removal of what dead writers left."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -13,9 +15,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .space import naming_full_disk
+import pandas as pd
 
-__all__ = ["atomic_file", "remove_leftovers", "temporary_prefix", "write_json", "write_text"]
+from eegemo.store.space import naming_full_disk
+
+__all__ = [
+    "atomic_file",
+    "remove_leftovers",
+    "temporary_prefix",
+    "write_json",
+    "write_text",
+]
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    with atomic_file(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
 
 _LEFTOVER = re.compile(r"\..*~([0-9a-f]{8})-(\d+)-.*", re.DOTALL)
 

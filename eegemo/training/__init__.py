@@ -8,21 +8,20 @@ keeps those that do best on the validation windows. `fit_folds_together` and
 
 from typing import TYPE_CHECKING, Any
 
-from .candidates import Candidate, choose, fit_candidates
-from .fitting import (
-    HISTORY,
+from eegemo.models.base import HISTORY, class_weights
+from eegemo.training.candidates import Candidate, choose, fit_candidates
+from eegemo.training.fold import (
     FittedFold,
-    class_weights,
     fit_fold,
     measure_latency,
     predict_windows,
     save_model,
     tabulate,
 )
-from .together import can_fit_together, fit_candidates_together, fit_folds_together
+from eegemo.training.together import can_fit_together, fit_candidates_together, fit_folds_together
 
 if TYPE_CHECKING:
-    from .batches import Batches
+    from eegemo.models.keras.batches import Batches
 
 __all__ = [
     "HISTORY",
@@ -45,7 +44,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Batches":  # a Keras class, so it comes with Keras
-        from .batches import Batches
+        from eegemo.models.keras.batches import Batches
 
         return Batches
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from eegemo.errors import DataError
-from eegemo.folds import Fold, check_leaks
-from eegemo.predictions import class_names, probabilities
+from eegemo.evaluation import class_names
+from eegemo.evaluation.predictions import probabilities
 from eegemo.scaling import Scaling
+from eegemo.splits import Fold, check_leaks
 from eegemo.store import write_text
+from eegemo.training.fold import FittedFold, fit_fold, predict_test
 from eegemo.windows import Windows
-
-from .fitting import FittedFold, fit_fold, predict_test
 
 __all__ = ["Candidate", "choose", "fit_candidates", "score_validation"]
 
@@ -53,7 +53,7 @@ def score_validation(validation: pd.DataFrame) -> dict[str, float]:
 
     Examples
     --------
-    >>> from eegemo.predictions import make_predictions
+    >>> from eegemo.evaluation import make_predictions
     >>> table = make_predictions(fold=0, subject=["a"] * 3, session=["1"] * 3, trial=[1, 2, 3],
     ...     start=[0, 0, 0], y_true=["x", "x", "y"], classes=["x", "y"],
     ...     probabilities=[[1, 0], [0.5, 0.5], [0.5, 0.5]])

@@ -15,17 +15,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from eegemo.errors import ConfigError
-from eegemo.folds import Fold, check_leaks
 from eegemo.models import MODELS, measure_model
+from eegemo.models.base import check_schedule, fold_weights
 from eegemo.scaling import Scaling
+from eegemo.splits import Fold, check_leaks
 from eegemo.store import write_text
+from eegemo.training.candidates import (
+    Candidate,
+    candidate_checkpoint,
+    check_choice,
+    choose,
+    describe_try,
+)
+from eegemo.training.fold import FittedFold, predict_test
 from eegemo.windows import Windows
 
-from .candidates import Candidate, candidate_checkpoint, check_choice, choose, describe_try
-from .fitting import FittedFold, check_schedule, fold_weights, predict_test
-
 if TYPE_CHECKING:
-    from .together_part import Part
+    from eegemo.training.together_part import Part
 
 __all__ = ["can_fit_together", "fit_candidates_together", "fit_folds_together"]
 
@@ -121,10 +127,10 @@ def fit_folds_together(
         reason = f"it needs KERAS_BACKEND=jax, and Keras runs on {keras.backend.backend()}"
     if reason is not None:
         raise ConfigError(f"All folds at once: {reason}.")
-    from .network import build_network, describe_training, make_cosine
-    from .together_group import Group
-    from .together_part import Part
-    from .together_program import Program, free_memory
+    from eegemo.models.keras.fitting import build_network, describe_training, make_cosine
+    from eegemo.training.together_group import Group
+    from eegemo.training.together_part import Part
+    from eegemo.training.together_program import Program, free_memory
 
     check_leaks(folds, windows.table)
     for fold in folds:

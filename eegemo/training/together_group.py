@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from .together_part import Part
-from .together_program import Program
+from eegemo.training.together_part import Part
+from eegemo.training.together_program import Program
 
 __all__ = ["Group"]
 

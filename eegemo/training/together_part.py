@@ -8,13 +8,13 @@ import keras
 import numpy as np
 import pandas as pd
 
-from eegemo.folds import Fold
+from eegemo.models.base import HISTORY
+from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History
+from eegemo.models.keras.fitting import check_losses, is_validated
 from eegemo.scaling import Scaling
+from eegemo.splits import Fold
+from eegemo.training.fold import FittedFold, tabulate
 from eegemo.windows import Windows
-
-from .callbacks import BestWeights, Checkpoint, HalveRate, History
-from .fitting import HISTORY, FittedFold, tabulate
-from .network import check_losses, is_validated
 
 __all__ = ["Part"]
 

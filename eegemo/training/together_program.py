@@ -182,7 +182,7 @@ def make_twin(network: keras.Model) -> keras.Model:
 
 
 def scale_windows(x: Array, steps: Sequence[str]) -> Array:
-    """Scale each window by itself, as `eegemo.scaling` does with ``fit="window"``."""
+    """Scale each window by itself, as `eegemo.scaling.affine` does with ``fit="window"``."""
     for step in steps:
         low, high = ops.min(x, axis=1, keepdims=True), ops.max(x, axis=1, keepdims=True)
         if step == "zscore":

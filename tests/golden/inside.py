@@ -30,7 +30,7 @@ def result_digests(experiment):
     """
     from pathlib import Path
 
-    from eegemo.preparation import _digests
+    from eegemo.results.plan import _digests
     from helpers import make_test_windows
 
     windows = make_test_windows((6, 4))
@@ -45,8 +45,8 @@ def _folds_of(windows):
 
 def training_key():
     """The key by which a checkpoint says what was trained."""
+    from eegemo.models.keras.fitting import describe_training
     from eegemo.scaling import fit_scaling
-    from eegemo.training.network import describe_training
     from helpers import make_test_windows
 
     windows = make_test_windows((6, 4))
@@ -69,7 +69,7 @@ def training_key():
 
 def run(experiments, results, *, runner=None, report=False):
     """Run experiments in this process; `runner(function, tasks, ...)` does subjects and folds."""
-    from eegemo.pipeline import run_experiments
+    from eegemo.runs.run import run_experiments
 
     return run_experiments(
         experiments, results=results, jobs=0, report=report, runner=runner or through_pickle
@@ -84,7 +84,8 @@ def through_pickle(function, tasks, **options):
 
 def is_fit(task):
     """Whether a task fits a fold; else it stores a subject's trials."""
-    from eegemo.tasks import FitTask, TrialsTask
+    from eegemo.results.fold import FitTask
+    from eegemo.runs.prepare import TrialsTask
 
     assert isinstance(task, FitTask | TrialsTask), type(task)
     return isinstance(task, FitTask)
@@ -93,7 +94,7 @@ def is_fit(task):
 @contextlib.contextmanager
 def stopping_after(epoch):
     """Let trainings die after that epoch, its checkpoint written."""
-    from eegemo.training.callbacks import Checkpoint
+    from eegemo.models.keras.callbacks import Checkpoint
 
     wait, write = Checkpoint.wait, Checkpoint.on_epoch_end
 

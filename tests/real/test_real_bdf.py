@@ -6,9 +6,9 @@ import mne
 import numpy as np
 import pytest
 
+from eegemo.datasets.deap import DEAP_EEG_CHANNELS, read_raw_deap
 from eegemo.errors import DataError
-from eegemo.recordings import DEAP_EEG_CHANNELS, read_raw_deap
-from eegemo.recordings.bdf import decode, read_bdf_blocks, read_bdf_header
+from eegemo.formats.bdf import decode, read_bdf_blocks, read_bdf_header
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 BIOSEMI = SHARED / "real-eeg" / "biosemi" / "biosemi_2048hz.bdf"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
+from eegemo.datasets.bids import find_recordings_bids
 from eegemo.preprocessing import preprocess
-from eegemo.recordings.bids import find_recordings_bids
 
 SSVEP = Path(__file__).resolve().parents[3] / "shared" / "real-eeg" / "ssvep"
 

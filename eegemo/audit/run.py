@@ -1,0 +1,226 @@
+"""Run what an audit compares; with `pipeline` and `preparation`, a reader of the config."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from eegemo.audit.outcome import INDEX
+from eegemo.audit.page import write_audit
+from eegemo.audit.protocols import list_protocols
+from eegemo.config import Experiment, settings_for_digest
+from eegemo.errors import ConfigError, DataError
+from eegemo.execution import Engine, Progress, Runner, run_tasks
+from eegemo.models import BASELINE, MODELS, is_network
+from eegemo.models.keras.device import runs_together
+from eegemo.registry.options import options_of
+from eegemo.registry.tables import MODELS as MODEL_NAMES
+from eegemo.runs.prepare import prepare_experiment, prepare_trials
+from eegemo.runs.run import run_experiments
+from eegemo.store import digest_json, lock, write_json
+from eegemo.training import can_fit_together
+from eegemo.trials import load_trials
+
+__all__ = ["QUICK_SUBJECTS", "audit_experiment", "with_model"]
+
+#: With `quick`, at most this many subjects.
+QUICK_SUBJECTS = 8
+_DRAWS = {True: 3, False: 19}  # of networks, of the baseline
+_QUICK_DRAWS = 9
+
+
+def audit_experiment(
+    experiment: Experiment,
+    *,
+    results: str | Path = "results",
+    model: str | None = None,
+    draws: int | None = None,
+    quick: bool = False,
+    jobs: int = 0,
+    progress: Progress | None = None,
+    runner: Runner = run_tasks,
+    engine: Engine = "local",
+) -> Path:
+    """Run an experiment under every protocol, with true and with shuffled labels, and write a page.
+
+    Stored trials are shared with other runs, and what is finished is not run again.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its split says the number of folds and the validation part, and which protocol is the
+        user's own. Of several repeats, the first is run.
+    results : path
+        Folder of results.
+    model : str, optional
+        Another model in place of the experiment's: ``"band_power_logreg"`` takes seconds.
+    draws : int, optional
+        How often labels are shuffled and the model is trained again, for each protocol: 3 times
+        for a network, 19 times for the baseline if not given. With 19, a score above all of them
+        has p = 0.05.
+    quick : bool
+        Bound the time: the baseline as model unless one is named, 9 draws, the first 8 subjects,
+        and subjects held out several at a time.
+    jobs : int
+        Number of processes; 0 runs everything in this one.
+    progress : Progress, optional
+        Told what happens.
+    runner, engine
+        What does the work, and how folds are fitted, as in `eegemo.runs.run.run_experiments`.
+
+    Returns
+    -------
+    page : Path
+        ``audit.html``.
+
+    Raises
+    ------
+    InputError
+        If the experiment or its data is wrong.
+    """
+    progress = progress or Progress()
+    results = Path(results)
+    store = results / ".store"
+    base = with_model(experiment, model or (BASELINE if quick else None))
+    if draws is None:
+        draws = _QUICK_DRAWS if quick else _DRAWS[is_network(base.model.name)]
+    if draws < 0:
+        raise ConfigError(f"--draws: expected 0 or more, found {draws}.")
+    base = base.model_copy(update={"repeats": 1})
+    if engine == "together":
+        if is_network(base.model.name):
+            runs_together(engine, jobs=jobs)  # refused before a signal is read
+        reason = can_fit_together(base.model.model_dump(), [])
+        if reason is not None:
+            progress.say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
+    stored = prepare_trials(
+        base, results=results, store=store, jobs=jobs, progress=progress, runner=runner
+    )
+    about = load_trials(stored.folders).metadata
+    subjects = sorted(set(about["subject"].astype(str)))
+    notes = list(stored.notes)
+    if quick and len(subjects) > QUICK_SUBJECTS:
+        subjects = subjects[:QUICK_SUBJECTS]
+        fewer = base.data.model_copy(update={"subjects": list(subjects)})
+        base = base.model_copy(update={"data": fewer})
+        notes.append(f"Only the first {len(subjects)} subjects were used (--quick).")
+        about = about[about["subject"].astype(str).isin(subjects)]
+    stimulus = about["stimulus"].astype(str)
+    splits, missing = list_protocols(
+        base.split.model_dump(),
+        n_subjects=len(subjects),
+        stimuli_known=bool((stimulus != "").all() and stimulus.duplicated().any()),
+        one_by_one=not quick,
+    )
+    runs: list[Experiment] = []
+    plan: dict[str, range] = {}
+    for name, split in splits.items():
+        own = _split(base, split)
+        try:
+            prepare_experiment(own, results=results, store=store, jobs=jobs, runner=runner)
+        except DataError as error:
+            if name == "trial":  # what all others are compared with
+                raise
+            missing[name] = str(error).removeprefix("split: ").rstrip(".")
+            continue
+        null = [
+            own.model_copy(update={"shuffle_labels": k, "name": f"{name}-shuffled-{k}"})
+            for k in range(draws)
+        ]
+        plan[name] = range(len(runs), len(runs) + 1 + draws)
+        runs += [own.model_copy(update={"name": name}), *null]
+    settings = settings_for_digest(base)
+    data = [folder.name for folder in stored.folders]
+    key = digest_json({"settings": settings, "data": data})
+    folder = results / f"audit-{experiment.name}-{key[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder / ".lock"):
+        progress.say(
+            f"{experiment.name}: {len(plan)} protocols, each with true labels and "
+            f"{draws} times with shuffled ones."
+        )
+        folders = run_experiments(
+            runs,
+            results=folder / "runs",
+            store=store,
+            jobs=jobs,
+            report=False,
+            progress=_Quiet(progress, experiment.name, len(runs)),
+            runner=_telling(runner, progress.say),
+            engine=engine,
+        )
+        for one in folders:
+            record = json.loads((one / "provenance.json").read_text(encoding="utf-8"))
+            if record["shuffle_labels"] is None:
+                notes += [note for note in record["notes"] if note not in notes]
+        write_json(
+            folder / INDEX,
+            {
+                "experiment": experiment.name,
+                "asked": experiment.split.group,
+                "model": base.model.name,
+                "model_of_file": experiment.model.name,
+                "quick": quick,
+                "draws": draws,
+                "missing": missing,
+                "notes": notes,
+                "protocols": {
+                    name: {
+                        "split": splits[name],
+                        "run": folders[where[0]].name,
+                        "shuffled": [folders[k].name for k in where[1:]],
+                    }
+                    for name, where in plan.items()
+                },
+            },
+        )
+        return write_audit(folder)
+
+
+def with_model(experiment: Experiment, name: str | None) -> Experiment:
+    """Put another model in place of the experiment's; what it shares with the old one stays."""
+    if name is None or name == experiment.model.name:
+        return experiment
+    if name != BASELINE and name not in MODELS:
+        known = ", ".join([*sorted(MODELS), BASELINE])
+        raise ConfigError(f"--model: {name!r} is not known; there are {known}.")
+    same = is_network(name) and is_network(experiment.model.name)
+    shared = set(options_of(MODEL_NAMES.resolve(name))) if same else set()
+    model = experiment.model.model_dump(include=shared) | {"name": name}
+    changed: dict[str, Any] = experiment.model_dump() | {"model": model}
+    if not same:  # what there was to choose among were settings of the other model
+        changed["choice"] = None
+    return Experiment.model_validate(changed)
+
+
+def _split(experiment: Experiment, split: dict[str, Any]) -> Experiment:
+    return Experiment.model_validate(experiment.model_dump() | {"split": split})
+
+
+def _telling(runner: Runner, say: Callable[[str], None]) -> Runner:
+    """Let a runner tell of lost processes and missing workers, whatever single runs keep quiet."""
+
+    def run(function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> Iterator[Any]:
+        return runner(function, tasks, **(options | {"say": say}))
+
+    return run
+
+
+class _Quiet(Progress):
+    """Report many runs as one piece of work."""
+
+    def __init__(self, progress: Progress, name: str, n_runs: int) -> None:
+        self._progress, self._name, self._n = progress, name, n_runs
+        self._done: dict[str, float] = {}
+
+    def say(self, text: str) -> None:
+        """Say nothing of single runs."""
+
+    def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:
+        """Add up the shares of all runs."""
+        if label.endswith("trials"):
+            return
+        self._done[key] = done / total if total else 1.0
+        self._progress.update(
+            self._name, sum(self._done.values()), self._n, f"{self._name}: audit", note
+        )

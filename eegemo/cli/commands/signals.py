@@ -1,0 +1,141 @@
+"""Commands that read or make signals, and train nothing: check, preprocess, simulate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eegemo.cli.options import Device, Jobs, Overrides, Results, Scheduler
+from eegemo.cli.work import stoppable, working
+from eegemo.errors import InputError
+
+__all__ = ["check", "preprocess", "simulate"]
+
+
+def check(
+    target: Annotated[
+        Path, typer.Argument(help="An experiment file, a folder of them, or a data folder.")
+    ],
+    full: Annotated[
+        bool, typer.Option("--full", help="Read every signal, not only headers and tables.")
+    ] = False,
+    results: Results = Path("results"),
+    jobs: Jobs = None,
+    device: Device = "auto",
+    set_: Overrides = None,
+) -> None:
+    """Tell what a run would do, and what is wrong with experiment or data, before it starts."""
+    from eegemo.config import find_experiments, load_experiment
+
+    experiments = []
+    if target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
+        files = find_experiments([target])
+        experiments = [load_experiment(file, overrides=set_ or ()) for file in files]
+    elif set_:
+        raise InputError(f"check: --set changes an experiment, and {target} is a data folder.")
+    from rich.console import Console
+
+    console, code = Console(highlight=False), 0
+    with working("Nothing was written.", jobs=jobs, device=device) as work:
+        from eegemo.cli.tables import show_data, show_experiment
+        from eegemo.runs.check import check_experiment
+        from eegemo.runs.check_data import check_data
+
+        def tell(subject: str, number: int, n: int) -> None:
+            work.progress.update("check", number, n, "reading", subject)
+
+        if not experiments:
+            data = check_data(target, full=full, on_file=tell)
+            code = 0 if data.ok else 2
+        found = [
+            check_experiment(one, results=results, jobs=work.jobs, full=full, on_file=tell)
+            for one in experiments
+        ]
+    if not experiments:
+        show_data(data, console)
+    for one in found:
+        show_experiment(one, console)
+        code = max(code, one.exit_code)
+    raise typer.Exit(code)
+
+
+def preprocess(
+    experiment: Annotated[Path, typer.Argument(help="An experiment file.")],
+    results: Results = Path("results"),
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Subjects at once; one per processor if not given, 0 for no processes."
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(help="local, or dask: workers on this or other machines.")
+    ] = "local",
+    scheduler: Scheduler = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a value, as preprocessing.eog=ica."
+        ),
+    ] = None,
+) -> None:
+    """Only the signals, stored as `run` would find them, with a report on their quality."""
+    if engine not in ("local", "dask"):
+        raise InputError(
+            f"--engine: preprocess trains nothing, so expected local or dask, found {engine!r}."
+        )
+    from eegemo.config import load_experiment
+
+    loaded = load_experiment(experiment, overrides=set_ or ())
+    go_on = "Run the same command again to go on; finished subjects are kept."
+    with working(go_on, jobs=jobs, engine=engine, scheduler=scheduler) as work:
+        from eegemo.runs.signals import preprocess_experiment
+
+        path = preprocess_experiment(
+            loaded,
+            results=results,
+            jobs=work.jobs,
+            progress=work.progress,
+            runner=work.runner,
+        )
+    typer.echo(path)
+
+
+def simulate(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder for the release; made if it is not there.")
+    ],
+    subjects: Annotated[int, typer.Option(help="Number of subjects.")] = 32,
+    trials: Annotated[int, typer.Option(help="Trials (videos) per subject.")] = 40,
+    duration: Annotated[float, typer.Option(help="Length of a video in seconds.")] = 60.0,
+    effect: Annotated[
+        float, typer.Option(help="Strength of emotion in the signals; 0 for none.")
+    ] = 1.0,
+    fingerprint: Annotated[float, typer.Option(help="Strength of each trial's own mark.")] = 0.4,
+    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 0,
+    formats: Annotated[
+        str, typer.Option(help="python, matlab, bdf; several with commas.")
+    ] = "python",
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Also save clean signals and classes.")
+    ] = False,
+) -> None:
+    """Simulate a DEAP release, in its own file formats, with known truth."""
+    from eegemo.cli.progress import TerminalProgress
+
+    with stoppable("Run the same command again."), TerminalProgress() as progress:
+        from eegemo.simulation import simulate_deap
+
+        simulate_deap(
+            folder,
+            n_subjects=subjects,
+            n_trials=trials,
+            duration=duration,
+            effect=effect,
+            fingerprint=fingerprint,
+            seed=seed,
+            formats=[name.strip() for name in formats.split(",")],
+            truth=truth,
+            on_subject=lambda subject, i, n: progress.update("simulate", i, n, "simulate", subject),
+        )
+    typer.echo(f"Simulated data of {subjects} subjects in {folder}")

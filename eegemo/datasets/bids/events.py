@@ -1,0 +1,224 @@
+"""Trials from the ``events.tsv`` of a BIDS recording."""
+
+import csv
+import difflib
+import math
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from eegemo.datasets.base import RATINGS
+from eegemo.errors import DataError
+
+__all__ = [
+    "check_overlap",
+    "check_trial_types",
+    "find_bad_spans",
+    "leave_out",
+    "number_trials",
+    "read_events",
+    "read_tsv",
+    "shortest_duration",
+]
+
+# In seconds: onsets are written with six digits or so.
+_ROUNDING = 1e-6
+_MISSING = ("", "n/a", "nan")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+# In seconds, some thirty years: what is more is no time within a recording, and no rating.
+_LARGEST = 1e9
+# Events that mark a stretch of signal rather than a trial, in MNE's and EEGLAB's spelling.
+_NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
+
+
+def read_tsv(file: Path) -> pd.DataFrame:
+    """Read a table as text, all as it is written; a row that does not fit is refused."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t", strict=True)
+            header = [name.strip() for name in next(reader, [])]
+            rows = []
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise DataError(
+                        f"{file}, line {reader.line_num}: {len(row)} cells; expected one for each "
+                        f"of the {len(header)} columns."
+                    )
+                if row:  # else the line is blank
+                    rows.append(row)
+    except (OSError, UnicodeError, csv.Error) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise DataError(f"{file} cannot be read as a table: {reason[:200]}.") from error
+    lower = [name.lower() for name in header]
+    twice = [name for name in dict.fromkeys(lower) if lower.count(name) > 1]
+    if twice:
+        raise DataError(f"{file} has several columns of the name {_list(twice)}.")
+    if "onset" not in header:
+        raise DataError(f"{file} has no column 'onset'; it has {_list(header) or 'no text'}.")
+    return pd.DataFrame(rows, columns=header, dtype="str")
+
+
+def _list(names: Iterable[str]) -> str:
+    """Name what a file holds, in one line that a terminal can show, whatever it is."""
+    shown = [str(name).encode("unicode_escape").decode("ascii") for name in names]
+    short = [name if len(name) <= 40 else f"{name[:40]}..." for name in shown[:20]]
+    return ", ".join([*short, "..."] if len(shown) > 20 else short)
+
+
+def _is_mark(trial_type: str) -> bool:
+    return trial_type.lower().startswith(_NOT_TRIALS)
+
+
+def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
+    """Return a column as numbers; what is missing is NaN."""
+    numbers = []
+    for row, text in zip(table.index, table[column], strict=True):
+        word = text.strip()
+        missing = word.lower() in _MISSING
+        # float() alone takes 1_0 for 10 and knows digits of other scripts
+        number = float(word) if _NUMBER.fullmatch(word) else math.nan
+        if not missing and not abs(number) <= _LARGEST:
+            found = repr(text if len(text) <= 60 else f"{text[:60]}...")
+            raise DataError(
+                f"{file}, line {row + 2}: {column} is {found}; expected a number or n/a."
+            )
+        if column == "duration" and number < 0:
+            raise DataError(f"{file}, line {row + 2}: the duration {text} is negative.")
+        numbers.append(number)
+    return numbers
+
+
+def check_trial_types(
+    tables: list[pd.DataFrame], trial_types: Sequence[str] | None, root: Path
+) -> None:
+    """Refuse a trial type that no event of the data set has."""
+    if trial_types is None:
+        return
+    present = sorted(
+        {kind for table in tables if "trial_type" in table for kind in table["trial_type"]}
+    )
+    for kind in trial_types:
+        if kind not in present:
+            close = difflib.get_close_matches(kind, present, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise DataError(
+                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {_list(present)}."
+            )
+
+
+def read_events(
+    path: Any, file: Path, table: pd.DataFrame, trial_types: Sequence[str] | None
+) -> pd.DataFrame:
+    """Return the trials of one run: the metadata, and onset and duration in seconds."""
+    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    columns = {str(name).lower(): str(name) for name in table.columns}
+    stimulus = next((columns[name] for name in ("stimulus", "stim_file") if name in columns), None)
+    trials = pd.DataFrame(
+        {
+            "subject": path.subject,
+            "session": path.session or "1",
+            "trial": 0,
+            "stimulus": table[stimulus] if stimulus else "",
+            "run": path.run or "1",
+            "trial_type": kinds,
+            "onset": _numbers(table, "onset", file),
+            "duration": _numbers(table, "duration", file) if "duration" in table else math.nan,
+        },
+        index=table.index,
+    )
+    trials = trials.replace({"stimulus": "n/a", "trial_type": "n/a"}, "")
+    for rating in RATINGS:
+        if rating in columns:
+            trials[rating] = _numbers(table, columns[rating], file)
+    wanted = ~kinds.map(_is_mark) if trial_types is None else kinds.isin(trial_types)
+    trials = trials[wanted.to_numpy(dtype=bool)].sort_values("onset", kind="stable")
+    if trials["onset"].isna().any():
+        raise DataError(f"{file}: a trial has no onset.")
+    if trials["onset"].duplicated().any():
+        twice = trials.loc[trials["onset"].duplicated(), "onset"].iloc[0]
+        raise DataError(
+            f"{file}: several events at {twice:g} s. Say by trial_types which of them are trials."
+        )
+    return trials.reset_index(drop=True)
+
+
+def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Give the trials of one subject numbers from 1 on, over the runs of each session."""
+    count: dict[str, int] = {}
+    for trials in runs:
+        for session in trials["session"].unique():
+            first = count.get(session, 0) + 1
+            trials["trial"] = np.arange(first, first + len(trials))
+            count[session] = first + len(trials) - 1
+    return runs
+
+
+def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
+    """Return the shortest duration of all trials in seconds; every trial must have one."""
+    durations = np.concatenate([table["duration"].to_numpy(dtype=float) for table in tables])
+    if not (durations > 0).all():
+        raise DataError(
+            f"{root}: not every trial has a duration in its events.tsv. Say how long a trial lasts "
+            "with tmax, in seconds from its onset."
+        )
+    return float(durations.min())
+
+
+def check_overlap(
+    trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[tuple[float, float]]
+) -> None:
+    """Refuse trials that share signal from their onsets on: one may train, the other test.
+
+    Before the onset they may overlap: that part serves as a baseline and is not learned from.
+    """
+    kept, _ = leave_out(trials, tmin, tmax, math.inf, bad)
+    first = max(tmin, 0.0)
+    close = np.flatnonzero(np.diff(kept["onset"]) < tmax - first - 2 * _ROUNDING)
+    if close.size:
+        (one, at), (other, later) = (
+            kept[["trial", "onset"]].iloc[close[0] : close[0] + 2].to_numpy()
+        )
+        raise DataError(
+            f"{file}: trials {one:g} and {other:g} overlap. Their onsets are {at:.10g} and "
+            f"{later:.10g} s, and a trial lasts from {first:g} to {tmax:g} s after its onset, so "
+            f"that both would hold the same signal ({close.size} of {len(kept)} trials reach into "
+            "the next). Choose a smaller tmax, or say by trial_types which events are trials."
+        )
+
+
+def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float], ...]:
+    """Return start and end of the stretches that events mark as bad, in seconds."""
+    if "trial_type" not in table or "duration" not in table:
+        return ()
+    bad = table[table["trial_type"].str.lower().str.startswith("bad")]
+    spans = []
+    for onset, duration in zip(
+        _numbers(bad, "onset", file), _numbers(bad, "duration", file), strict=True
+    ):
+        if math.isnan(onset):
+            raise DataError(f"{file}: a stretch marked as bad has no onset.")
+        if duration > 0:  # without a duration it is a moment
+            spans.append((onset, onset + duration))
+    return tuple(spans)
+
+
+def leave_out(
+    trials: pd.DataFrame, tmin: float, tmax: float, end: float, bad: Sequence[tuple[float, float]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the trials that can be cut, and why the others cannot."""
+    start, stop = trials["onset"] + tmin, trials["onset"] + tmax
+    outside = (start < -_ROUNDING) | (stop > end + _ROUNDING)
+    in_bad = pd.Series(False, index=trials.index)
+    for first, last in bad:
+        in_bad |= (start < last) & (stop > first)
+    notes = []
+    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
+        if which.any():
+            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
+            trial = "trial" if which.sum() == 1 else "trials"
+            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
+    return trials[~(outside | in_bad)].drop(columns="duration"), notes

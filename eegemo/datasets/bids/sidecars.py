@@ -1,0 +1,164 @@
+"""Sidecars of BIDS recordings: what is checked before MNE-BIDS reads them, and against the signals.
+
+MNE-BIDS reads a table into cells that all are as wide as its widest: a single cell of a megabyte
+in a table of a thousand rows would take gigabytes.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from eegemo.errors import DataError
+from eegemo.formats.files import named_errors
+
+__all__ = ["check_header", "check_sampling", "check_sidecars"]
+
+_MAX_BYTES = 32 * 2**20  # of a sidecar; the largest real ones have a few MB
+_MAX_TABLE = 256 * 2**20  # bytes that a table may take when it is read
+_BYTES_PER_CHARACTER = 4
+# Rates are rounded when they are written: 511.9987 Hz becomes 512.
+_RATE_TOLERANCE = 1e-3
+_CHANNEL = re.compile(rb"^[ \t]*Ch\d+[ \t]*[=:]", re.M | re.I)
+_N_CHANNELS = re.compile(rb"^[ \t]*NumberOfChannels[ \t]*[=:][ \t]*\+?0*([\d_]+)", re.M | re.I)
+_FEW_CHANNELS = 1000  # this many take no memory, whatever is listed
+
+
+def check_sidecars(files: Iterable[Path]) -> None:
+    """Refuse tables and JSON files that would take much more memory than they should.
+
+    Parameters
+    ----------
+    files : iterable of pathlib.Path
+        All others than ``.tsv`` and ``.json`` are passed over.
+
+    Raises
+    ------
+    DataError
+        If a file is too large, cannot be read, or a table has a cell out of all proportion or bytes
+        that are no text.
+    """
+    for file in files:
+        if file.suffix not in (".tsv", ".json"):
+            continue
+        with named_errors(file):
+            size = file.stat().st_size
+            if size > _MAX_BYTES:
+                raise DataError(
+                    f"{file} has {size / 2**20:.0f} MiB; a table or sidecar has at most "
+                    f"{_MAX_BYTES / 2**20:.0f}. It may be hostile, or another kind of file."
+                )
+            content = file.read_bytes()
+        if file.suffix == ".tsv":
+            _check_table(content, file)
+
+
+def _check_table(content: bytes, file: Path) -> None:
+    # text of two bytes a character has NUL in it too, but says at its start that it is such
+    if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        raise DataError(f"{file}, line {line}: a NUL byte; expected a table, in text.")
+    lines = content.splitlines()
+    n_cells = len(lines) * (1 + max((line.count(b"\t") for line in lines), default=0))
+    longest = max((len(cell) for line in lines for cell in line.split(b"\t")), default=0)
+    if n_cells * longest * _BYTES_PER_CHARACTER > _MAX_TABLE:
+        raise DataError(
+            f"{file} has a cell of {longest} bytes among {n_cells} cells, which together would "
+            f"take {n_cells * longest * _BYTES_PER_CHARACTER / 2**30:.1f} GiB. It may be hostile; "
+            "shorten that cell if it is not."
+        )
+
+
+def check_header(file: Path) -> None:
+    """Refuse a BrainVision header that claims more channels than it lists.
+
+    MNE would make a list of that length first.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        Other formats are passed over.
+
+    Raises
+    ------
+    DataError
+        If it claims more, or cannot be read.
+    """
+    if file.suffix != ".vhdr":
+        return
+    with named_errors(file):
+        content = file.read_bytes()
+    listed = len(_CHANNEL.findall(content))
+    for claimed in _N_CHANNELS.findall(content):
+        if len(claimed) > 9 or int(claimed) > max(listed, _FEW_CHANNELS):
+            raise DataError(f"{file} claims {claimed[:20].decode()} channels and lists {listed}.")
+
+
+def check_sampling(
+    file: Path, sfreq: float, duration: float, sidecars: Iterable[Path]
+) -> list[str]:
+    """Refuse a recording whose sidecars say another sampling frequency than its signals.
+
+    One of the two is wrong, and with it every onset or every frequency. Another duration is noted.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+        The recording, for the message.
+    sfreq : float
+        Of the signals, in Hz.
+    duration : float
+        Of the signals, in seconds.
+    sidecars : iterable of pathlib.Path
+        Those that apply to it; only ``*_eeg.json`` is looked at.
+
+    Returns
+    -------
+    notes : list of str
+
+    Raises
+    ------
+    DataError
+        If they differ by more than 0.1 %, or a sidecar is no JSON object.
+    """
+    notes = []
+    for sidecar in sidecars:
+        if not sidecar.name.endswith("_eeg.json"):
+            continue
+        content = _read_json(sidecar)
+        stated = _number(content.get("SamplingFrequency"))
+        if stated is not None and not abs(stated - sfreq) <= _RATE_TOLERANCE * sfreq:
+            raise DataError(
+                f"{sidecar} says a SamplingFrequency of {stated:g} Hz; the signals of {file.name} "
+                f"have {sfreq:g} Hz. Correct the one that is wrong."
+            )
+        stated = _number(content.get("RecordingDuration"))
+        if stated is not None and not abs(stated - duration) <= max(1.0, 0.01 * duration):
+            notes.append(
+                f"{file.name}: lasts {duration:g} s, by {sidecar.name} {stated:g} s; is it whole?"
+            )
+    return notes
+
+
+def _number(value: Any) -> float | None:
+    """Return a number as such; None for "n/a", and what is left to another sidecar."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and abs(value) > 1e300:  # whole numbers have no end in JSON
+        return math.inf
+    return float(value)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        with named_errors(file):
+            content = json.loads(file.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{file} cannot be read as JSON: {str(error)[:200]}.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{file}: expected a JSON object, found {type(content).__name__}.")
+    return content

@@ -1,0 +1,29 @@
+"""Where work runs: in this process, in worker processes on this machine, or on a cluster.
+
+What is set here changes speed, never results.
+"""
+
+from eegemo.execution.context import Engine, Progress, Runner, watching
+from eegemo.execution.local import run_tasks
+from eegemo.execution.machine import (
+    available_cpus,
+    available_memory,
+    configure,
+    may_use_gpu,
+    peak_memory,
+    quiet_stderr,
+)
+
+__all__ = [
+    "Engine",
+    "Progress",
+    "Runner",
+    "available_cpus",
+    "available_memory",
+    "configure",
+    "may_use_gpu",
+    "peak_memory",
+    "quiet_stderr",
+    "run_tasks",
+    "watching",
+]

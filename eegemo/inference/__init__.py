@@ -1,0 +1,24 @@
+"""A result's models on a new recording: the same steps as in training, with nothing fitted again.
+
+::
+
+    file -> signals, in volts -> channels by name -> preprocessing -> windows -> scaling -> model
+         -> a row per window: start, stop, probability of each class
+
+A recording that is made of trials keeps them. Over a continuous one windows slide from its first
+sample to its last; times then count from the first sample.
+"""
+
+from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows
+from eegemo.inference.predict import predict_recording
+from eegemo.inference.recording import match_channels, read_recording, window_recording
+
+__all__ = [
+    "choose_scaling",
+    "match_channels",
+    "mean_probabilities",
+    "predict_recording",
+    "read_recording",
+    "tabulate_windows",
+    "window_recording",
+]

@@ -1,0 +1,193 @@
+"""Open a recording of any format, name its channels as in training, and cut it into windows."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mne
+import numpy as np
+import pandas as pd
+
+from eegemo.datasets import Run
+from eegemo.datasets.bids.files import name_signal_files
+from eegemo.datasets.deap import find_trials_deap, read_epochs_deap
+from eegemo.datasets.deap.channels import open_raw_deap
+from eegemo.datasets.deap.ratings import find_ratings_table
+from eegemo.errors import DataError
+from eegemo.formats.files import check_file
+from eegemo.labels import Labels
+from eegemo.trials import Trials, make_trials
+from eegemo.windows import Windows, make_windows
+
+__all__ = [
+    "match_channels",
+    "read_recording",
+    "window_recording",
+]
+
+
+_DEAP = (".dat", ".mat")
+
+
+_CONTINUOUS = (".fif", ".vhdr", ".edf", ".bdf", ".set")
+
+
+_MAX_EEG = 1.0  # volts
+
+
+def read_recording(path: str | Path, *, deap: bool = False, eeg_only: bool = False) -> Run:
+    """Open one recording of any kind.
+
+    Parameters
+    ----------
+    path : path
+        ``.dat`` or ``.mat`` of DEAP, or a continuous recording: ``.fif``, ``.vhdr``, ``.edf``,
+        ``.bdf`` or ``.set``.
+    deap : bool
+        Read a ``sNN.bdf`` as an original recording of DEAP: with its channels as eegemo names them,
+        and cut into trials where ``participant_ratings`` is in its folder or the one above.
+    eeg_only : bool
+        Of ``.dat`` and ``.mat``, read only the EEG.
+
+    Returns
+    -------
+    run : Run
+        Signals in volts; Epochs, or a Raw with or without a way to cut it.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, of another kind, or holds a sample that is not a number.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    check_file(path)
+    if suffix not in (*_DEAP, *_CONTINUOUS):
+        raise DataError(
+            f"{path}: expected a recording ({', '.join((*_DEAP, *_CONTINUOUS))}), found "
+            f"{suffix or 'a file without an extension'}."
+        )
+    if suffix in _DEAP:
+        return Run(read_epochs_deap(path, eeg_only=eeg_only))
+    if deap and re.fullmatch(r"s\d\d+\.bdf", path.name):
+        raw, notes = open_raw_deap(path)
+        try:
+            table = find_ratings_table(path.parent)
+        except DataError:
+            return Run(raw, None, tuple(notes))
+        cut, more = find_trials_deap(raw, table)
+        return Run(raw, cut, (*notes, *more))
+    return _read_continuous(path)
+
+
+def _read_continuous(path: Path) -> Run:
+    name_signal_files(path, path.parent)  # a BrainVision header may name any file
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            raw = mne.io.read_raw(path, preload=True, verbose="WARNING")
+        except Exception as error:  # MNE's readers raise many types
+            reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
+            raise DataError(
+                f"{path} cannot be read as a continuous recording: {reason}."
+            ) from error
+    notes = list(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
+    for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
+        signal = raw.get_data([name])
+        if not np.isfinite(signal).all():
+            raise DataError(f"{path}, channel {name} holds NaN or infinity.")
+        peak = float(np.abs(signal).max(initial=0))
+        if kind == "eeg" and peak > _MAX_EEG:
+            notes.append(
+                f"channel {name} reaches {peak:g} V, more than any EEG: is its unit right?"
+            )
+    return Run(raw, None, tuple(f"{path.name}: {note}" for note in notes))
+
+
+def match_channels(inst: Any, wanted: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
+    """Name channels as in training, where they differ in case only.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw or mne.BaseEpochs
+    wanted : sequence of str
+        The channels that the model was trained on.
+
+    Returns
+    -------
+    inst : mne.io.BaseRaw or mne.BaseEpochs
+        The one given, or a copy with other names.
+    notes : tuple of str
+        What was renamed.
+
+    Raises
+    ------
+    DataError
+        If a channel is missing.
+
+    Examples
+    --------
+    >>> info = mne.create_info(["FP1", "Cz"], 128.0, "eeg")
+    >>> raw = mne.io.RawArray(np.zeros((2, 8)), info, verbose="ERROR")
+    >>> match_channels(raw, ["Cz", "Fp1"])[0].ch_names
+    ['Fp1', 'Cz']
+    >>> match_channels(raw, ["Cz", "Pz", "Oz"])
+    Traceback (most recent call last):
+    eegemo.errors.DataError: the recording lacks Pz, Oz, 2 of the 3 channels that the model was
+    trained on. Its channels are FP1, Cz.
+    """
+    present: list[str] = inst.ch_names
+    alike: dict[str, list[str]] = {}
+    for name in present:
+        alike.setdefault(name.casefold(), []).append(name)
+    found = {name: [name] if name in present else alike.get(name.casefold(), []) for name in wanted}
+    missing = [name for name, names in found.items() if len(names) != 1]
+    if missing:
+        raise DataError(
+            f"the recording lacks {', '.join(missing)}, {len(missing)} of the {len(wanted)} "
+            f"channels that the model was trained on. Its channels are {', '.join(present)}."
+        )
+    renamed = {names[0]: name for name, names in found.items() if names[0] != name}
+    if not renamed:
+        return inst, ()
+    pairs = ", ".join(f"{old} as {new}" for old, new in renamed.items())
+    return inst.copy().rename_channels(renamed, verbose="ERROR"), (f"Channels taken: {pairs}.",)
+
+
+def window_recording(
+    inst: Any, *, subject: str, classes: Sequence[str], duration: float, stride: float
+) -> Windows:
+    """Index the windows of preprocessed signals, all of which may be classified.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw or mne.BaseEpochs
+        Trials keep their numbers; continuous signals count as one trial from their first sample.
+    subject : str
+    classes : sequence of str
+        Those of the model, in order; the classes of the windows are not known.
+    duration, stride : float
+        As in `eegemo.windows.make_windows`.
+
+    Returns
+    -------
+    windows : Windows
+
+    Raises
+    ------
+    DataError
+        If nothing is as long as a window, or a sample is not a number.
+    """
+    if isinstance(inst, mne.io.BaseRaw):
+        signals = np.ascontiguousarray(inst.get_data().T[np.newaxis], dtype=np.float32)
+        about = {"subject": [subject], "session": ["1"], "trial": [1], "stimulus": [""]}
+        trials = Trials(
+            (signals,), pd.DataFrame(about), float(inst.info["sfreq"]), tuple(inst.ch_names)
+        )
+    else:
+        trials = make_trials([inst])
+        trials.metadata["subject"] = subject
+    unknown = Labels(np.zeros(len(trials), np.int64), tuple(classes), {})
+    return make_windows(trials, unknown, duration=duration, stride=stride)

@@ -1,0 +1,1 @@
+"""What Keras networks share: batches, the training loop, files, costs."""

@@ -1,0 +1,1 @@
+"""Many folds trained as one program, on Keras's JAX back end."""

@@ -1,0 +1,1 @@
+"""What pages have in common: figures, HTML, the wording of numbers."""

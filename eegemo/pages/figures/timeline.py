@@ -1,0 +1,113 @@
+"""Class probabilities over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from eegemo.pages.figures.style import INK, WIDTH, class_colours, legend, new_figure, styled
+
+_ROWS = 8  # the most panels
+_TRIALS = 10  # of a panel, if there are not too many
+_STEPS = 1200  # of a panel: more could not be seen
+_HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
+
+
+def _thin(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Average neighbours until no more than `most` are left."""
+    if len(values) <= most:
+        return values
+    edges = np.linspace(0, len(values), most + 1).astype(int)[:-1]
+    means: NDArray[np.float64] = np.add.reduceat(values, edges, axis=0)
+    means /= np.diff([*edges, len(values)])[:, None]
+    return means
+
+
+def _areas(
+    axes: Axes,
+    left: float,
+    right: float,
+    values: NDArray[np.float64],
+    classes: Sequence[str],
+    *,
+    named: bool = True,
+) -> None:
+    """Stack one area per class; each window holds its share of the width."""
+    thin = _thin(values, _STEPS)
+    edges = np.linspace(left, right, len(thin) + 1)
+    low = np.zeros(len(thin))
+    colours = class_colours(len(classes))
+    for k, name in enumerate(classes):
+        high = low + thin[:, k]
+        axes.stairs(
+            high,
+            edges,
+            baseline=low,
+            fill=True,
+            facecolor=colours[k],
+            edgecolor=(1, 1, 1, 0.45),
+            hatch=_HATCHES[k % len(_HATCHES)],
+            linewidth=0,
+            label=name if named else "_",
+        )
+        low = high
+
+
+@styled
+def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Draw the probability of each class over time, as areas that fill the height.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `eegemo.inference.tabulate_windows` makes it: ``start`` and ``stop`` in seconds and
+        ``p_<class>``, and ``trial`` where the recording is made of trials.
+    classes : sequence of str
+        In the order of the areas, from below; patterns tell them apart as well as colours.
+
+    Returns
+    -------
+    Figure
+        A continuous recording in one panel. Trials one after the other, ten or more in a panel,
+        each as wide as the others. More windows than can be told apart are averaged.
+    """
+    columns = [f"p_{name}" for name in classes]
+    if "trial" not in table:
+        figure = new_figure(WIDTH, 2.8)
+        axes = figure.subplots()
+        first, last = float(table["start"].iloc[0]), float(table["stop"].iloc[-1])
+        minutes = last - first > 600
+        scale = 60.0 if minutes else 1.0
+        axes.set(xlim=(first / scale, last / scale), xlabel="minutes" if minutes else "seconds")
+        _areas(axes, first / scale, last / scale, table[columns].to_numpy(float), classes)
+        panels = [axes]
+    else:
+        parts = [
+            (trial, rows[columns].to_numpy(float))
+            for (_, trial), rows in table.groupby(["session", "trial"], sort=False)
+        ]
+        n_panels = min(_ROWS, -(-len(parts) // _TRIALS))
+        per_panel = -(-len(parts) // n_panels)
+        figure = new_figure(WIDTH, 1.1 + 1.3 * n_panels)
+        panels = list(figure.subplots(n_panels, 1, squeeze=False)[:, 0])
+        for row, axes in enumerate(panels):
+            own = parts[row * per_panel : (row + 1) * per_panel]
+            axes.set_xlim(0, min(per_panel, len(parts)))
+            for k, (_, values) in enumerate(own):
+                _areas(axes, k, k + 1, values, classes, named=k == 0)
+                axes.axvline(k + 1, color=INK, linewidth=0.8)
+            some = range(0, len(own), max(1, len(own) // 20))
+            axes.set_xticks([k + 0.5 for k in some], [str(own[k][0]) for k in some])
+        panels[-1].set_xlabel("trial")
+    for axes in panels:
+        axes.set(ylim=(0, 1), ylabel="probability")
+        axes.yaxis.set_major_locator(MaxNLocator(2))
+        axes.grid(False)
+    legend(figure, panels[0])
+    return figure

@@ -1,0 +1,125 @@
+"""Every figure of a report, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from eegemo.evaluation import LEVELS
+from eegemo.pages import figures
+from eegemo.results.result import Result
+
+
+def draw(result: Result) -> Iterator[tuple[str, Figure]]:
+    """Draw the figures of a report one by one: at no time do all of them fill memory."""
+    levels, classes = result.metrics["levels"], result.classes
+    window = levels["window"]
+    titles = {"window": "Windows", "trial": votes(result).capitalize()}
+    yield (
+        "confusion",
+        figures.confusion_matrices(
+            {titles[name]: levels[name]["total"]["confusion"] for name in LEVELS}, classes
+        ),
+    )
+    for name in LEVELS if len(window["folds"]) > 1 else ():
+        yield (
+            f"confusion_folds_{name}s",
+            figures.fold_confusions(
+                [one["confusion"] for one in levels[name]["folds"]],
+                [one["name"] for one in window["folds"]],
+                classes,
+            ),
+        )
+    yield (
+        "classes",
+        figures.class_scores(
+            {titles[name].lower(): levels[name]["total"]["per_class"] for name in LEVELS}, classes
+        ),
+    )
+    yield (
+        "null",
+        figures.null_distributions(
+            {
+                titles[name]: (levels[name]["total"]["balanced_accuracy"], result.nulls[name])
+                for name in LEVELS
+            }
+        ),
+    )
+    yield "subjects", _subjects(result)
+    total, label = window["total"]["balanced_accuracy"], "balanced accuracy (windows)"
+    if result.n_repeats > 1:
+        parts = {
+            unit: [one["balanced_accuracy"] for one in window[unit]]
+            for unit in ("folds", "subjects", "repeats")
+        }
+        spread = window["spread"]
+        yield "spread", figures.score_spread(parts, spread, total=total, label=label)
+    yield (
+        "folds",
+        figures.score_dots(
+            [one["name"] for one in window["folds"]],
+            [one["balanced_accuracy"] for one in window["folds"]],
+            unit="fold",
+            nulls=_nulls(window["significance"]["folds"]),
+            total=total,
+            label=label,
+        ),
+    )
+    yield from _probabilities(result)
+    if max(map(len, result.histories)) > 1:
+        best = [int(fold["best_epoch"]) for fold in result.folds]
+        yield "curves", figures.learning_curves(result.histories, best)
+    yield "counts", figures.class_counts(result.provenance["labels"]["by_subject"], classes)
+
+
+def _nulls(tests: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    return [[test[f"null_{what}"] for what in ("q05", "mean", "q95")] for test in tests]
+
+
+def _subjects(result: Result) -> Figure:
+    levels = result.metrics["levels"]
+    window, trial = levels["window"], levels["trial"]
+    scores = {
+        title: {
+            "windows": [one[key] for one in window["subjects"]],
+            "trial votes": [one[key] for one in trial["subjects"]],
+            "majority": [one[f"majority_{key}"] for one in window["subjects"]],
+        }
+        for key, title in (("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"))
+    }
+    scores["accuracy"]["hindsight"] = [one["commonest_share"] for one in window["subjects"]]
+    return figures.subject_scores(
+        [one["subject"] for one in window["subjects"]],
+        scores,
+        nulls=_nulls(window["significance"]["subjects"]),
+        decodable=[row["decodable"] for row in result.metrics["decodable"]["window"]],
+    )
+
+
+def _probabilities(result: Result) -> Iterator[tuple[str, Figure]]:
+    levels = result.calibration["levels"]
+    stages = {"As predicted": levels["window"]["as_predicted"]}
+    if levels["window"]["after_temperature"] is not None:
+        stages["After temperature scaling"] = levels["window"]["after_temperature"]
+    chance = 1 / len(result.classes)
+    titles = {
+        f"{title}: calibration error {stage['ece']:.2f}": stage["bins"]["width"]
+        for title, stage in stages.items()
+    }
+    yield "reliability", figures.reliability_diagram(titles, chance=chance)
+    curves = {
+        "Windows": {title.lower(): stage["coverage"] for title, stage in stages.items()},
+        votes(result).capitalize(): {"as predicted": levels["trial"]["as_predicted"]["coverage"]},
+    }
+    commonest = {
+        title: result.metrics["levels"][level]["baselines"]["majority"]["accuracy"]
+        for title, level in zip(curves, LEVELS, strict=True)
+    }
+    yield "coverage", figures.coverage_curves(curves, chance=chance, commonest=commonest)
+
+
+def votes(result: Result) -> str:
+    """Name the votes: a trial that is divided votes in every fold that tests part of it."""
+    return "fold × trial votes" if result.leaks else "trial votes"

@@ -1,0 +1,287 @@
+"""What an experiment file asks for, and whether the data, the disk and the memory allow it."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eegemo.config import Experiment
+from eegemo.datasets import Recording, find_recordings
+from eegemo.errors import DataError, EegemoError, InputError
+from eegemo.execution import available_memory, may_use_gpu
+from eegemo.models import is_network
+from eegemo.runs.check_data import FileState, OnFile, check_recordings
+from eegemo.runs.outlines import Outline, join_outlines, outline_simulated
+from eegemo.runs.prepare import divide_trials, simulated_root, simulation_options
+from eegemo.runs.resources import Needs, check_memory, estimate_needs
+from eegemo.splits import Fold
+from eegemo.store import format_bytes, free_bytes
+from eegemo.store.space import check_space
+from eegemo.windows import Windows
+
+__all__ = ["CheckedExperiment", "check_experiment"]
+
+# Batches of random numbers to time; the first ones compile the network.
+_TRAINED, _WARM = 4, 2
+_EVALUATED = 3  # predicting a window is about so many times faster than training by it
+# Seconds for what is not training: a subject read, preprocessed and stored; a process started.
+_SUBJECT, _START = 2.0, 8.0
+# Windows whose band power is computed in a second, and windows times features of one regression.
+_POWER, _REGRESSED = 8000.0, 5e5
+
+
+@dataclass
+class CheckedExperiment:
+    """What a run of an experiment would do.
+
+    Attributes
+    ----------
+    name : str
+    files : list of FileState
+        Of each subject.
+    facts : list of (str, str)
+        What it would do, by topic: data, labels, windows, folds, disk, memory, time.
+    problems : list of str
+        Why it cannot run, for what was given.
+    shortages : list of str
+        Why it cannot run here: room on the disk.
+    notes : list of str
+        What the report would tell its reader.
+    """
+
+    name: str
+    files: list[FileState] = field(default_factory=list)
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    shortages: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 if it can run, 2 if something given is wrong, 1 if only room is missing."""
+        return 2 if self.problems else 1 if self.shortages else 0
+
+
+def check_experiment(
+    experiment: Experiment,
+    *,
+    results: str | Path = "results",
+    jobs: int = 1,
+    full: bool = False,
+    calibrate: bool = True,
+    on_file: OnFile | None = None,
+) -> CheckedExperiment:
+    """Work out what a run of an experiment would do; nothing is written.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    results : path
+        Where results would go.
+    jobs : int
+        Number of processes.
+    full : bool
+        Read every signal, and not only headers where they tell enough.
+    calibrate : bool
+        Train the network on a few batches of random numbers, to tell how long a run takes.
+    on_file : callable, optional
+        Told the name of each subject before it is read, its number, and how many there are.
+
+    Returns
+    -------
+    checked : CheckedExperiment
+        What is wrong with the data or the experiment is in it, and not raised.
+    """
+    checked = CheckedExperiment(experiment.name)
+    results = Path(results)
+    try:
+        outlines = _outline(experiment, checked, full, on_file)
+        if any(not one.ok for one in checked.files):
+            broken = ", ".join(one.name for one in checked.files if not one.ok)
+            checked.problems.append(
+                f"{broken}: cannot be used. Repair, or name the other subjects in data.subjects."
+            )
+        if not outlines:
+            return checked
+        steps = experiment.preprocessing
+        trials = join_outlines(outlines, sfreq=steps.sfreq, channels=experiment.data.channels)
+        windows, folds, checked.notes = divide_trials(experiment, trials)
+        _describe(checked, windows, folds)
+        candidates = [one for _, one in experiment.candidates()]
+        needs = estimate_needs(
+            windows,
+            folds,
+            models=[one.model.model_dump() for one in candidates],
+            batch_size=max(one.training.batch_size for one in candidates),
+        )
+        check_memory(needs, on_gpu=may_use_gpu())
+        _describe_room(checked, windows, needs, results, jobs)
+        seconds = _seconds(experiment, windows, folds, jobs, calibrate)
+        if seconds is not None:
+            early = ", less if training stops early" if is_network(experiment.model.name) else ""
+            told = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
+            checked.facts.append(("time", told))
+    except InputError as error:
+        checked.problems.append(str(error))
+    return checked
+
+
+def _outline(
+    experiment: Experiment,
+    checked: CheckedExperiment,
+    full: bool,
+    on_file: OnFile | None,
+) -> dict[str, Outline]:
+    """Find and read the data, and keep the state of each file."""
+    data = experiment.data
+    root, duration = data.root, 60.0
+    if data.source == "simulated":
+        duration = data.duration
+        place = simulated_root(data)
+        if not place.is_dir():
+            checked.facts.append(("data", f"not there yet: to be simulated in {place}"))
+            numbers = range(1, data.n_subjects + 1)
+            drawn: dict[str, Any] = {"n_trials": data.n_trials, "duration": data.duration}
+            outlines = {f"s{k:02d}": outline_simulated(k, **drawn, seed=data.seed) for k in numbers}
+            if data.subjects == "all":
+                return outlines
+            wanted = [str(one) for one in data.subjects]
+            names = [f"s{int(one):02d}" if one.isdecimal() else one.lower() for one in wanted]
+            absent = [one for one, name in zip(wanted, names, strict=True) if name not in outlines]
+            if absent:
+                raise DataError(
+                    f"Subject {absent[0]!r} is not among the {data.n_subjects} to be simulated."
+                )
+            return {name: outlines[name] for name in sorted(set(names))}
+        root = str(place)
+    recordings = {one.subject: one for one in _find(experiment, root)}
+    checked.facts.append(("data", f"{len(recordings)} subjects in {root}"))
+    checked.files, outlines = check_recordings(
+        recordings, full=full, duration=duration, on_file=on_file
+    )
+    return outlines
+
+
+def _find(experiment: Experiment, root: str) -> list[Recording]:
+    data = experiment.data
+    options = data.model_dump(exclude={"source", "root", "channels"} | simulation_options())
+    return find_recordings("bids" if data.source == "bids" else "deap", root, **options)
+
+
+def _describe(checked: CheckedExperiment, windows: Windows, folds: list[Fold]) -> None:
+    labels = windows.labels
+    counts = ", ".join(f"{name} {n}" for name, n in labels.counts().items())
+    dropped = sum(labels.dropped.values())
+    checked.facts.append(("trials", counts + (f"; {dropped} without a class" if dropped else "")))
+    sfreq = windows.trials.sfreq
+    checked.facts.append(
+        (
+            "windows",
+            f"{len(windows):,} of {windows.n_times / sfreq:g} s: {windows.n_times} samples at "
+            f"{sfreq:g} Hz, {windows.n_channels} channels",
+        )
+    )
+    parts = {name: [len(fold.parts()[name]) for fold in folds] for name in folds[0].parts()}
+    sizes = "; ".join(f"{name} {_range(sizes)}" for name, sizes in parts.items())
+    checked.facts.append(("folds", f"{len(folds)}, of windows each: {sizes}"))
+
+
+def _range(sizes: list[int]) -> str:
+    low, high = min(sizes), max(sizes)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _describe_room(
+    checked: CheckedExperiment, windows: Windows, needs: Needs, results: Path, jobs: int
+) -> None:
+    stored = sum(4 * array.size for array in windows.trials.arrays)
+    total = int(1.05 * stored) + needs.disk
+    checked.facts.append(
+        (
+            "disk",
+            f"about {format_bytes(total)} to be written, {format_bytes(stored)} of it for trials "
+            f"unless they are stored already; {format_bytes(free_bytes(results))} free",
+        )
+    )
+    try:
+        check_space(results, total, "this run")
+    except EegemoError as error:
+        checked.shortages.append(str(error))
+    free = available_memory()
+    workers = max(jobs, 1)
+    text = f"about {format_bytes(needs.memory)} for each of {workers} jobs"
+    if free is not None:
+        text += f"; {format_bytes(free)} free"
+        if needs.memory * workers > free:
+            fit = max(int(free // needs.memory), 1)
+            checked.notes.append(f"Memory may not do for {workers} jobs; try --jobs {fit}.")
+    if needs.parameters is not None:
+        text += f" (network of {needs.parameters:,} parameters)"
+    checked.facts.append(("memory", text))
+
+
+def _seconds(
+    experiment: Experiment, windows: Windows, folds: list[Fold], jobs: int, calibrate: bool
+) -> float | None:
+    """Estimate the time of a run at its longest."""
+    workers = min(max(jobs, 1), len(folds))
+    n_subjects = len(windows.trials.arrays)
+    total = _START + _SUBJECT * n_subjects / max(jobs, 1) + len(windows) / _POWER
+    regression = sum(len(fold.train) for fold in folds) * windows.n_channels * 4 / _REGRESSED
+    if not is_network(experiment.model.name):
+        return total + regression * len(experiment.candidates()) / workers
+    if not calibrate:
+        return None
+    fitted = 0.0
+    for _, one in experiment.candidates():
+        step = _time_batch(one, windows)
+        size = one.training.batch_size
+        for fold in folds:
+            steps = -(-len(fold.train) // size) + len(fold.validation) / size / _EVALUATED
+            fitted += step * one.training.epochs * steps + step * len(fold.test) / size / _EVALUATED
+    return total + (fitted + regression + _START * len(folds)) / workers
+
+
+def _time_batch(experiment: Experiment, windows: Windows) -> float:
+    """Return the seconds of training by one batch of random numbers."""
+    from eegemo.models.keras.device import prepare_device
+
+    prepare_device()
+    import keras
+
+    from eegemo.models import build_model
+
+    size = min(experiment.training.batch_size, len(windows))
+    n_classes = len(windows.labels.classes)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((size, windows.n_times, windows.n_channels)).astype(np.float32)
+    y = rng.integers(n_classes, size=size)
+    model = build_model(
+        **experiment.model.model_dump(),
+        n_times=windows.n_times,
+        n_channels=windows.n_channels,
+        n_classes=n_classes,
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
+    for _ in range(_WARM):
+        model.train_on_batch(x, y)
+    began = time.perf_counter()
+    for _ in range(_TRAINED):
+        model.train_on_batch(x, y)
+    keras.utils.clear_session()
+    return (time.perf_counter() - began) / _TRAINED
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration for people.
+
+    Examples
+    --------
+    >>> format_seconds(20), format_seconds(200), format_seconds(9000)
+    ('20 s', '3 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,199 @@
+"""What a run needs, and whether it is there: room on the disk, and memory.
+
+The figures are estimates from sizes alone, good to about a factor of two. A run is refused only if
+even the least that it needs is missing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eegemo.datasets import Recording
+from eegemo.errors import ConfigError
+from eegemo.execution import available_memory, may_use_gpu
+from eegemo.models import measure_model
+from eegemo.results.plan import Prepared
+from eegemo.splits import Fold
+from eegemo.store import format_bytes
+from eegemo.store.space import check_space
+from eegemo.windows import Windows
+
+__all__ = [
+    "Needs",
+    "check_memory",
+    "estimate_needs",
+    "least_trial_bytes",
+    "simulated_bytes",
+]
+
+
+# A process with Keras and its back end, and the main process; as measured on Linux with TensorFlow.
+_NETWORK_PROCESS, _PLAIN_PROCESS = 700_000_000, 350_000_000
+
+
+# Index, table and labels of a window, in each process.
+_WINDOW_INDEX = 150
+
+
+# A row of a table of predictions, compressed.
+_ROW = 40
+
+
+_REPORT = 2_000_000
+
+
+# A weight, its gradient, Adam's two moments, and the best weight so far, in single precision.
+_TRAINED = 5 * 4
+
+
+# Windows predicted at a time.
+_PREDICTED = 256
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What fitting all folds needs, in bytes.
+
+    Attributes
+    ----------
+    disk : int
+        Written to the result folder and, for features, to the store.
+    memory : int
+        Of each process that fits folds.
+    least_memory : int
+        Of each process, what the network's numbers alone take.
+    parameters : int or None
+        Of the largest network among the candidates.
+    """
+
+    disk: int
+    memory: int
+    least_memory: int
+    parameters: int | None
+
+
+def estimate_needs(
+    windows: Windows,
+    folds: Sequence[Fold],
+    *,
+    models: Sequence[Mapping[str, Any]],
+    batch_size: int,
+    n_bands: int = 5,
+) -> Needs:
+    """Estimate what fitting all folds needs.
+
+    Parameters
+    ----------
+    windows : Windows
+    folds : sequence of Fold
+    models : sequence of mapping
+        The arguments of each candidate's model.
+    batch_size : int
+    n_bands : int
+        Bands whose power is stored for each window and channel.
+
+    Returns
+    -------
+    needs : Needs
+
+    Raises
+    ------
+    ConfigError
+        If the sizes of a model do not fit the window.
+    """
+    shape: dict[str, Any] = {"n_times": windows.n_times, "n_channels": windows.n_channels}
+    shape["n_classes"] = len(windows.labels.classes)
+    sizes = [measure_model(**one, **shape) for one in models]
+    networks = [size for size in sizes if size is not None]
+    parameters = max((size.parameters for size in networks), default=0)
+    activations = max((size.activations for size in networks), default=0)
+    rows = sum(2 * len(fold.test) + len(fold.validation) for fold in folds)
+    # Keras writes the weights and Adam's moments; a checkpoint holds the best weights as well
+    written = len(folds) * 3 * 4 * parameters + len(models) * 4 * 4 * parameters
+    disk = written + 2 * _ROW * rows + 4 * len(windows) * windows.n_channels * n_bands + _REPORT
+    batch = min(batch_size, max((len(fold.train) for fold in folds), default=0))
+    least = _TRAINED * parameters + 4 * batch * activations
+    signals = 4 * windows.n_times * windows.n_channels * max(batch, _PREDICTED)
+    process = _NETWORK_PROCESS if networks else _PLAIN_PROCESS
+    passes = 4 * activations * (2 * batch + _PREDICTED)
+    memory = process + _TRAINED * parameters + passes + 2 * signals + _WINDOW_INDEX * len(windows)
+    return Needs(disk, memory, least, parameters if networks else None)
+
+
+def check_memory(needs: Needs, *, on_gpu: bool = False) -> None:
+    """Refuse a network that cannot be in memory.
+
+    Raises
+    ------
+    ConfigError
+        If its numbers alone take more than there is. On a GPU, only what is beyond any is refused.
+    """
+    free = available_memory()
+    if free is None or needs.least_memory <= free * (8 if on_gpu else 1):
+        return
+    raise ConfigError(
+        f"model: it has {needs.parameters:,} parameters, and training it takes at least "
+        f"{format_bytes(needs.least_memory)} of memory; {format_bytes(free)} are free. Use smaller "
+        "layers, shorter windows, or a smaller training.batch_size."
+    )
+
+
+def least_trial_bytes(recording: Recording, steps: Mapping[str, Any]) -> int:
+    """Return a lower bound of what a recording's stored trials take, without reading it.
+
+    Parameters
+    ----------
+    recording : Recording
+    steps : mapping
+        Arguments of `eegemo.preprocessing.preprocess`.
+
+    Returns
+    -------
+    n_bytes : int
+        Half to a tenth of the truth: how much of a file is no trial is known only by reading it.
+    """
+    size = sum(file.stat().st_size for file in recording.files)
+    if not recording.reader.startswith("deap-") or recording.reader.startswith("deap-bdf"):
+        return size // 10
+    chosen = steps["channels"]
+    n_channels = {"eeg": 32, "emotiv": 14}.get(chosen) if isinstance(chosen, str) else len(chosen)
+    # 40 channels in double precision become these in single precision, without the baseline
+    return int(size * (n_channels or 1) / 40 / 2 * 0.4 * (steps["sfreq"] or 128) / 128)
+
+
+def simulated_bytes(
+    *, n_subjects: int, n_trials: int, duration: float, formats: Sequence[str], **_: Any
+) -> int:
+    """Return about how much a simulated release takes; arguments as of `simulate_deap`."""
+    preprocessed = n_trials * (duration + 3) * 128 * 40 * 8
+    raw = n_trials * (duration + 35) * 512 * 49 * 3  # half a minute between trials
+    return int(n_subjects * sum(raw if one == "bdf" else preprocessed for one in formats))
+
+
+def needs_of(prepared: Prepared) -> Needs:
+    """Estimate what fitting the folds of an experiment needs."""
+    candidates = [one for _, one in prepared.experiment.candidates()]
+    return estimate_needs(
+        prepared.windows,
+        prepared.folds,
+        models=[one.model.model_dump() for one in candidates],
+        batch_size=max(one.training.batch_size for one in candidates),
+    )
+
+
+def check_needs(prepared: Sequence[Prepared]) -> None:
+    """Refuse what would not fit the memory or the disk, before anything is trained.
+
+    Raises
+    ------
+    ConfigError
+        If the sizes of a model do not fit its windows, or its numbers the memory.
+    EegemoError
+        If the disk has no room for the results.
+    """
+    total = 0
+    for one in prepared:
+        needs = needs_of(one)
+        check_memory(needs, on_gpu=may_use_gpu())
+        total += needs.disk
+        check_space(one.folder, total, "the results")
