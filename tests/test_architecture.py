@@ -11,119 +11,129 @@ import eegemo
 
 PACKAGE = Path(eegemo.__file__).parent
 
-# A module imports only from those before it (and its own folder). The experiment file stands above
-# training: its sections are read off the signatures of the functions that they configure.
+# A module imports only from folders before its own in this list, or from its own folder.
+# There is no second rule and no exception. Imports for type checking count: a type is a dependency.
 ORDER = [
     "errors",
     "store",
-    "archives",
+    "formats",
     "execution",
     "registry",
-    "clusters",
-    "recordings",
+    "datasets",
+    "simulation",
     "preprocessing",
     "labels",
     "trials",
     "windows",
     "scaling",
-    "folds",
-    "segments",
     "splits",
     "features",
+    "evaluation",
     "models",
-    "baseline",
-    "predictions",
     "training",
     "config",
-    "inference",
-    "metrics",
-    "statistics",
-    "calibration",
-    "figures",
+    "results",
+    "pages",
     "report",
     "comparison",
-    "provenance",
-    "needs",
-    "tasks",
-    "all_folds",
-    "preparation",
-    "quality",
-    "applying",
-    "finishing",
-    "pipeline",
+    "runs",
+    "inference",
     "audit",
-    "verification",
-    "checking",
-    "progress",
-    "commands",
     "cli",
     "__main__",
 ]
-FOUNDATIONS = ["errors", "store", "archives", "execution", "registry"]
+FLOOR = {name: number for number, name in enumerate(ORDER)}
+
+MODULES = {
+    ".".join(file.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file != PACKAGE / "__init__.py"
+}
 
 
-def imported_modules(file: Path) -> set[str]:
-    """Return the parts of eegemo that a file imports, at any depth, except for type checking."""
-    found = set()
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.level == len(file.relative_to(PACKAGE).parts):
-            # from the package itself: `from ..errors import x`, `from .. import figures`
-            names = [node.module] if node.module else [alias.name for alias in node.names]
-            found |= {name.split(".")[0] for name in names}
-        elif isinstance(node, ast.ImportFrom) and node.level:
-            found.add(file.relative_to(PACKAGE).parts[0])
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eegemo"):
-            parts = (node.module or "").split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+def imported_modules(module: str) -> set[str]:
+    """Return the modules of eegemo that a module imports, at any depth, type checking included."""
+    file, found = MODULES[module], set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            if node.level:
+                package = (
+                    module.split(".") if file.name == "__init__.py" else module.split(".")[:-1]
+                )
+                name = ".".join(["eegemo", *package[: len(package) + 1 - node.level], name])
+            if name.split(".")[0] == "eegemo":
+                inner = name.removeprefix("eegemo").strip(".")
+                for alias in node.names:
+                    whole = f"{inner}.{alias.name}".strip(".")
+                    found.add(whole if whole in MODULES else inner)
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            found |= {name[1] for name in names if name[0] == "eegemo" and len(name) > 1}
-    return found & set(ORDER)
+            found |= {alias.name[7:] for alias in node.names if alias.name.startswith("eegemo.")}
+    return found - {"", module}
 
 
-def part_of(file: Path) -> str:
-    """Return the module or folder of the package that a file belongs to."""
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def folder_of(module: str) -> str:
+    """Return the folder, or the module at the top of the package, that a module belongs to."""
+    return module.split(".")[0]
 
 
-FILES = sorted(file for file in PACKAGE.rglob("*.py") if part_of(file) != "__init__")
+GRAPH = {module: imported_modules(module) for module in MODULES}
 
 
-def test_every_module_has_its_place():
-    assert {part_of(file) for file in FILES} == set(ORDER)
+def test_every_folder_has_its_floor():
+    assert {folder_of(module) for module in MODULES} == set(ORDER)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_modules_import_only_upwards(file):
-    part = part_of(file)
-    allowed = set(ORDER[: ORDER.index(part) + 1])
-    if part in FOUNDATIONS:
-        allowed = {"errors", part}
-    assert imported_modules(file) <= allowed
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_lead_down(module):
+    here = FLOOR[folder_of(module)]
+    assert not {name for name in GRAPH[module] if FLOOR[folder_of(name)] > here}
 
 
-def test_only_the_top_sees_the_config():
-    seers = {part_of(file) for file in FILES if "config" in imported_modules(file)}
-    top = set(ORDER[ORDER.index("preparation") :])
-    assert seers <= {"config"} | top
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """Return the sets of modules that import each other, directly or not (Tarjan 1972)."""
+    number, lowest, stack, found = {}, {}, [], []
+
+    def visit(module: str) -> None:
+        number[module] = lowest[module] = len(number)
+        stack.append(module)
+        for other in graph[module]:
+            if other not in number:
+                visit(other)
+                lowest[module] = min(lowest[module], lowest[other])
+            elif other in stack:
+                lowest[module] = min(lowest[module], number[other])
+        if lowest[module] == number[module]:
+            circle = set()
+            while module not in circle:
+                circle.add(stack.pop())
+            if len(circle) > 1:
+                found.append(circle)
+
+    for module in graph:
+        if module not in number:
+            visit(module)
+    return found
+
+
+def test_no_modules_import_each_other():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}]
+    assert circles(GRAPH) == []
 
 
 # Mapping one training over many sets of weights is a transformation of JAX; Keras has none.
-ON_JAX = PACKAGE / "training" / "together_program.py"
+BACK_ENDS = {"training.together_program": {"jax"}}
 
 
-def test_no_back_end_is_imported():
-    for file in FILES:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = []
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            roots = {name.split(".")[0] for name in names}
-            allowed = {"jax"} if file == ON_JAX else set()
-            assert not roots & {"tensorflow", "jax", "torch"} - allowed, file
+@pytest.mark.parametrize("module", MODULES)
+def test_back_ends_are_imported_where_they_must_be(module):
+    roots = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            roots.add((node.module or "").split(".")[0])
+    assert roots & {"tensorflow", "jax", "torch"} <= BACK_ENDS.get(module, set())
 
 
 @pytest.mark.parametrize(
@@ -143,6 +153,22 @@ def test_light_uses_load_nothing_heavy(statement):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "LOADED []" in done.stdout, done.stdout + done.stderr
+
+
+def test_help_imports_neither_the_config_nor_progress_bars():
+    """A package each, none of which the words of ``eegemo --help`` need."""
+    code = (
+        "import sys\nfrom eegemo.cli import main\ntry:\n    main(['--help'])\n"
+        "except SystemExit:\n    roots = {name.split('.')[0] for name in sys.modules}\n"
+        "    print('LOADED', sorted(roots & {'pydantic', 'yaml', 'rich', 'numpy', 'dask'}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("LOADED []\n"), done.stdout
+
+
+def test_public_names_resolve():
+    for name in eegemo.__all__:
+        assert getattr(eegemo, name) is not None
 
 
 def test_reading_an_experiment_loads_nothing_heavy():
@@ -167,19 +193,3 @@ def test_reading_an_experiment_loads_nothing_heavy():
     number, _, loaded = done.stdout.partition(" LOADED ")
     assert int(number) >= 17
     assert loaded == "[]\n"
-
-
-def test_help_imports_neither_the_config_nor_progress_bars():
-    """A package each, none of which the words of ``eegemo --help`` need."""
-    code = (
-        "import sys\nfrom eegemo.cli import main\ntry:\n    main(['--help'])\n"
-        "except SystemExit:\n    roots = {name.split('.')[0] for name in sys.modules}\n"
-        "    print('LOADED', sorted(roots & {'pydantic', 'yaml', 'rich', 'numpy', 'dask'}))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("LOADED []\n"), done.stdout
-
-
-def test_public_names_resolve():
-    for name in eegemo.__all__:
-        assert getattr(eegemo, name) is not None

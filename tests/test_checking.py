@@ -11,12 +11,12 @@ import yaml
 from eegemo.cli import main
 from eegemo.errors import ConfigError, EegemoError, InputError
 from eegemo.models import build_model, measure_model
-from eegemo.runs import resources as needs
 from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.resources import check_memory, estimate_needs
 from eegemo.runs.run import run_experiments
+from eegemo.store import space
 from eegemo.store.space import check_space
 from experiments import tiny
 
@@ -174,7 +174,7 @@ def test_absurd_sizes_are_refused_before_anything_is_built_or_trained(tmp_path, 
 def test_a_disk_that_is_too_small_is_refused_early(tmp_path, monkeypatch, capsys):
     file = tmp_path / "e.yaml"
     file.write_text(yaml.safe_dump(tiny(tmp_path / "data", BAND_POWER).model_dump(mode="json")))
-    monkeypatch.setattr(needs, "free_bytes", lambda path: 1000)
+    monkeypatch.setattr(space, "free_bytes", lambda path: 1000)
     for command in ("check", "run"):
         code, out, err = call(capsys, command, file, "--results", tmp_path / "r", "--jobs", "0")
         assert code == 1

@@ -58,6 +58,7 @@ def describe_process(_):
 def fit_or_wait(task):
     """Fit a fold; the first to fit fold 1 says which process it is, and waits to be killed."""
     from eegemo.runs import fit as tasks
+    from eegemo.store import lock
 
     journal = Path("journal")  # in the folder of the process that asked
     with (journal / str(task.number)).open("a", encoding="utf-8") as stream:
@@ -65,7 +66,7 @@ def fit_or_wait(task):
     with ExitStack() as stack:
         if task.number == 1 and not (journal / "victim").exists():
             # as a worker that is killed in the middle: it holds the fold, which is half written
-            stack.enter_context(tasks.lock(task.folder / ".lock", wait=True))
+            stack.enter_context(lock(task.folder / ".lock", wait=True))
             (task.folder / "model.npz").write_bytes(b"half")
             (journal / "victim.part").write_text(str(os.getppid()), encoding="utf-8")
             (journal / "victim.part").rename(journal / "victim")

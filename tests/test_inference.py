@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from eegemo import inference
 from eegemo.cli import main
 from eegemo.datasets.deap import DEAP_EEG_CHANNELS, read_epochs_deap
 from eegemo.errors import ConfigError, DataError, InputError, ResultError
 from eegemo.inference import predict_recording
-from eegemo.inference import recording as inference
 from eegemo.pages.figures import class_timeline
 from eegemo.runs.run import run_experiments
 from eegemo.scaling import Scaling, fit_scaling

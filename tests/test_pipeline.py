@@ -17,8 +17,9 @@ from eegemo.errors import ConfigError, DataError, EegemoError, InputError, Resul
 from eegemo.evaluation import read_predictions
 from eegemo.execution import Progress
 from eegemo.report import write_report
+from eegemo.results import plan
 from eegemo.results.layout import is_complete
-from eegemo.runs import prepare as preparation
+from eegemo.runs import prepare
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_experiment, run_experiments
 from eegemo.scaling import load_scaling
@@ -271,8 +272,8 @@ def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
 @pytest.mark.parametrize(
     ("stage", "changes"),
     [
-        ("_TRIALS_VERSION", {"data", "experiment"}),
-        ("_RESULT_VERSION", {"experiment"}),
+        ((prepare, "_TRIALS_VERSION"), {"data", "experiment"}),
+        ((plan, "_RESULT_VERSION"), {"experiment"}),
     ],
 )
 def test_another_version_of_a_stage_remakes_it_and_nothing_before_it(
@@ -282,7 +283,7 @@ def test_another_version_of_a_stage_remakes_it_and_nothing_before_it(
         return {p.name for p in (results / ".store" / "trials").iterdir() if p.is_dir()}
 
     before, trials = prepare_experiment(tiny(root), results=results), stored()
-    monkeypatch.setattr(preparation, stage, getattr(preparation, stage) + 1)
+    monkeypatch.setattr(*stage, getattr(*stage) + 1)
     after = prepare_experiment(tiny(root), results=results)
     differing = {k for k, digest in before.digests.items() if after.digests[k] != digest}
     assert differing == changes

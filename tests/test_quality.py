@@ -19,8 +19,7 @@ from eegemo.datasets.deap import DEAP_CHANNELS, load_deap_arrays
 from eegemo.errors import DataError
 from eegemo.pages.figures.quality import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
 from eegemo.preprocessing import EogRemoval, load_records, preprocess
-from eegemo.runs import fit as tasks
-from eegemo.runs.prepare import prepare_experiment, prepare_trials
+from eegemo.runs.prepare import TrialsTask, prepare_experiment, prepare_trials, store_subject
 from eegemo.runs.signals import preprocess_experiment, write_quality_report
 from eegemo.simulation import simulate_deap
 from eegemo.simulation.deap_files import write_dat
@@ -79,7 +78,7 @@ def test_a_failure_loses_only_the_subject_in_work(release, tmp_path, monkeypatch
     def fail_at_third(task):
         if task.recording.subject == "s03":
             raise KeyboardInterrupt
-        return tasks.store_subject(task)
+        return store_subject(task)
 
     monkeypatch.setattr("eegemo.runs.prepare.store_subject", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
@@ -196,7 +195,7 @@ def store_runs(folder, *damage, **steps):
     every = parse_experiment("name: a\ndata: {source: simulated}\nmodel: {name: cnn_gru}\n")
     steps = every.preprocessing.model_dump() | {"channels": "eeg"} | steps
     recording = TwoRuns("x", (), "test", damage=damage)
-    tasks.store_subject(tasks.TrialsTask(recording, folder, steps))
+    store_subject(TrialsTask(recording, folder, steps))
     return load_trials([folder]), load_records(folder)
 
 

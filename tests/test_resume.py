@@ -228,8 +228,8 @@ exit $code
 HOPEFUL = """
 if __name__ == "__main__":
     from eegemo import cli
-    from eegemo.runs import resources as needs
-    needs.free_bytes = lambda path: 2**60
+    from eegemo.store import space
+    space.free_bytes = lambda path: 2**60
     cli.main()
 """
 

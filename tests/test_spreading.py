@@ -77,7 +77,7 @@ def file(place, experiment):
 @pytest.fixture(scope="module")
 def audited(place, experiment):
     """An audit by this process alone, without its page."""
-    with mock.patch("eegemo.audit.write_audit", side_effect=lambda folder: folder):
+    with mock.patch("eegemo.audit.run.write_audit", side_effect=lambda folder: folder):
         return audit_experiment(experiment, results=place / "here", draws=0)
 
 
@@ -150,7 +150,7 @@ def test_an_audit_passes_on_what_a_user_has_to_know(place, audited, experiment):
 
     progress = mock.create_autospec(Progress, instance=True)
     asked = {"progress": progress, "runner": runner, "engine": "together"}
-    with mock.patch("eegemo.audit.write_audit"):
+    with mock.patch("eegemo.audit.run.write_audit"):
         audit_experiment(experiment, results=place / "here", draws=0, **asked)
     said = [one.args[0] for one in progress.say.call_args_list]
     assert said[0].startswith("tiny: folds are fitted one by one, since band_power_logreg is no")
@@ -190,7 +190,9 @@ def test_nothing_is_read_for_an_engine_that_is_not_there(place, tmp_path, capsys
     """TensorFlow cannot fit all folds at once: told before signals are made or read."""
     file = tmp_path / "network.yaml"
     file.write_text(tiny(tmp_path / "data").to_yaml(), encoding="utf-8")
-    with mock.patch("eegemo.execution.run_tasks", return_value=iter([("tensorflow", "cpu:0")])):
+    with mock.patch(
+        "eegemo.models.keras.device.run_tasks", return_value=iter([("tensorflow", "cpu:0")])
+    ):
         code, _, err = call(
             capsys, "audit", file, "--engine", "together", "--results", tmp_path / "r"
         )

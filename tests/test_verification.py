@@ -116,7 +116,7 @@ def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatc
         asked.append(engine)
         return run_experiments(experiments, **options)  # one by one, whatever was asked for
 
-    monkeypatch.setattr("eegemo.runs.run.run_experiments", run)
+    monkeypatch.setattr("eegemo.runs.verify.run_experiments", run)
     path = copied / "folds" / "1" / "fold.json"
     record = json.loads(path.read_text())
     for at_once, engine in [(1, "auto"), (2, "auto"), (2, "local")]:

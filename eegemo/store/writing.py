@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from eegemo.store.space import naming_full_disk
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "atomic_file",
