@@ -11,7 +11,7 @@ DEAP would be 19.5 GB as windows; it is 1.3 GB as trials plus an index of two in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +80,18 @@ class Windows:
         table["stop"] = table["start"] + self.n_times / self.trials.sfreq
         table["code"] = self.codes
         return table
+
+    @cached_property
+    def unlabelled(self) -> Windows:
+        """The same windows without classes, ratings and stimuli, for what may not see them.
+
+        Every class is the first one, every stimulus is unknown, and there is no way back to the
+        folders that the ratings are in.
+        """
+        metadata = self.trials.metadata[list(KEYS)].assign(stimulus="")
+        trials = replace(self.trials, metadata=metadata, folders=())
+        labels = Labels(np.zeros(len(trials), np.int64), self.labels.classes, {})
+        return Windows(trials, labels, self.trial, self.first, self.n_times)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
         """Copy windows out of their trials.

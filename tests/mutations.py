@@ -343,11 +343,10 @@ def _read_logreg(path: Path) -> Any:
 
 def _write_keras(folder: Path) -> Path:
     from eegemo.models import build_model
-    from eegemo.training import save_model
 
     sizes = {"filters": (2,), "units": 2, "dense": ()}
     network = build_model("cnn_gru", n_times=8, n_channels=2, n_classes=2, **sizes)
-    save_model(network, folder / "model.keras")
+    network.save(folder / "model.keras")
     return folder / "model.keras"
 
 

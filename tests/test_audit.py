@@ -151,7 +151,9 @@ def test_another_network_keeps_the_sizes_and_the_choice_of_the_file(tmp_path):
 
 def test_what_cannot_be_audited_is_refused(tmp_path):
     experiment = tiny(tmp_path)
-    with pytest.raises(ConfigError, match="--model: 'svm' is not known; there are cnn_gru"):
+    with pytest.raises(
+        ConfigError, match=r"--model: expected 'cnn_lstm', .*, found the text 'svm'"
+    ):
         audit_experiment(experiment, results=tmp_path, model="svm")
     with pytest.raises(ConfigError, match="--draws: expected 0 or more, found -1"):
         audit_experiment(experiment, results=tmp_path, draws=-1)

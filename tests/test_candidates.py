@@ -5,11 +5,12 @@ All with the baseline as the model: it takes no Keras and milliseconds.
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import candidate, fit_fold
 from test_training import rhythms
 
 from eegemo.config import parse_experiment
@@ -21,7 +22,7 @@ from eegemo.models.band_power import baseline_for
 from eegemo.runs.run import run_experiment
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds, make_repeats, split_seed
-from eegemo.training import Candidate, choose, fit_candidates, fit_fold
+from eegemo.training import choose, fit_candidates
 from eegemo.training.candidates import score_validation
 from eegemo.windows import make_windows
 from experiments import tiny
@@ -46,7 +47,7 @@ def root(tmp_path_factory):
 
 
 def candidates(*strengths):
-    return [Candidate({"model.C": c}, MODEL | {"C": c}, {"epochs": 1}) for c in strengths]
+    return [candidate({"model.C": c}, MODEL | {"C": c}, {"epochs": 1}) for c in strengths]
 
 
 def test_the_baseline_tells_rhythms_apart(windows, fold):
@@ -76,7 +77,8 @@ def test_the_choice_is_the_best_on_validation_and_has_not_seen_the_test_part(win
     scaling = fit_scaling(windows, fold.train)
     fitted, choice = fit_candidates(windows, fold, candidates=tried, scaling=scaling)
     alone = [
-        fit_fold(windows, fold, model=one.model, scaling=scaling, **one.training) for one in tried
+        fit_fold(windows, fold, model=one.model, scaling=scaling, **asdict(one.training))
+        for one in tried
     ]
     scores = [score_validation(one.validation) for one in alone]
     assert [{name: one[name] for name in scores[0]} for one in choice["candidates"]] == scores
@@ -180,9 +182,9 @@ def test_every_repeat_deals_trials_anew_and_the_first_is_the_plain_split(windows
 
 def test_bands_of_the_baseline_are_those_that_windows_resolve(windows, tmp_path):
     # 64 Hz: nothing above 32 Hz is measured; windows of one second resolve 1 Hz
-    assert baseline_for(windows)["bands"] == [[4.0, 8.0], [8.0, 13.0], [13.0, 30.0], [30.0, 32.0]]
+    assert baseline_for(windows).bands == [[4.0, 8.0], [8.0, 13.0], [13.0, 30.0], [30.0, 32.0]]
     brief = replace(windows, n_times=10)  # 0.16 s resolve 6.4 Hz
-    assert baseline_for(brief)["bands"] == [[13.0, 30.0]]
+    assert baseline_for(brief).bands == [[13.0, 30.0]]
     assert baseline_for(replace(windows, n_times=3)) is None
     file = store_features(windows, "data", [[4.0, 8.0]], tmp_path)
     again = store_features(windows, "data", [[4.0, 8.0]], tmp_path)

@@ -10,7 +10,7 @@ import yaml
 
 from eegemo.cli import main
 from eegemo.errors import ConfigError, EegemoError, InputError
-from eegemo.models import build_model, measure_model
+from eegemo.models import InputShape, build_model, make_model
 from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
 from eegemo.runs.prepare import prepare_experiment
@@ -196,8 +196,9 @@ def test_a_disk_that_is_too_small_is_refused_early(tmp_path, monkeypatch, capsys
 def test_parameters_are_those_keras_counts(name, sizes):
     shape = {"n_times": 50, "n_channels": 6, "n_classes": 3}
     model = build_model(name, **shape, **sizes)
-    assert measure_model(name, **shape, **sizes).parameters == model.count_params()
-    assert measure_model("band_power_logreg", **shape) is None
+    given = InputShape(**shape, sfreq=128.0, ch_names=tuple("abcdef"))
+    assert make_model(name, **sizes).size(given).parameters == model.count_params()
+    assert make_model("band_power_logreg").size(given) is None
 
 
 def test_more_of_anything_needs_no_less(tmp_path):
@@ -206,7 +207,7 @@ def test_more_of_anything_needs_no_less(tmp_path):
 
     def estimate(folds=prepared.folds, batch_size=8, **change):
         return estimate_needs(
-            prepared.windows, folds, models=[model | change], batch_size=batch_size
+            prepared.windows, folds, models=[make_model(**(model | change))], batch_size=batch_size
         )
 
     base = estimate()

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import fit_fold
 from test_roles import NETWORK, PLATEAU, divide, make_uneven, relabelled
 from test_training import MODEL, rhythms
 
 from eegemo.models.keras import callbacks
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
-from eegemo.training import fit_fold
 
 EPOCHS = 5
 SETTINGS = {

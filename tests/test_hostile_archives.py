@@ -18,7 +18,6 @@ from eegemo.evaluation import read_predictions
 from eegemo.formats.archives import load_arrays, open_archive
 from eegemo.models import build_model
 from eegemo.models.keras.loading import load_model
-from eegemo.training import save_model
 from fake_result import fake_result
 
 
@@ -198,7 +197,7 @@ def test_damaged_pages_of_predictions_are_noticed(tmp_path):
 def stored(tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "model.keras"
     network = build_model("cnn_lstm", n_times=16, n_channels=3, n_classes=2, units=4, filters=(4,))
-    save_model(network, path)
+    network.save(path)
     return network, path
 
 
@@ -229,7 +228,7 @@ def test_networks_come_back_as_they_were(stored):
 def test_every_network_of_eegemo_is_let_through(tmp_path, name):
     network = build_model(name, n_times=16, n_channels=3, n_classes=2, units=4, filters=(4,))
     network.compile(keras.optimizers.Adam(global_clipnorm=1.0), "sparse_categorical_crossentropy")
-    save_model(network, tmp_path / "model.keras")
+    network.save(tmp_path / "model.keras")
     assert load_model(tmp_path / "model.keras").count_params() == network.count_params()
 
 

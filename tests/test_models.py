@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from eegemo.errors import ConfigError
-from eegemo.models import MODELS, build_model
+from eegemo.models import build_model
 
 
 def count_by_hand(recurrent, n_times, n_channels, n_classes, filters, kernel, pool, units, dense):
@@ -52,7 +52,7 @@ def test_shapes_and_weight_count(name, n_times, n_channels, n_classes, sizes):
     assert model.count_params() == expected
 
 
-@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize("name", ["cnn_gru", "cnn_lstm"])
 def test_outputs_are_probabilities_and_dropout_is_off_at_inference(name):
     model = build_model(name, n_times=32, n_channels=3, n_classes=4, filters=[4], units=4)
     x = np.random.default_rng(0).normal(size=(5, 32, 3)).astype("float32")
@@ -88,5 +88,6 @@ def test_too_much_pooling_is_refused():
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="cnn_gru, cnn_lstm"):
+    with pytest.raises(ConfigError, match="did you mean 'cnn_gru'") as error:
         build_model("cnn_rnn", n_times=8, n_channels=2, n_classes=2)
+    assert "'cnn_lstm', 'cnn_gru' or 'band_power_logreg'" in str(error.value)

@@ -16,6 +16,8 @@ from eegemo.datasets.deap import load_deap_arrays
 from eegemo.errors import ConfigError, DataError, EegemoError, InputError, ResultError
 from eegemo.evaluation import read_predictions
 from eegemo.execution import Progress
+from eegemo.models import make_model
+from eegemo.models.base import shape_of
 from eegemo.report import write_report
 from eegemo.results import plan
 from eegemo.results.layout import is_complete
@@ -109,7 +111,9 @@ def test_no_trial_of_the_test_part_is_in_training(result):
 
 def test_predictions_come_from_the_stored_model_and_scaling(result, root, results):
     prepared = prepare_experiment(tiny(root), results=results)
-    model = keras.models.load_model(result / "folds" / "0" / "model.keras", safe_mode=True)
+    model = make_model("cnn_gru").load(
+        result / "folds" / "0" / "model.keras", shape_of(prepared.windows)
+    )
     scaling = load_scaling(result / "folds" / "0" / "scaling.npz")
     p = predict_windows(model, prepared.windows, prepared.folds[0].test, scaling)
     stored = read_predictions(result / "predictions.parquet")

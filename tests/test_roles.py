@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import candidate, files_of, fit_fold
 from sklearn.metrics import accuracy_score, log_loss
 from test_training import rhythms
 
 from eegemo.errors import DataError, LeakageError
 from eegemo.scaling import fit_scaling
 from eegemo.splits import Fold, make_folds
-from eegemo.training import Candidate, fit_candidates, fit_fold, predict_windows
+from eegemo.training import fit_candidates, predict_windows
 from eegemo.windows import make_windows
 
 NETWORK = {"name": "cnn_gru", "filters": [4], "units": 4, "dense": [], "dropout": 0.0}
@@ -74,9 +75,9 @@ def fit(windows, fold, model, **options):
 
 
 def learned(fitted):
-    if hasattr(fitted.model, "get_weights"):
-        return fitted.model.get_weights()
-    return [fitted.model[-1].coef_, fitted.model[-1].intercept_]
+    if hasattr(fitted.model, "network"):
+        return fitted.model.network.get_weights()
+    return [fitted.model.pipeline[-1].coef_, fitted.model.pipeline[-1].intercept_]
 
 
 def assert_same(first, second):
@@ -154,7 +155,7 @@ def test_losses_are_those_of_each_part(windows, fold, model, class_weight):
 
 def test_the_optimizer_makes_a_step_for_each_batch_of_training_windows(windows, fold):
     fitted = fit(windows, fold, NETWORK, epochs=2)
-    steps = int(fitted.model.optimizer.iterations.numpy())
+    steps = int(fitted.model.network.optimizer.iterations.numpy())
     assert steps == 2 * int(np.ceil(len(fold.train) / 16))
 
 
@@ -215,11 +216,11 @@ def test_a_choice_goes_by_validation_windows_as_scikit_learn_scores_them(
 ):
     """Held against windows picked here, not against another fit by the same code."""
     strengths = (1e-4, 1e-2, 1.0)
-    tried = [Candidate({"model.C": c}, BASELINE | {"C": c}, {"epochs": 1}) for c in strengths]
+    tried = [candidate({"model.C": c}, BASELINE | {"C": c}, {"epochs": 1}) for c in strengths]
     scaling = fit_scaling(windows, fold.train)
     chosen = []
     for those in (windows, contrary):
-        options = {"scaling": scaling, "number": 3, "history_path": tmp_path / "history.csv"}
+        options = {"scaling": scaling, "number": 3, "files": files_of(tmp_path / "history.csv")}
         fitted, choice = fit_candidates(those, fold, candidates=tried, **options)
         codes = those.codes[fold.validation]
         alone = [fit(those, fold, attempt.model, scaling=scaling) for attempt in tried]
@@ -287,7 +288,7 @@ def test_a_fold_has_to_keep_what_it_promises(windows, fold):
 
 
 def test_candidates_are_held_to_it_as_well(windows, fold):
-    tried = [Candidate({}, BASELINE | {"C": c}, {}) for c in (0.1, 1.0)]
+    tried = [candidate({}, BASELINE | {"C": c}, {}) for c in (0.1, 1.0)]
     leaky = moved(fold, "test", "train")
     scaling = fit_scaling(windows, fold.train)
     for some in (tried, tried[:1]):

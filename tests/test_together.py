@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from eegemo.errors import InputError
+from eegemo.models import make_model
 from eegemo.runs.run import run_experiments
-from eegemo.training import can_fit_together
 from experiments import tiny
 
 HERE = Path(__file__).parent
@@ -53,5 +53,5 @@ def test_asked_for_without_jax_it_says_what_to_set(tmp_path):
 
 
 def test_models_that_are_no_networks_are_left_to_the_other_engine():
-    assert can_fit_together({"name": "cnn_gru"}, []) is None
-    assert "band_power_logreg" in can_fit_together({"name": "band_power_logreg"}, [])
+    assert make_model("cnn_gru").cannot_fit_many([]) is None
+    assert "band_power_logreg" in make_model("band_power_logreg").cannot_fit_many([])

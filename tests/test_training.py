@@ -6,14 +6,17 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import fit_fold
 
 from eegemo.errors import ConfigError, DataError
 from eegemo.labels import Labels
-from eegemo.models.base import class_weights
+from eegemo.models import make_model
+from eegemo.models.base import class_weights, make_fit_data, shape_of
 from eegemo.models.keras import fitting as network
-from eegemo.scaling import fit_scaling, load_scaling
+from eegemo.models.keras.batches import Batches
+from eegemo.scaling import ScaledWindows, fit_scaling, load_scaling
 from eegemo.splits import make_folds
-from eegemo.training import Batches, fit_fold, predict_windows, save_model
+from eegemo.training import predict_windows
 from eegemo.trials import Trials
 from eegemo.windows import make_windows
 
@@ -68,14 +71,16 @@ def test_fits_before_it_and_after_it_change_nothing(windows, fold):
     """A network compiled for one fold trains the next; nothing learned may stay in it."""
     network._idle.clear()
     first = fit_fold(windows, fold, model=MODEL, seed=1, **FAST)
-    weights = first.model.get_weights()
+    weights = first.model.network.get_weights()
     compiled = list(network._idle.values())
     other = make_folds(windows.table, n_splits=3, validation=0.25)[1]
     options = FAST | {"schedule": "plateau", "learning_rate": 0.1, "patience": 1}
     fit_fold(windows, other, model=MODEL, seed=2, **options)
     again = fit_fold(windows, fold, model=MODEL, seed=1, **FAST)
     assert list(network._idle.values()) == compiled
-    for a, b, c in zip(weights, first.model.get_weights(), again.model.get_weights(), strict=True):
+    for a, b, c in zip(
+        weights, first.model.network.get_weights(), again.model.network.get_weights(), strict=True
+    ):
         np.testing.assert_array_equal(a, b)
         np.testing.assert_array_equal(a, c)
 
@@ -91,7 +96,7 @@ def test_a_network_predicts_by_its_own_weights_whatever_was_fitted_since(windows
         p = predict_windows(fitted.model, windows, fold.test, scaling)
         np.testing.assert_array_equal(p, fitted.predictions[["p_slow", "p_fast"]])
         # its own call, compiled apart: the same but for rounding
-        own = keras.ops.convert_to_numpy(fitted.model(x))
+        own = keras.ops.convert_to_numpy(fitted.model.network(x))
         np.testing.assert_allclose(p, own, atol=1e-6)
 
 
@@ -111,7 +116,9 @@ def test_the_test_part_has_no_influence_on_training(windows, fold):
         trials=replace(windows.trials, arrays=(spoiled_array,)),
         labels=replace(windows.labels, codes=codes),
     )
-    honest, other = (fit_fold(w, fold, model=MODEL, **FAST).model for w in (windows, spoiled))
+    honest, other = (
+        fit_fold(w, fold, model=MODEL, **FAST).model.network for w in (windows, spoiled)
+    )
     for a, b in zip(honest.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -163,9 +170,9 @@ def test_mixed_precision_still_gives_single_precision_probabilities(windows, fol
 
 def test_what_was_learned_can_be_loaded_and_used(windows, fold, tmp_path):
     fitted = fit_fold(windows, fold, model=MODEL, **FAST)
-    save_model(fitted.model, tmp_path / "model.keras")
+    fitted.model.save(tmp_path / "model.keras")
     fitted.scaling.save(tmp_path / "scaling.npz")
-    model = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    model = make_model(**MODEL).load(tmp_path / "model.keras", shape_of(windows))
     scaling = load_scaling(tmp_path / "scaling.npz")
     again = predict_windows(model, windows, fold.test, scaling)
     np.testing.assert_array_equal(
@@ -175,7 +182,9 @@ def test_what_was_learned_can_be_loaded_and_used(windows, fold, tmp_path):
 
 def test_batches_deliver_every_window_once_an_epoch_in_a_new_order(windows, fold):
     scaling = fit_scaling(windows, fold.train)
-    batches = Batches(windows, fold.train, scaling, batch_size=7, weights=np.ones(2), seed=3)
+    scaled = ScaledWindows(windows, scaling)
+    data = make_fit_data(windows, fold, scaled, model=make_model(**MODEL))
+    batches = Batches(data, fold.train, batch_size=7, weights=np.ones(2), seed=3)
     expected = scaling.transform(windows.gather(np.sort(fold.train)))
 
     def epoch():

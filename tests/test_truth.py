@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import fit_fold
 from scipy.stats import binom
 from sklearn.metrics import balanced_accuracy_score
 
@@ -19,7 +20,6 @@ from eegemo.preprocessing import preprocess
 from eegemo.runs.run import run_experiments
 from eegemo.simulation import simulate_deap
 from eegemo.splits import make_folds
-from eegemo.training import fit_fold
 from eegemo.trials import make_trials
 from eegemo.windows import make_windows
 from experiments import REPOSITORY, SHARED

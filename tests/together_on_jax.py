@@ -10,22 +10,18 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import fit_fold, fit_folds_jointly
 from test_engines import LOSS, WEIGHT
 from test_training import rhythms
 
 from eegemo.errors import ConfigError, DataError
-from eegemo.models import build_model
+from eegemo.models import build_model, make_model
+from eegemo.models.base import shape_of
+from eegemo.models.keras.together import program as together_program
+from eegemo.models.keras.together.fitting import _count_at_once
+from eegemo.models.keras.together.program import make_twin
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
-from eegemo.training import (
-    can_fit_together,
-    fit_fold,
-    fit_folds_together,
-    save_model,
-    together_program,
-)
-from eegemo.training.together import _count_at_once
-from eegemo.training.together_program import make_twin
 from eegemo.trials import Trials
 from eegemo.windows import make_windows
 
@@ -76,7 +72,7 @@ def fit_both(windows, folds, *, steps=("zscore",), fit="training", together=None
         fit_fold(windows, *one[:1], scaling=one[1], number=one[2], seed=one[3], **options)
         for one in zip(folds, scalings, numbers, seeds, strict=True)
     ]
-    at_once = fit_folds_together(
+    at_once = fit_folds_jointly(
         windows, folds, scalings=scalings, numbers=numbers, seeds=seeds, **options,
         **(together or {}),
     )  # fmt: skip
@@ -90,13 +86,14 @@ def assert_alike(alone, at_once, loss=LOSS, weight=WEIGHT):
         pd.testing.assert_frame_equal(
             one.history[columns], other.history[columns], rtol=0, atol=loss
         )
-        for a, b in zip(one.model.get_weights(), other.model.get_weights(), strict=True):
+        networks = [fit.model.network for fit in (one, other)]
+        for a, b in zip(*(network.get_weights() for network in networks), strict=True):
             np.testing.assert_allclose(b, a, rtol=0, atol=weight)
         # and the state of the optimizer and of dropout
-        states = zip(one.model.variables, other.model.variables, strict=True)
+        states = zip(*(network.variables for network in networks), strict=True)
         for a, b in [(a, b) for a, b in states if "seed" in a.path]:
             np.testing.assert_array_equal(a.value, b.value)
-        steps = [int(fit.model.optimizer.iterations) for fit in (one, other)]
+        steps = [int(fit.model.network.optimizer.iterations) for fit in (one, other)]
         assert steps[0] == steps[1] > 0
         for name in ("predictions", "validation"):
             a, b = getattr(one, name), getattr(other, name)
@@ -141,10 +138,10 @@ def test_folds_of_unequal_size_that_stop_when_they_like(windows, tmp_path, quick
     assert_alike(alone, at_once, loss=1e-5, weight=1e-3)
     for file, fitted in zip(files, at_once, strict=True):
         pd.testing.assert_frame_equal(pd.read_csv(file), fitted.history, check_dtype=False)
-    save_model(at_once[1].model, tmp_path / "model.keras")
+    at_once[1].model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
     x = at_once[1].scaling.transform(windows.gather(folds[1].test), np.zeros(1, int))
-    expected = at_once[1].model.predict(x, verbose=0)
+    expected = at_once[1].model.network.predict(x, verbose=0)
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), expected)
 
 
@@ -164,10 +161,10 @@ def test_what_cannot_be_done_at_once_is_said(windows, quick):
     folds = folds_of(windows)
     fits = zip(folds, ("window", "training"), strict=True)
     scalings = [fit_scaling(windows, fold.train, fit=fit) for fold, fit in fits]
-    assert "different ways" in can_fit_together(MODEL, scalings)
+    assert "different ways" in make_model(**MODEL).cannot_fit_many(scalings)
     common = {"model": MODEL, "numbers": [0, 1], "seeds": [0, 1]}
     with pytest.raises(ConfigError, match="different ways"):
-        fit_folds_together(windows, folds, scalings=scalings, **common)
+        fit_folds_jointly(windows, folds, scalings=scalings, **common)
     scalings = [fit_scaling(windows, fold.train) for fold in folds]
     array = windows.trials.arrays[0].copy()
     array[windows.trial[folds[0].train].min()] = np.nan
@@ -175,11 +172,12 @@ def test_what_cannot_be_done_at_once_is_said(windows, quick):
     broken = replace(windows, trials=replace(windows.trials, arrays=arrays))
     common |= {"model": GRU, "clip_norm": None, "at_once": 1}  # compiled before
     with pytest.raises(DataError, match="loss of fold"):
-        fit_folds_together(broken, folds, scalings=scalings, **common, **FAST)
+        fit_folds_jointly(broken, folds, scalings=scalings, **common, **FAST)
 
 
 def test_folds_at_once_follow_the_memory(windows):
-    alone = _count_at_once(0, 0, windows, MODEL, 64)
-    counts = [_count_at_once(free, 10**6, windows, MODEL, 64) for free in (10**7, 10**8, 10**9)]
+    model, shape = make_model(**MODEL), shape_of(windows)
+    alone = _count_at_once(0, 0, model, shape, 64)
+    counts = [_count_at_once(free, 10**6, model, shape, 64) for free in (10**7, 10**8, 10**9)]
     assert alone == 1 <= counts[0] < counts[1] < counts[2]
     assert counts[2] == pytest.approx(10 * counts[1], rel=0.1)

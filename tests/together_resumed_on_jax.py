@@ -6,12 +6,13 @@
 from dataclasses import replace
 
 import pytest
+from fitting import fit_fold, fit_folds_jointly
 from together_on_jax import GRU, MODEL, assert_alike, fit_both, folds_of, quick, windows
 
 from eegemo.models.keras import callbacks
+from eegemo.models.keras.together import group as together_group
+from eegemo.models.keras.together.part import Part
 from eegemo.scaling import fit_scaling
-from eegemo.training import fit_fold, fit_folds_together, together_group
-from eegemo.training.together_part import Part
 
 __all__ = ["quick", "windows"]  # fixtures
 
@@ -56,7 +57,7 @@ def common_of(windows, folds, **options):
 def fit(windows, folds, *, files=None, **options):
     scalings, options = common_of(windows, folds, **options)
     numbers = list(range(len(folds)))
-    return fit_folds_together(
+    return fit_folds_jointly(
         windows, folds, scalings=scalings, numbers=numbers, seeds=numbers, checkpoints=files,
         **options,
     )  # fmt: skip

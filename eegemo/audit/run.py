@@ -11,14 +11,12 @@ from eegemo.audit.protocols import list_protocols
 from eegemo.config import Experiment, settings_for_digest
 from eegemo.errors import ConfigError, DataError
 from eegemo.execution import Engine, Progress, Runner, run_tasks
-from eegemo.models import BASELINE, MODELS, is_network
+from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
-from eegemo.registry.options import options_of
-from eegemo.registry.tables import MODELS as MODEL_NAMES
+from eegemo.registry import MODELS, options_of
 from eegemo.runs.prepare import prepare_experiment, prepare_trials
 from eegemo.runs.run import run_experiments
 from eegemo.store import digest_json, lock, write_json
-from eegemo.training import can_fit_together
 from eegemo.trials import load_trials
 
 __all__ = ["QUICK_SUBJECTS", "audit_experiment", "with_model"]
@@ -83,14 +81,14 @@ def audit_experiment(
     store = results / ".store"
     base = with_model(experiment, model or (BASELINE if quick else None))
     if draws is None:
-        draws = _QUICK_DRAWS if quick else _DRAWS[is_network(base.model.name)]
+        draws = _QUICK_DRAWS if quick else _DRAWS[base.make_model().in_epochs]
     if draws < 0:
         raise ConfigError(f"--draws: expected 0 or more, found {draws}.")
     base = base.model_copy(update={"repeats": 1})
     if engine == "together":
-        if is_network(base.model.name):
+        if base.make_model().framework == "keras":
             runs_together(engine, jobs=jobs)  # refused before a signal is read
-        reason = can_fit_together(base.model.model_dump(), [])
+        reason = base.make_model().cannot_fit_many([])
         if reason is not None:
             progress.say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
     stored = prepare_trials(
@@ -181,11 +179,12 @@ def with_model(experiment: Experiment, name: str | None) -> Experiment:
     """Put another model in place of the experiment's; what it shares with the old one stays."""
     if name is None or name == experiment.model.name:
         return experiment
-    if name != BASELINE and name not in MODELS:
-        known = ", ".join([*sorted(MODELS), BASELINE])
-        raise ConfigError(f"--model: {name!r} is not known; there are {known}.")
-    same = is_network(name) and is_network(experiment.model.name)
-    shared = set(options_of(MODEL_NAMES.resolve(name))) if same else set()
+    try:
+        options = set(options_of(MODELS.resolve(name)))
+    except ConfigError as error:
+        raise ConfigError(f"--model: {str(error).removeprefix('model.name: ')}") from error
+    same = make_model(name).in_epochs and experiment.make_model().in_epochs
+    shared = options if same else set()
     model = experiment.model.model_dump(include=shared) | {"name": name}
     changed: dict[str, Any] = experiment.model_dump() | {"model": model}
     if not same:  # what there was to choose among were settings of the other model

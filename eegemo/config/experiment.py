@@ -28,7 +28,7 @@ from eegemo.config.sections import (
 )
 from eegemo.config.strict_yaml import Place
 from eegemo.errors import ConfigError
-from eegemo.models import is_network
+from eegemo.models import Model, TrainingOptions, make_model
 from eegemo.registry.tables import DATASETS, MODELS
 
 __all__ = ["Experiment", "class_for", "experiment_class", "plain_place"]
@@ -157,12 +157,20 @@ class Experiment(Strict):
                     raise ValueError(f"choice: {settings}: {message}") from None
                 where = ".".join(map(str, problem["loc"])) or "experiment"
                 raise ValueError(f"choice: {settings}: {where}: {problem['msg']}") from None
-        if len({is_network(candidate.model.name) for _, candidate in found}) > 1:
+        if len({candidate.make_model().in_epochs for _, candidate in found}) > 1:
             raise ValueError(
                 "choice: a network and a model without epochs cannot be candidates of the same "
                 "experiment"
             )
         return found
+
+    def make_model(self) -> Model:
+        """Return the model with its options; nothing is built."""
+        return make_model(**self.model.model_dump())
+
+    def make_training(self) -> TrainingOptions:
+        """Return how it is trained."""
+        return TrainingOptions(**self.training.model_dump())
 
     def to_yaml(self) -> str:
         """Return the experiment as YAML, complete with defaults, that reads back to the same."""

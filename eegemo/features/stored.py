@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from eegemo.features.band_power import BandPower, compute_band_powers
+from eegemo.scaling import ScaledWindows
 from eegemo.store import FileDigests, atomic_folder, digest_bytes, digest_json, remove_damaged
 from eegemo.windows import Windows
 
-__all__ = [
-    "store_features",
-]
+__all__ = ["scaled_band_power", "store_features"]
 
 
 _BATCH = 2048
@@ -35,8 +35,6 @@ def store_features(
     file : Path
         A float32 array of shape (n_windows, n_channels * n_bands).
     """
-    from eegemo.features import BandPower
-
     index = digest_bytes(np.stack([windows.trial, windows.first]).astype("<i8").tobytes())
     key = digest_json(
         {"version": 1, "data": data, "index": index, "n": windows.n_times, "bands": bands}
@@ -57,3 +55,47 @@ def store_features(
                     part = power.transform(windows.gather(rows))
                     stream.write(np.ascontiguousarray(part, dtype="<f4").tobytes())
     return folder / "band_power.npy"
+
+
+def scaled_band_power(data: ScaledWindows, rows: np.ndarray, power: BandPower) -> np.ndarray:
+    """Return the log band power of scaled windows, from what is stored wherever that serves.
+
+    Power does not depend on a window's mean, and scaling a channel by a gain adds ``2 log(gain)``
+    to its log power. So what is stored for windows in volts serves every scaling but that of each
+    window by itself.
+
+    Parameters
+    ----------
+    data : ScaledWindows
+    rows : ndarray of int, shape (n,)
+    power : BandPower
+        Fitted here, as part of a pipeline.
+
+    Returns
+    -------
+    features : ndarray, shape (n, n_channels * n_bands)
+
+    Raises
+    ------
+    ConfigError
+        If the windows cannot resolve the bands.
+    """
+    windows, scaling, stored = data.windows, data.scaling, data.band_power
+    if stored is None and not scaling.steps:
+        return compute_band_powers(windows, rows, power)
+    compute_band_powers(windows, rows[:0], power)
+    if stored is not None and not scaling.steps:
+        plain: np.ndarray = np.asarray(stored)[rows]
+        return plain
+    unit = None if data.unit is None else data.unit[rows]
+    if stored is not None and scaling.fit != "window":
+        x: np.ndarray = np.asarray(stored[rows], float)
+        gain = scaling.gain.astype(float)[np.zeros(len(rows), int) if unit is None else unit]
+        shift = 2 * np.log(np.maximum(np.abs(gain), np.finfo(np.float32).tiny))
+        x += np.repeat(shift, len(power.bands), axis=1)
+        return x
+    found = np.empty((len(rows), windows.n_channels * len(power.bands)))
+    for first in range(0, len(rows), _BATCH):
+        part = slice(first, first + _BATCH)
+        found[part] = power.transform(data.x(rows[part]))
+    return found

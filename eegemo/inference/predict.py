@@ -17,11 +17,10 @@ from eegemo.config import Experiment, load_experiment
 from eegemo.errors import DataError, InputError, ResultError
 from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows
 from eegemo.inference.recording import match_channels, read_recording, window_recording
-from eegemo.models import is_network
-from eegemo.models.keras.device import prepare_device
+from eegemo.models.base import shape_of
 from eegemo.pages.figures import class_timeline, save_figure, to_svg
 from eegemo.preprocessing import Record, preprocess
-from eegemo.results.fold import is_fold_whole
+from eegemo.results.fold import is_fold_whole, load_fitted
 from eegemo.results.records import FOLD, PROVENANCE, read_json
 from eegemo.scaling import Scaling, load_scaling
 from eegemo.store import atomic_file, write_json, write_text
@@ -128,7 +127,7 @@ def predict_recording(
                 load_scaling(folder / "scaling.npz"), windows, subject=subject
             )
             scaled.append(sentence)
-            yield _load_model(stored, folder), scaling
+            yield load_fitted(folder, stored.experiment, shape_of(windows)), scaling
 
     probabilities = mean_probabilities(models(), windows)
     table = tabulate_windows(windows, probabilities, trials=not continuous)
@@ -231,17 +230,6 @@ def _make_windows(
         done, subject=who, classes=stored.classes, **experiment.windows.model_dump()
     )
     return windows, continuous, (*run.notes, *renamed, *notes, *record.notes)
-
-
-def _load_model(stored: _Stored, folder: Path) -> Any:
-    if is_network(stored.experiment.model.name):
-        prepare_device()
-        from eegemo.models.keras.loading import load_model
-
-        return load_model(folder / "model.keras")
-    from eegemo.models.band_power import load_band_power_logreg
-
-    return load_band_power_logreg(folder / "model.npz")
 
 
 def _say_models(folds: Sequence[dict[str, Any]]) -> str:

@@ -8,9 +8,11 @@ be opened without trusting whoever stored it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from annotated_types import MinLen
@@ -19,50 +21,40 @@ from threadpoolctl import threadpool_limits
 from eegemo.errors import ConfigError, DataError
 from eegemo.features import BANDS, check_bands
 from eegemo.formats.archives import load_arrays
-from eegemo.models import BASELINE
-from eegemo.registry.options import NOT_IN_FILE, Count, Positive
-from eegemo.store import atomic_file
+from eegemo.models.base import (
+    BASELINE,
+    Cost,
+    FitData,
+    FitFiles,
+    FittedModel,
+    InputShape,
+    Model,
+    TrainingOptions,
+    empty_history,
+    wrong_shape,
+)
+from eegemo.models.builders import BuilderModel, builds, make_model
+from eegemo.models.estimator import one_row_history, predict_all_classes
+from eegemo.registry import NOT_IN_FILE, Count, Positive
+from eegemo.scaling import ScaledWindows, Scaling
+from eegemo.store import atomic_file, write_text
 from eegemo.windows import Windows
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.pipeline import Pipeline
 
-    from eegemo.features import BandPower
-    from eegemo.scaling import Scaling
-    from eegemo.windows import Windows
 
 __all__ = [
+    "BandPowerModel",
+    "FittedBandPower",
     "baseline_for",
     "build_band_power_logreg",
     "fit_band_power_logreg",
     "load_band_power_logreg",
-    "predict_all_classes",
     "predict_band_power_logreg",
     "save_band_power_logreg",
 ]
-
-
-def baseline_for(windows: Windows) -> dict[str, Any] | None:
-    """Return the baseline's arguments for these windows, or None if they resolve no band.
-
-    The bands are those of `eegemo.features.BANDS`, cut at half the sampling frequency, that windows
-    of this length can tell apart.
-    """
-    from eegemo.features import BANDS, check_bands
-
-    bands = []
-    for low, high in BANDS:
-        band = [low, min(high, windows.trials.sfreq / 2)]
-        try:
-            check_bands([band], windows.trials.sfreq, windows.n_times)
-        except ConfigError:
-            continue
-        bands.append(band)
-    return {"name": BASELINE, "bands": bands} if bands else None
-
-
-# Windows in memory at a time, where features have to be computed.
-_BATCH = 2048
 
 
 _FORMAT = "eegemo band_power_logreg 1"
@@ -71,6 +63,7 @@ _FORMAT = "eegemo band_power_logreg 1"
 _WEIGHTS = {None: "", "none": "", "balanced": "balanced"}
 
 
+@builds("eegemo.models.band_power:BandPowerModel", title="band-power logistic regression")
 def build_band_power_logreg(
     *,
     sfreq: Annotated[float, NOT_IN_FILE],
@@ -190,17 +183,23 @@ def fit_band_power_logreg(
     DataError
         If the training windows are of a single class, or there are none.
     """
+    from eegemo.features.stored import scaled_band_power
+
     codes = windows.codes[rows]
+    x = scaled_band_power(_scaled(windows, scaling, features), rows, pipeline[0])
+    _fit_features(pipeline, x, codes)
+    return pipeline
+
+
+def _fit_features(pipeline: Pipeline, x: np.ndarray, codes: np.ndarray) -> None:
     if len(np.unique(codes)) < 2:
         raise DataError(
             "band_power_logreg: expected training windows of at least two classes, found "
             f"{len(np.unique(codes))}."
         )
-    x = _features(pipeline, windows, rows, scaling, features)
     # sums taken over several threads are rounded differently than over one
     with threadpool_limits(1):
         pipeline[1:].fit(x, codes)
-    return pipeline
 
 
 def predict_band_power_logreg(
@@ -227,82 +226,18 @@ def predict_band_power_logreg(
     probabilities : ndarray of float32, shape (n, n_classes)
         Zero for classes that training lacked.
     """
-    x = _features(pipeline, windows, rows, scaling, features)
+    from eegemo.features.stored import scaled_band_power
+
+    x = scaled_band_power(_scaled(windows, scaling, features), rows, pipeline[0])
     with threadpool_limits(1):
         return predict_all_classes(pipeline[1:], x, len(windows.labels.classes))
 
 
-def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return probabilities with a column for every class, also for those not in training.
-
-    Parameters
-    ----------
-    estimator : sklearn classifier
-        Fitted on codes from 0 to ``n_classes - 1``.
-    x : ndarray
-        What it takes.
-    n_classes : int
-
-    Returns
-    -------
-    probabilities : ndarray of float32, shape (n, n_classes)
-        Zero for classes that training lacked.
-
-    Raises
-    ------
-    DataError
-        If the classifier knows a class beyond `n_classes`.
-
-    Examples
-    --------
-    >>> from sklearn.dummy import DummyClassifier
-    >>> known = DummyClassifier().fit([[0.0], [0.0]], [0, 2])
-    >>> predict_all_classes(known, np.zeros((1, 1)), 4).tolist()
-    [[0.5, 0.0, 0.5, 0.0]]
-    """
-    classes = np.asarray(estimator.classes_)
-    if classes.min() < 0 or classes.max() >= n_classes:
-        raise DataError(
-            f"band_power_logreg: it was trained with class {classes.max()}; there are {n_classes}."
-        )
-    probabilities = np.zeros((len(x), n_classes), np.float32)
-    if len(x):
-        probabilities[:, classes] = estimator.predict_proba(x)
-    return probabilities
-
-
-def _features(
-    pipeline: Pipeline,
-    windows: Windows,
-    rows: np.ndarray,
-    scaling: Scaling | None,
-    features: np.ndarray | None,
-) -> np.ndarray:
-    """Return the features of scaled windows, shape (n, n_channels * n_bands)."""
-    from eegemo.features import compute_band_powers
-
-    power: BandPower = pipeline[0]
-    scaled = scaling is not None and bool(scaling.steps)
-    if features is None and not scaled:
-        return compute_band_powers(windows, rows, power)
-    compute_band_powers(windows, rows[:0], power)  # it is fitted, as part of the pipeline
-    if scaling is None or not scaled:
-        plain: np.ndarray = np.asarray(features)[rows]
-        return plain
-    unit = scaling.unit_of(windows)
-    own = None if unit is None else unit[rows]
-    if features is not None and scaling.fit != "window":
-        x: np.ndarray = np.asarray(features[rows], float)
-        gain = scaling.gain.astype(float)[np.zeros(len(rows), int) if own is None else own]
-        shift = 2 * np.log(np.maximum(np.abs(gain), np.finfo(np.float32).tiny))
-        x += np.repeat(shift, len(power.bands), axis=1)
-        return x
-    found = np.empty((len(rows), windows.n_channels * len(power.bands)))
-    for first in range(0, len(rows), _BATCH):
-        part = slice(first, first + _BATCH)
-        volts = windows.gather(rows[part])
-        found[part] = power.transform(scaling.transform(volts, None if own is None else own[part]))
-    return found
+def _scaled(
+    windows: Windows, scaling: Scaling | None, features: np.ndarray | None
+) -> ScaledWindows:
+    none = np.zeros((0, windows.n_channels), np.float32)
+    return ScaledWindows(windows, scaling or Scaling((), "training", (), none, none), features)
 
 
 def save_band_power_logreg(pipeline: Pipeline, path: str | Path) -> None:
@@ -414,3 +349,103 @@ def load_band_power_logreg(path: str | Path) -> Pipeline:
     classify.classes_, classify.n_iter_ = classes, stored["n_iter"].astype(np.int32)
     scale.n_features_in_ = classify.n_features_in_ = n_features
     return pipeline
+
+
+@dataclass
+class FittedBandPower(FittedModel):
+    """A fitted pipeline of `build_band_power_logreg`.
+
+    Attributes
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+    """
+
+    pipeline: Pipeline
+    shape: InputShape
+    history: pd.DataFrame
+    best_epoch: int = 1
+
+    def classify(self, x: np.ndarray) -> np.ndarray:
+        """See `eegemo.models.base.FittedModel.classify`."""
+        with threadpool_limits(1):
+            return predict_all_classes(self.pipeline, x, self.shape.n_classes)
+
+    def predict_proba(self, data: ScaledWindows, rows: np.ndarray) -> np.ndarray:
+        """See `eegemo.models.base.FittedModel.predict_proba`; stored band power is used."""
+        from eegemo.features.stored import scaled_band_power
+
+        x = scaled_band_power(data, rows, self.pipeline[0])
+        with threadpool_limits(1):
+            return predict_all_classes(self.pipeline[1:], x, self.shape.n_classes)
+
+    def save(self, path: Path) -> None:
+        """Write plain arrays."""
+        save_band_power_logreg(self.pipeline, path)
+
+    def cost(self) -> Cost:
+        """Count the coefficients; to make the features costs more than to weight them."""
+        last = self.pipeline[-1]
+        return Cost(int(last.coef_.size + last.intercept_.size), None)
+
+
+@dataclass(frozen=True)
+class BandPowerModel(BuilderModel):
+    """The baseline: its features are stored once for all folds, and it is kept as plain arrays."""
+
+    is_baseline = True
+    file = "model.npz"
+
+    @property
+    def bands(self) -> Sequence[tuple[float, float]]:  # type: ignore[override]
+        """See `eegemo.models.base.Model`."""
+        bands: Sequence[tuple[float, float]] = self.options.get("bands", BANDS)
+        return bands
+
+    def fit(
+        self, data: FitData, options: TrainingOptions, *, seed: int, files: FitFiles
+    ) -> FittedBandPower:
+        """Fit on the stored features; see `eegemo.models.base.Model.fit`."""
+        from eegemo.features.stored import scaled_band_power
+
+        began = time.perf_counter()
+        pipeline = build_band_power_logreg(
+            **self.options,
+            sfreq=data.shape.sfreq,
+            class_weight=options.class_weight,
+            ch_names=data.shape.ch_names,
+        )
+        codes = data.y(data.train)
+        x = scaled_band_power(data.scaled, data.train, pipeline[0])
+        _fit_features(pipeline, x, codes)
+        fitted = FittedBandPower(pipeline, data.shape, empty_history())
+        p = fitted.predict_proba(data.scaled, data.train)
+        fitted.history = one_row_history(p, codes, options.class_weight, began)
+        if files.history is not None:
+            write_text(files.history, fitted.history.to_csv(index=False))
+        return fitted
+
+    def load(self, path: Path, shape: InputShape) -> FittedBandPower:
+        """Read plain arrays; see `eegemo.models.base.Model.load`."""
+        pipeline = load_band_power_logreg(path)
+        taken = (pipeline[0].n_features_in_, pipeline[0].n_channels_)
+        given = (shape.n_times, shape.n_channels)
+        if taken != given or int(pipeline[-1].classes_.max()) >= shape.n_classes:
+            raise DataError(wrong_shape(taken, shape))
+        return FittedBandPower(pipeline, shape, empty_history())
+
+
+def baseline_for(windows: Windows) -> Model | None:
+    """Return the baseline for these windows, or None if they resolve no band.
+
+    The bands are those of `eegemo.features.BANDS`, cut at half the sampling frequency, that windows
+    of this length can tell apart.
+    """
+    bands = []
+    for low, high in BANDS:
+        band = [low, min(high, windows.trials.sfreq / 2)]
+        try:
+            check_bands([band], windows.trials.sfreq, windows.n_times)
+        except ConfigError:
+            continue
+        bands.append(band)
+    return make_model(BASELINE, bands=bands) if bands else None

@@ -4,24 +4,28 @@ The order of layers is that of Zamani & Wulansari (2021), "Emotion Classificatio
 RNN based on DEAP Dataset": one-dimensional convolutions with max pooling, a recurrent layer,
 flatten, dense layers, softmax. The study's summary does not give the sizes; the defaults are ours.
 
-Keras is imported when a network is built: this module declares options of the experiment file.
+Keras is imported when a network is built: this module declares options of the experiment file. How
+large a network would be is known without building it, which takes its memory at once; one with a
+mistyped size would take all there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import MinLen
 
-from eegemo.models.sizes import pooled_length
+from eegemo.errors import ConfigError
+from eegemo.models.base import Size
+from eegemo.models.builders import builds
 from eegemo.registry.options import NOT_IN_FILE, Count, Fraction
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_cnn_rnn", "cnn_gru", "cnn_lstm"]
+__all__ = ["build_cnn_rnn", "cnn_gru", "cnn_lstm", "measure_network", "pooled_length"]
 
 
 def build_cnn_rnn(
@@ -107,13 +111,100 @@ def build_cnn_rnn(
     return keras.Model(inputs, outputs, name=f"cnn_{recurrent}")
 
 
+def pooled_length(n_times: int, n_filters: int, pool_size: int) -> int:
+    """Return how many samples of a window are left after all poolings.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+
+    Examples
+    --------
+    >>> pooled_length(256, 2, 2)
+    64
+    """
+    left = n_times
+    for _ in range(n_filters):
+        left //= pool_size
+    if left < 1:
+        raise ConfigError(
+            f"model: {n_filters} poolings by {pool_size} leave nothing of a window of {n_times} "
+            "samples. Use longer windows, fewer filters or a smaller pool_size."
+        )
+    return left
+
+
+def measure_network(
+    n_times: int,
+    n_channels: int,
+    n_classes: int,
+    *,
+    recurrent: Literal["lstm", "gru"],
+    filters: Sequence[int] = (64, 128),
+    kernel_size: int = 5,
+    pool_size: int = 2,
+    units: int = 64,
+    dense: Sequence[int] = (64,),
+    dropout: float = 0.5,
+) -> Size:
+    """Count what `eegemo.models.cnn_rnn.build_cnn_rnn` would build from the same arguments.
+
+    Returns
+    -------
+    size : Size
+
+    Raises
+    ------
+    ConfigError
+        If pooling would leave no sample.
+
+    Examples
+    --------
+    >>> measure_network(256, 32, 4, recurrent="lstm").parameters
+    363268
+    """
+    pooled_length(n_times, len(filters), pool_size)
+    parameters = activations = 0
+    length, width = n_times, n_channels
+    for size in filters:
+        parameters += (kernel_size * width + 1) * size
+        activations += length * size
+        length, width = length // pool_size, size
+        activations += length * width if pool_size > 1 else 0
+    # Keras's GRU has two biases for each gate, one for the input and one for the state
+    gates, biases = (4, 1) if recurrent == "lstm" else (3, 2)
+    parameters += gates * units * (width + units + biases)
+    activations += length * units * gates
+    inputs = length * units
+    for size in (*dense, n_classes):
+        parameters += (inputs + 1) * size
+        activations += size
+        inputs = size
+    return Size(parameters, activations)
+
+
 # their signature, and so their options, is that of the function they call
+@builds(
+    "keras",
+    title="CNN-LSTM",
+    size=partial(measure_network, recurrent="lstm"),
+    safe_layers=True,
+    together=True,
+)
 @wraps(build_cnn_rnn, assigned=())
 def cnn_lstm(n_times: int, n_channels: int, n_classes: int, **sizes: Any) -> keras.Model:
     """Build a 1D-CNN followed by an LSTM; options as in `build_cnn_rnn`."""
     return build_cnn_rnn(n_times, n_channels, n_classes, recurrent="lstm", **sizes)
 
 
+@builds(
+    "keras",
+    title="CNN-GRU",
+    size=partial(measure_network, recurrent="gru"),
+    safe_layers=True,
+    together=True,
+)
 @wraps(build_cnn_rnn, assigned=())
 def cnn_gru(n_times: int, n_channels: int, n_classes: int, **sizes: Any) -> keras.Model:
     """Build a 1D-CNN followed by a GRU; options as in `build_cnn_rnn`."""

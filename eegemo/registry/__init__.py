@@ -21,6 +21,7 @@ from eegemo.registry.options import (
 )
 from eegemo.registry.registry import Code, Registry
 from eegemo.registry.tables import (
+    ADAPTERS,
     COMMANDS,
     DATASETS,
     EXPORTERS,
@@ -31,6 +32,7 @@ from eegemo.registry.tables import (
 )
 
 __all__ = [
+    "ADAPTERS",
     "COMMANDS",
     "DATASETS",
     "EXPORTERS",

@@ -2,7 +2,16 @@
 
 from eegemo.registry.registry import Registry
 
-__all__ = ["COMMANDS", "DATASETS", "EXPORTERS", "MODELS", "REGISTRIES", "SCALING", "SPLITS"]
+__all__ = [
+    "ADAPTERS",
+    "COMMANDS",
+    "DATASETS",
+    "EXPORTERS",
+    "MODELS",
+    "REGISTRIES",
+    "SCALING",
+    "SPLITS",
+]
 
 MODELS = Registry(
     "models",
@@ -11,6 +20,16 @@ MODELS = Registry(
         "cnn_lstm": "eegemo.models.cnn_rnn:cnn_lstm",
         "cnn_gru": "eegemo.models.cnn_rnn:cnn_gru",
         "band_power_logreg": "eegemo.models.band_power:build_band_power_logreg",
+    },
+)
+#: What gives a builder's model all that a run asks of it, by the framework of what it returns.
+ADAPTERS = Registry(
+    "adapters",
+    "model",
+    {
+        "keras": "eegemo.models.keras.model:KerasModel",
+        "torch": "eegemo.models.torch.model:TorchModel",
+        "sklearn": "eegemo.models.estimator:EstimatorModel",
     },
 )
 DATASETS = Registry(
@@ -59,5 +78,6 @@ COMMANDS = Registry(
 
 #: Every registry by its kind; other packages add names by entry points ``eegemo.<kind>``.
 REGISTRIES = {
-    registry.kind: registry for registry in (MODELS, DATASETS, SPLITS, SCALING, EXPORTERS, COMMANDS)
+    registry.kind: registry
+    for registry in (MODELS, ADAPTERS, DATASETS, SPLITS, SCALING, EXPORTERS, COMMANDS)
 }

@@ -11,14 +11,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eegemo.config import Experiment
+from eegemo.errors import DataError
 from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import peak_memory
-from eegemo.models import is_network
+from eegemo.models import FittedModel, InputShape, Model, TrainingOptions
 from eegemo.results.provenance import describe_software, now
 from eegemo.scaling import Scaling
 from eegemo.splits import Fold, group_numbers, shared_groups
 from eegemo.store import changed_files, lock, manifest, naming_full_disk, write_json
-from eegemo.training import Candidate, FittedFold, fit_fold, measure_latency, save_model
+from eegemo.training import Candidate, FittedFold, fit_fold, measure_latency
 from eegemo.windows import Windows
 
 __all__ = [
@@ -56,8 +58,8 @@ class FitTask:
         ``split`` and ``model``.
     features : Path, optional
         File of the windows' band power, for the baseline.
-    baseline : dict, optional
-        The baseline's arguments, to fit it on the same fold.
+    baseline : Model, optional
+        The baseline, to fit it on the same fold.
     """
 
     folder: Path
@@ -69,7 +71,7 @@ class FitTask:
     metric: Literal["loss", "balanced_accuracy"]
     seeds: dict[str, int]
     features: Path | None = None
-    baseline: dict[str, Any] | None = None
+    baseline: Model | None = None
 
     def __str__(self) -> str:
         return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
@@ -114,7 +116,9 @@ def save_fold(
     at_once: int = 1,
 ) -> None:
     """Fit the baseline, and write the fold's folder; `at_once` folds were fitted as one program."""
-    save_model(fitted.model, task.folder / model_file(task))
+    stored = model_file(task)
+    if stored is not None:
+        fitted.model.save(task.folder / stored)
     task.scaling.save(task.folder / "scaling.npz")
     write_predictions(fitted.predictions, task.folder / "predictions.parquet")
     if len(fitted.validation):
@@ -126,13 +130,13 @@ def save_fold(
             model=task.baseline,
             scaling=task.scaling,
             number=task.number,
-            class_weight=task.candidates[0].training["class_weight"],
+            training=TrainingOptions(class_weight=task.candidates[0].training.class_weight),
             features=load_features(task),
         )
         write_predictions(baseline.predictions, task.folder / "baseline.parquet")
     record = _describe_fold(task) | {
         "choice": choice,
-        "baseline": task.baseline,
+        "baseline": None if task.baseline is None else task.baseline.identity,
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
         "seconds": fitted.seconds,
@@ -146,7 +150,7 @@ def save_fold(
         },
     }
     write_json(task.folder / "fold.json", record)
-    names = ["history.csv", "scaling.npz", "fold.json", model_file(task)]
+    names = ["history.csv", "scaling.npz", "fold.json", *filter(None, [stored])]
     names += [f"{name}.parquet" for name in _predicted(task)]
     content = {"finished": now(), "files": manifest(task.folder, sorted(names))}
     write_json(task.folder / "done", content)
@@ -155,28 +159,18 @@ def save_fold(
 
 def _describe_cost(task: FitTask, fitted: FittedFold) -> dict[str, Any]:
     """Count what the model costs; latency is measured in the first fold only."""
-    if hasattr(fitted.model, "count_params"):
-        from eegemo.models.keras.cost import count_multiply_adds
-
-        parameters, multiply_adds = (
-            int(fitted.model.count_params()),
-            count_multiply_adds(fitted.model),
-        )
-    else:
-        final = fitted.model[-1]
-        parameters = int(final.coef_.size + final.intercept_.size)
-        multiply_adds = None
+    counted = fitted.model.cost()
     latency = None
     if task.number == 0:
         row = int(task.fold.test[0])
         latency = measure_latency(fitted.model, task.windows, row, fitted.scaling)
-    cost = {"multiply_adds": multiply_adds, "latency_seconds": latency}
-    return {"n_parameters": parameters, "cost": cost}
+    cost = {"multiply_adds": counted.multiply_adds, "latency_seconds": latency}
+    return {"n_parameters": counted.parameters, "cost": cost}
 
 
-def model_file(task: FitTask) -> str:
-    """Name the file of the fold's model."""
-    return "model.keras" if is_network(task.candidates[0].model["name"]) else "model.npz"
+def model_file(task: FitTask) -> str | None:
+    """Name the file of the fold's model; None if it cannot be stored."""
+    return task.candidates[0].model.file
 
 
 def _predicted(task: FitTask) -> dict[str, int]:
@@ -194,7 +188,8 @@ def is_fitted(task: FitTask) -> bool:
     if not is_fold_whole(task.folder):
         return False
     wanted = _predicted(task)
-    names = ["scaling.npz", "history.csv", model_file(task), *(f"{one}.parquet" for one in wanted)]
+    names = ["scaling.npz", "history.csv", *(f"{one}.parquet" for one in wanted)]
+    names += filter(None, [model_file(task)])
     if not all((task.folder / name).is_file() for name in names):
         return False
     try:
@@ -255,3 +250,29 @@ def _describe_fold(task: FitTask) -> dict[str, Any]:
         "shared": shared_groups(fold, group_numbers(table)),
         "scaled_by_own_windows": list(task.scaling.own),
     }
+
+
+def load_fitted(folder: Path, experiment: Experiment, shape: InputShape) -> FittedModel:
+    """Load the model of a finished fold: that of the candidate which the fold chose.
+
+    Parameters
+    ----------
+    folder : Path
+    experiment : Experiment
+    shape : InputShape
+        Of the windows to classify.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, or its model is for other windows or classes.
+    """
+    choice = _read_fold(folder).get("choice")
+    candidates = experiment.candidates()
+    model = candidates[choice["chosen"] if choice else 0][1].make_model()
+    if model.file is None or not (folder / model.file).is_file():
+        raise DataError(
+            f"{folder}: the fold's model was not stored. An estimator of your own is stored where "
+            "the package skops is installed (pip install eegemo[skops])."
+        )
+    return model.load(folder / model.file, shape)

@@ -1,17 +1,14 @@
 """What an experiment file asks for, and whether the data, the disk and the memory allow it."""
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from eegemo.config import Experiment
 from eegemo.datasets import Recording, find_recordings
 from eegemo.errors import DataError, EegemoError, InputError
 from eegemo.execution import available_memory, may_use_gpu
-from eegemo.models import is_network
+from eegemo.models.base import shape_of
 from eegemo.runs.check_data import FileState, OnFile, check_recordings
 from eegemo.runs.outlines import Outline, join_outlines, outline_simulated
 from eegemo.runs.prepare import divide_trials, simulated_root, simulation_options
@@ -24,7 +21,6 @@ from eegemo.windows import Windows
 __all__ = ["CheckedExperiment", "check_experiment"]
 
 # Batches of random numbers to time; the first ones compile the network.
-_TRAINED, _WARM = 4, 2
 _EVALUATED = 3  # predicting a window is about so many times faster than training by it
 # Seconds for what is not training: a subject read, preprocessed and stored; a process started.
 _SUBJECT, _START = 2.0, 8.0
@@ -113,14 +109,14 @@ def check_experiment(
         needs = estimate_needs(
             windows,
             folds,
-            models=[one.model.model_dump() for one in candidates],
+            models=[one.make_model() for one in candidates],
             batch_size=max(one.training.batch_size for one in candidates),
         )
         check_memory(needs, on_gpu=may_use_gpu())
         _describe_room(checked, windows, needs, results, jobs)
         seconds = _seconds(experiment, windows, folds, jobs, calibrate)
         if seconds is not None:
-            early = ", less if training stops early" if is_network(experiment.model.name) else ""
+            early = ", less if training stops early" if experiment.make_model().in_epochs else ""
             told = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
             checked.facts.append(("time", told))
     except InputError as error:
@@ -230,48 +226,19 @@ def _seconds(
     n_subjects = len(windows.trials.arrays)
     total = _START + _SUBJECT * n_subjects / max(jobs, 1) + len(windows) / _POWER
     regression = sum(len(fold.train) for fold in folds) * windows.n_channels * 4 / _REGRESSED
-    if not is_network(experiment.model.name):
+    if not experiment.make_model().in_epochs:
         return total + regression * len(experiment.candidates()) / workers
     if not calibrate:
         return None
     fitted = 0.0
     for _, one in experiment.candidates():
-        step = _time_batch(one, windows)
         size = one.training.batch_size
+        batch = min(size, len(windows))
+        step = one.make_model().seconds_per_batch(shape_of(windows), batch) or 0.0
         for fold in folds:
             steps = -(-len(fold.train) // size) + len(fold.validation) / size / _EVALUATED
             fitted += step * one.training.epochs * steps + step * len(fold.test) / size / _EVALUATED
     return total + (fitted + regression + _START * len(folds)) / workers
-
-
-def _time_batch(experiment: Experiment, windows: Windows) -> float:
-    """Return the seconds of training by one batch of random numbers."""
-    from eegemo.models.keras.device import prepare_device
-
-    prepare_device()
-    import keras
-
-    from eegemo.models import build_model
-
-    size = min(experiment.training.batch_size, len(windows))
-    n_classes = len(windows.labels.classes)
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((size, windows.n_times, windows.n_channels)).astype(np.float32)
-    y = rng.integers(n_classes, size=size)
-    model = build_model(
-        **experiment.model.model_dump(),
-        n_times=windows.n_times,
-        n_channels=windows.n_channels,
-        n_classes=n_classes,
-    )
-    model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
-    for _ in range(_WARM):
-        model.train_on_batch(x, y)
-    began = time.perf_counter()
-    for _ in range(_TRAINED):
-        model.train_on_batch(x, y)
-    keras.utils.clear_session()
-    return (time.perf_counter() - began) / _TRAINED
 
 
 def format_seconds(seconds: float) -> str:

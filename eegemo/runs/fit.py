@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eegemo.execution import Progress
-from eegemo.models import is_network
-from eegemo.models.keras.device import prepare_device
+from eegemo.models import FitFiles, Model
 from eegemo.results.fold import FitTask, load_features, open_fold, save_fold
-from eegemo.training import can_fit_together, fit_candidates, fit_candidates_together
+from eegemo.training import fit_candidates, fit_candidates_jointly
 
 __all__ = [
     "AllFoldsTask",
     "fit_all_and_save",
     "fit_and_save",
     "gather_folds",
+    "prepare_device_of",
 ]
 
 
@@ -40,8 +40,9 @@ def fit_all_and_save(task: AllFoldsTask) -> None:
         folds = [one for one in task.folds if stack.enter_context(open_fold(one))]
         if not folds:
             return
-        device = prepare_device()
-        fits = fit_candidates_together(
+        model = folds[0].candidates[0].model
+        device = model.prepare_device()
+        fits = fit_candidates_jointly(
             folds[0].windows,
             [one.fold for one in folds],
             candidates=folds[0].candidates,
@@ -49,14 +50,11 @@ def fit_all_and_save(task: AllFoldsTask) -> None:
             scalings=[one.scaling for one in folds],
             numbers=[one.number for one in folds],
             seeds=[one.seeds["model"] for one in folds],
-            history_paths=[one.folder / "history.csv" for one in folds],
-            checkpoints=[one.folder / "checkpoint.npz" for one in folds],
+            files=[_files_of(one) for one in folds],
         )
         for one, (fitted, choice) in zip(folds, fits, strict=True):
             save_fold(one, fitted, choice, device, at_once=len(folds))
-    import keras
-
-    keras.utils.clear_session()
+    model.tidy()
 
 
 def gather_folds(
@@ -67,13 +65,18 @@ def gather_folds(
         return []
     scalings = [one.scaling for one in tasks]
     for candidate in tasks[0].candidates:
-        reason = can_fit_together(candidate.model, scalings)
+        reason = candidate.model.cannot_fit_many(scalings)
         if reason is not None:
             experiment = tasks[0].folder.parent.parent.name
             progress.say(f"{experiment}: folds are fitted one by one, since {reason}.")
             return list(tasks)
     at_once.append(AllFoldsTask(tuple(tasks)))
     return []
+
+
+def prepare_device_of(model: Model) -> str:
+    """Load what a model runs on, and name the device."""
+    return model.prepare_device()
 
 
 def fit_and_save(task: FitTask) -> None:
@@ -90,8 +93,8 @@ def fit_and_save(task: FitTask) -> None:
 
 
 def _fit_and_save(task: FitTask) -> None:
-    network = is_network(task.candidates[0].model["name"])
-    device = prepare_device() if network else "cpu"
+    model = task.candidates[0].model
+    device = model.prepare_device()
     features = load_features(task)
     fitted, choice = fit_candidates(
         task.windows,
@@ -101,12 +104,12 @@ def _fit_and_save(task: FitTask) -> None:
         scaling=task.scaling,
         number=task.number,
         seed=task.seeds["model"],
-        history_path=task.folder / "history.csv",
-        checkpoint=task.folder / "checkpoint.npz",
+        files=_files_of(task),
         features=features,
     )
     save_fold(task, fitted, choice, device)
-    if network:
-        import keras
+    model.tidy()
 
-        keras.utils.clear_session()
+
+def _files_of(task: FitTask) -> FitFiles:
+    return FitFiles(task.folder / "history.csv", task.folder / "checkpoint.npz")

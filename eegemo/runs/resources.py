@@ -11,7 +11,8 @@ from typing import Any
 from eegemo.datasets import Recording
 from eegemo.errors import ConfigError
 from eegemo.execution import available_memory, may_use_gpu
-from eegemo.models import measure_model
+from eegemo.models import Model
+from eegemo.models.base import shape_of
 from eegemo.results.plan import Prepared
 from eegemo.splits import Fold
 from eegemo.store import format_bytes
@@ -76,7 +77,7 @@ def estimate_needs(
     windows: Windows,
     folds: Sequence[Fold],
     *,
-    models: Sequence[Mapping[str, Any]],
+    models: Sequence[Model],
     batch_size: int,
     n_bands: int = 5,
 ) -> Needs:
@@ -86,8 +87,8 @@ def estimate_needs(
     ----------
     windows : Windows
     folds : sequence of Fold
-    models : sequence of mapping
-        The arguments of each candidate's model.
+    models : sequence of Model
+        Of each candidate.
     batch_size : int
     n_bands : int
         Bands whose power is stored for each window and channel.
@@ -101,23 +102,23 @@ def estimate_needs(
     ConfigError
         If the sizes of a model do not fit the window.
     """
-    shape: dict[str, Any] = {"n_times": windows.n_times, "n_channels": windows.n_channels}
-    shape["n_classes"] = len(windows.labels.classes)
-    sizes = [measure_model(**one, **shape) for one in models]
-    networks = [size for size in sizes if size is not None]
-    parameters = max((size.parameters for size in networks), default=0)
-    activations = max((size.activations for size in networks), default=0)
+    shape = shape_of(windows)
+    sizes = [size for size in (model.size(shape) for model in models) if size is not None]
+    parameters = max((size.parameters for size in sizes), default=0)
+    activations = max((size.activations for size in sizes), default=0)
     rows = sum(2 * len(fold.test) + len(fold.validation) for fold in folds)
     # Keras writes the weights and Adam's moments; a checkpoint holds the best weights as well
     written = len(folds) * 3 * 4 * parameters + len(models) * 4 * 4 * parameters
     disk = written + 2 * _ROW * rows + 4 * len(windows) * windows.n_channels * n_bands + _REPORT
-    batch = min(batch_size, max((len(fold.train) for fold in folds), default=0))
-    least = _TRAINED * parameters + 4 * batch * activations
+    n_train = max((len(fold.train) for fold in folds), default=0)
+    batch = min(batch_size, n_train)
+    least = max((model.fit_memory(shape, n_train, batch_size) for model in models), default=0)
     signals = 4 * windows.n_times * windows.n_channels * max(batch, _PREDICTED)
-    process = _NETWORK_PROCESS if networks else _PLAIN_PROCESS
+    trained = any(model.in_epochs for model in models)
+    process = _NETWORK_PROCESS if trained else _PLAIN_PROCESS + least
     passes = 4 * activations * (2 * batch + _PREDICTED)
     memory = process + _TRAINED * parameters + passes + 2 * signals + _WINDOW_INDEX * len(windows)
-    return Needs(disk, memory, least, parameters if networks else None)
+    return Needs(disk, memory, least, parameters if sizes else None)
 
 
 def check_memory(needs: Needs, *, on_gpu: bool = False) -> None:
@@ -131,6 +132,12 @@ def check_memory(needs: Needs, *, on_gpu: bool = False) -> None:
     free = available_memory()
     if free is None or needs.least_memory <= free * (8 if on_gpu else 1):
         return
+    if needs.parameters is None:
+        raise ConfigError(
+            "model: it is fitted on a whole training set in memory, which takes at least "
+            f"{format_bytes(needs.least_memory)}; {format_bytes(free)} are free. Use fewer "
+            "subjects or channels, a longer windows.stride, or a network."
+        )
     raise ConfigError(
         f"model: it has {needs.parameters:,} parameters, and training it takes at least "
         f"{format_bytes(needs.least_memory)} of memory; {format_bytes(free)} are free. Use smaller "
@@ -176,7 +183,7 @@ def needs_of(prepared: Prepared) -> Needs:
     return estimate_needs(
         prepared.windows,
         prepared.folds,
-        models=[one.model.model_dump() for one in candidates],
+        models=[one.make_model() for one in candidates],
         batch_size=max(one.training.batch_size for one in candidates),
     )
 

@@ -19,16 +19,21 @@ from eegemo.errors import InputError
 from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import Engine, Progress, Runner, run_tasks, watching
 from eegemo.features.stored import store_features
-from eegemo.models import is_network
 from eegemo.models.band_power import baseline_for
-from eegemo.models.keras.device import prepare_device, runs_together
+from eegemo.models.keras.device import runs_together
 from eegemo.report import write_report
 from eegemo.results.assemble import _describe_run, write_folds
 from eegemo.results.fold import FitTask, is_fitted, remove_checkpoints
 from eegemo.results.layout import _DERIVED, _MANIFEST, _TABLES, is_complete
 from eegemo.results.plan import Run
 from eegemo.results.provenance import now
-from eegemo.runs.fit import AllFoldsTask, fit_all_and_save, fit_and_save, gather_folds
+from eegemo.runs.fit import (
+    AllFoldsTask,
+    fit_all_and_save,
+    fit_and_save,
+    gather_folds,
+    prepare_device_of,
+)
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.resources import check_needs
 from eegemo.scaling import fit_scaling
@@ -166,13 +171,17 @@ def _run_experiments(
     runner: Runner,
     engine: Engine,
 ) -> list[Path]:
-    networks = any(is_network(one.model.name) for one in experiments)
+    models = [one.make_model() for one in experiments]
+    keras = any(model.framework == "keras" for model in models)
     # without a network nobody need be asked: `gather_folds` says that it cannot be
-    together = runs_together(engine, jobs=jobs) if networks else engine == "together"
-    on_gpu = os.environ.get("EEGEMO_DEVICE") == "gpu"
-    if on_gpu and networks:
+    together = runs_together(engine, jobs=jobs) if keras else engine == "together"
+    if os.environ.get("EEGEMO_DEVICE") == "gpu":
         # whether there is one is known only to the back end, so it is asked before all else
-        for _ in runner(prepare_device, [None], jobs=min(jobs, 1)):
+        for _ in runner(
+            prepare_device_of,
+            list({model.framework: model for model in models}.values()),
+            jobs=min(jobs, 1),
+        ):
             pass
     prepared = [
         prepare_experiment(
@@ -221,14 +230,14 @@ def _begin(run: Run, progress: Progress) -> list[FitTask]:
     experiment, windows = prepared.experiment, prepared.windows
     write_text(prepared.folder / "experiment.yaml", experiment.to_yaml())
     write_folds(prepared)
-    network = is_network(experiment.model.name)
-    baseline = baseline_for(windows) if run.report and network else None
+    model = experiment.make_model()
+    baseline = baseline_for(windows) if run.report and not model.is_baseline else None
+    bands = model.bands if baseline is None else baseline.bands
     features = None
-    if baseline is not None or not network:
-        bands = (experiment.model.model_dump() if baseline is None else baseline)["bands"]
+    if bands is not None:
         features = store_features(windows, prepared.digests["data"], bands, run.store)
     candidates = tuple(
-        Candidate(settings, one.model.model_dump(), one.training.model_dump())
+        Candidate(settings, one.make_model(), one.make_training())
         for settings, one in experiment.candidates()
     )
     tasks = []

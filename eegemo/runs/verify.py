@@ -20,8 +20,8 @@ from eegemo.errors import InputError, ResultError
 from eegemo.evaluation import class_names, predicted_classes, read_predictions
 from eegemo.evaluation.predictions import probabilities
 from eegemo.execution import Engine, Progress, Runner, run_tasks
-from eegemo.models import is_network
-from eegemo.models.keras.device import prepare_device
+from eegemo.models.base import shape_of
+from eegemo.results.fold import load_fitted
 from eegemo.results.plan import Prepared
 from eegemo.results.provenance import describe_software
 from eegemo.runs.prepare import prepare_experiment
@@ -155,7 +155,7 @@ def verify_result(
             said.append(f"Not the same: {', '.join(different)}. So nothing was fitted.")
             return Verification(False, tuple(said), tuple(damaged), different, versions)
         said.append("Data, labels and folds are the same.")
-        if is_network(experiment.model.name) and "backend" in versions:
+        if experiment.make_model().framework == "keras" and "backend" in versions:
             said.append("On another back end, the stored models were asked again.")
             if engine == "together":
                 said.append("Nothing was trained, so --engine together had nothing to do.")
@@ -258,6 +258,7 @@ class _AskTask:
     number: int
     windows: Windows
     fold: Fold
+    experiment: Experiment
 
     def __str__(self) -> str:
         return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
@@ -265,13 +266,8 @@ class _AskTask:
 
 def ask_model(task: _AskTask) -> tuple[int, np.ndarray]:
     """Let a stored model predict on the back end in use; return the fold's number as well."""
-    prepare_device()  # loads Keras, quietly
-    from eegemo.models.keras.loading import load_model
-
-    model, scaling = (
-        load_model(task.folder / "model.keras"),
-        load_scaling(task.folder / "scaling.npz"),
-    )
+    model = load_fitted(task.folder, task.experiment, shape_of(task.windows))
+    scaling = load_scaling(task.folder / "scaling.npz")
     return task.number, predict_windows(model, task.windows, task.fold.test, scaling)
 
 
@@ -284,7 +280,9 @@ def _ask_again(
 ) -> pd.DataFrame:
     """Let the stored models predict their test windows."""
     tasks = [
-        _AskTask(result / "folds" / str(number), number, prepared.windows, fold)
+        _AskTask(
+            result / "folds" / str(number), number, prepared.windows, fold, prepared.experiment
+        )
         for number, fold in enumerate(prepared.folds)
     ]
     parts = dict(runner(ask_model, tasks, jobs=jobs, say=progress.say))

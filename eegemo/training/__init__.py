@@ -1,50 +1,41 @@
 """Fit one fold, and keep what was learned.
 
-`fit_fold` trains by the fold's training windows, stops by its validation windows, and predicts its
-test windows once, after everything else. `fit_candidates` does the same with several settings and
-keeps those that do best on the validation windows. `fit_folds_together` and
-`fit_candidates_together` do so for many folds at once. Keras is imported only for networks.
+`fit_fold` fits a model on the fold's training set, with early stopping on its validation set, and
+predicts its test set once, after everything else. `fit_candidates` does the same with several
+settings and keeps those that do best on the validation set. `fit_folds_jointly` and
+`fit_candidates_jointly` fit many folds as one program.
 """
 
-from typing import TYPE_CHECKING, Any
-
-from eegemo.models.base import HISTORY, class_weights
-from eegemo.training.candidates import Candidate, choose, fit_candidates
+from eegemo.models.base import HISTORY, TrainingOptions, class_weights
+from eegemo.training.candidates import (
+    Candidate,
+    choose,
+    fit_candidates,
+    fit_candidates_jointly,
+)
 from eegemo.training.fold import (
     FittedFold,
+    as_options,
     fit_fold,
+    fit_folds_jointly,
     measure_latency,
     predict_windows,
-    save_model,
     tabulate,
 )
-from eegemo.training.together import can_fit_together, fit_candidates_together, fit_folds_together
-
-if TYPE_CHECKING:
-    from eegemo.models.keras.batches import Batches
 
 __all__ = [
     "HISTORY",
-    "Batches",
     "Candidate",
     "FittedFold",
-    "can_fit_together",
+    "TrainingOptions",
+    "as_options",
     "choose",
     "class_weights",
     "fit_candidates",
-    "fit_candidates_together",
+    "fit_candidates_jointly",
     "fit_fold",
-    "fit_folds_together",
+    "fit_folds_jointly",
     "measure_latency",
     "predict_windows",
-    "save_model",
     "tabulate",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Batches":  # a Keras class, so it comes with Keras
-        from eegemo.models.keras.batches import Batches
-
-        return Batches
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,6 @@ and subsequent selection bias in performance evaluation", JMLR 11:2079-2107).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,13 +15,20 @@ import pandas as pd
 from eegemo.errors import DataError
 from eegemo.evaluation import class_names
 from eegemo.evaluation.predictions import probabilities
+from eegemo.models.base import NO_FILES, FitFiles, Model, TrainingOptions
 from eegemo.scaling import Scaling
 from eegemo.splits import Fold, check_leaks
 from eegemo.store import write_text
-from eegemo.training.fold import FittedFold, fit_fold, predict_test
+from eegemo.training.fold import FittedFold, fit_fold, fit_folds_jointly, predict_test
 from eegemo.windows import Windows
 
-__all__ = ["Candidate", "choose", "fit_candidates", "score_validation"]
+__all__ = [
+    "Candidate",
+    "choose",
+    "fit_candidates",
+    "fit_candidates_jointly",
+    "score_validation",
+]
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,13 @@ class Candidate:
     ----------
     settings : dict
         What distinguishes them, as ``{"model.units": 32}``.
-    model, training : dict
-        Whole arguments `model` and those of training of `eegemo.training.fit_fold`.
+    model : Model
+    training : TrainingOptions
     """
 
     settings: dict[str, Any]
-    model: dict[str, Any]
-    training: dict[str, Any]
+    model: Model
+    training: TrainingOptions
 
 
 def score_validation(validation: pd.DataFrame) -> dict[str, float]:
@@ -99,9 +105,12 @@ def describe_try(candidate: Candidate, fitted: FittedFold) -> dict[str, Any]:
     }
 
 
-def candidate_checkpoint(checkpoint: Path, k: int) -> Path:
-    """Name the checkpoint of a candidate after that of the fold."""
-    return checkpoint.with_name(f"{checkpoint.stem}-{k}{checkpoint.suffix}")
+def files_of_candidate(files: FitFiles, k: int) -> FitFiles:
+    """Name the checkpoint of a candidate after that of the fold; they share the history."""
+    path = files.checkpoint
+    if path is None:
+        return files
+    return files._replace(checkpoint=path.with_name(f"{path.stem}-{k}{path.suffix}"))
 
 
 def check_choice(fold: Fold) -> None:
@@ -119,15 +128,14 @@ def fit_candidates(
     metric: Literal["loss", "balanced_accuracy"] = "loss",
     number: int = 0,
     seed: int = 0,
-    history_path: Path | None = None,
-    checkpoint: Path | None = None,
+    files: FitFiles = NO_FILES,
     features: np.ndarray | None = None,
 ) -> tuple[FittedFold, dict[str, Any] | None]:
     """Fit a fold with every candidate, and keep the one that validation windows prefer.
 
     Parameters
     ----------
-    windows, fold, scaling, number, seed, history_path, checkpoint, features
+    windows, fold, scaling, number, seed, files, features
         As for `eegemo.training.fit_fold`; all candidates have the same seed.
     candidates : sequence of Candidate
         With a single one nothing is chosen.
@@ -152,28 +160,83 @@ def fit_candidates(
     # here already: while choosing, the fold has no test part that could be found in another
     check_leaks([fold], windows.table)
     common: dict[str, Any] = {"scaling": scaling, "number": number, "features": features}
-    common |= {"seed": seed, "history_path": history_path}
+    common["seed"] = seed
     if len(candidates) == 1:
         only = candidates[0]
         fitted = fit_fold(
-            windows, fold, model=only.model, **common, checkpoint=checkpoint, **only.training
+            windows, fold, model=only.model, training=only.training, **common, files=files
         )
         return fitted, None
     check_choice(fold)
-    # while choosing, the fold has no test part
+    # while choosing, the fold has no test set
     blind = replace(fold, test=fold.test[:0])
     tried: list[dict[str, Any]] = []
     best: FittedFold | None = None
-    for k, one in enumerate(candidates):
-        place = checkpoint and candidate_checkpoint(checkpoint, k)
+    for k, candidate in enumerate(candidates):
         fitted = fit_fold(
-            windows, blind, model=one.model, **common, checkpoint=place, **one.training
+            windows,
+            blind,
+            model=candidate.model,
+            training=candidate.training,
+            **common,
+            files=files_of_candidate(files, k),
         )
-        tried.append(describe_try(one, fitted))
+        tried.append(describe_try(candidate, fitted))
         if best is None or choose(tried, metric=metric) == k:
             best = fitted
     assert best is not None
-    if history_path is not None:
-        write_text(history_path, best.history.to_csv(index=False))
+    if files.history is not None:
+        write_text(files.history, best.history.to_csv(index=False))
     chosen = predict_test(best, windows, fold, number=number, features=features)
     return chosen, {"metric": metric, "candidates": tried, "chosen": choose(tried, metric=metric)}
+
+
+def fit_candidates_jointly(
+    windows: Windows,
+    folds: Sequence[Fold],
+    *,
+    candidates: Sequence[Candidate],
+    scalings: Sequence[Scaling],
+    numbers: Sequence[int],
+    seeds: Sequence[int],
+    metric: Literal["loss", "balanced_accuracy"] = "loss",
+    files: Sequence[FitFiles] | None = None,
+) -> list[tuple[FittedFold, dict[str, Any] | None]]:
+    """Fit all folds with one candidate after another; each fold keeps the one that it prefers.
+
+    Parameters and what is returned for each fold are those of `eegemo.training.fit_folds_jointly`
+    and `fit_candidates`.
+    """
+    check_leaks(folds, windows.table)  # while choosing, they have no test set
+    files = [NO_FILES] * len(folds) if files is None else files
+    common: dict[str, Any] = {"scalings": scalings, "numbers": numbers, "seeds": seeds}
+    if len(candidates) == 1:
+        only = candidates[0]
+        fits = fit_folds_jointly(
+            windows, folds, model=only.model, training=only.training, **common, files=files
+        )
+        return [(fitted, None) for fitted in fits]
+    for fold in folds:
+        check_choice(fold)
+    # while choosing, the folds have no test set
+    blind = [replace(fold, test=fold.test[:0]) for fold in folds]
+    tries = [
+        fit_folds_jointly(
+            windows,
+            blind,
+            model=candidate.model,
+            training=candidate.training,
+            **common,
+            files=[files_of_candidate(own, k) for own in files],
+        )
+        for k, candidate in enumerate(candidates)
+    ]
+    outcome: list[tuple[FittedFold, dict[str, Any] | None]] = []
+    for fold, number, own, *fits in zip(folds, numbers, files, *tries, strict=True):
+        tried = [describe_try(*pair) for pair in zip(candidates, fits, strict=True)]
+        chosen = choose(tried, metric=metric)
+        if own.history is not None:
+            write_text(own.history, fits[chosen].history.to_csv(index=False))
+        whole = predict_test(fits[chosen], windows, fold, number=number)
+        outcome.append((whole, {"metric": metric, "candidates": tried, "chosen": chosen}))
+    return outcome

@@ -1,38 +1,43 @@
-"""Fit one fold with one model, whatever its kind.
+"""Fit one fold with one model, whatever it is made with.
 
-The test part of a fold is touched once, after training, by `predict_windows`.
+The test set of a fold is touched once, after training, by `predict_test`.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from eegemo.errors import ConfigError
 from eegemo.evaluation import make_predictions
-from eegemo.models import is_network
-from eegemo.models.base import HISTORY, check_schedule, fold_weights
-from eegemo.scaling import Scaling, fit_scaling
+from eegemo.models import as_model
+from eegemo.models.base import (
+    NO_FILES,
+    FitData,
+    FitFiles,
+    FittedModel,
+    Model,
+    TrainingOptions,
+    check_schedule,
+    make_fit_data,
+)
+from eegemo.scaling import ScaledWindows, Scaling, fit_scaling
 from eegemo.splits import Fold, check_leaks
-from eegemo.store import atomic_file, write_text
 from eegemo.windows import Windows
 
 __all__ = [
     "FittedFold",
+    "as_options",
     "fit_fold",
+    "fit_folds_jointly",
     "measure_latency",
     "predict_test",
     "predict_windows",
-    "save_model",
     "tabulate",
 ]
-
-
-#: A `keras.Model`, or a fitted `sklearn.pipeline.Pipeline`.
-Model: TypeAlias = Any
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,9 @@ class FittedFold:
 
     Attributes
     ----------
-    model : keras.Model or sklearn.pipeline.Pipeline
+    model : FittedModel
         A network with the weights of the best epoch.
     scaling : Scaling
-    history : DataFrame
-        One row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
-    best_epoch : int
-        Counted from 1; the last one where there is no validation.
     predictions : DataFrame
         Of the test windows (see `eegemo.evaluation.predictions`).
     validation : DataFrame
@@ -56,78 +57,83 @@ class FittedFold:
         Wall time of ``fit`` and ``predict``; a resumed training counts all its epochs.
     """
 
-    model: Model
+    model: FittedModel
     scaling: Scaling
-    history: pd.DataFrame
-    best_epoch: int
     predictions: pd.DataFrame
     validation: pd.DataFrame
     seconds: dict[str, float]
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, s."""
+        return self.model.history
+
+    @property
+    def best_epoch(self) -> int:
+        """Counted from 1; the last one where there is no validation."""
+        return self.model.best_epoch
+
+
+def as_options(training: TrainingOptions | Mapping[str, Any] | None) -> TrainingOptions:
+    """Return training options of a mapping of some of them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such option.
+
+    Examples
+    --------
+    >>> as_options({"epochs": 3}).epochs
+    3
+    """
+    if isinstance(training, TrainingOptions):
+        return training
+    try:
+        return TrainingOptions(**(training or {}))
+    except TypeError as error:
+        raise ConfigError(f"training: {error}.") from error
 
 
 def fit_fold(
     windows: Windows,
     fold: Fold,
     *,
-    model: Mapping[str, Any],
+    model: Any,
+    training: TrainingOptions | Mapping[str, Any] | None = None,
     scaling: Scaling | None = None,
-    number: int = 0,
-    epochs: int = 50,
-    batch_size: int = 64,
-    learning_rate: float = 1e-3,
-    schedule: Literal["constant", "cosine", "plateau"] = "constant",
-    patience: int = 8,
-    class_weight: Literal["balanced", "none"] = "balanced",
-    clip_norm: float | None = 1.0,
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32",
-    seed: int = 0,
-    history_path: str | Path | None = None,
-    checkpoint: str | Path | None = None,
     features: np.ndarray | None = None,
+    number: int = 0,
+    seed: int = 0,
+    files: FitFiles = NO_FILES,
 ) -> FittedFold:
-    """Train on a fold's training windows, stop by its validation windows, predict its test windows.
+    """Fit a model on the training set of a fold, and predict its test set.
+
+    Early stopping is on the validation set.
 
     Parameters
     ----------
     windows : Windows
     fold : Fold
-    model : mapping
-        ``name`` and sizes, as for `eegemo.models.build_model`.
+    model : Model, mapping, builder function, keras.Model, torch.nn.Module or estimator
+        As `eegemo.models.as_model` takes it: ``{"name": "cnn_gru", "units": 32}``, or an object of
+        your own.
+    training : TrainingOptions or mapping, optional
+        ``{"epochs": 3}``; the others have their defaults.
     scaling : Scaling, optional
         Fitted on the fold's training windows; z-score then min-max if not given.
+    features : ndarray, shape (n_windows, n_features), optional
+        For a model that names bands: the log band power of all windows in volts, from
+        `eegemo.features.compute_band_powers`. It is the same for every fold, so it need be computed
+        only once.
     number : int
         The fold's number in the predictions.
-    epochs : int
-        The most epochs. A model that is no network has none: of what follows, only `class_weight`
-        concerns it.
-    batch_size : int
-    learning_rate : float
-        Of Adam (Kingma & Ba, 2015), at the start.
-    schedule : {"constant", "cosine", "plateau"}
-        Keep the learning rate, lower it to zero along half a cosine over all epochs (Loshchilov &
-        Hutter, 2017), or halve it after half the patience without a lower validation loss.
-    patience : int
-        Stop after this many epochs without a lower validation loss. The weights are those of the
-        best epoch.
-    class_weight : {"balanced", "none"}
-        Weight training and validation loss so that classes count the same, from the training
-        windows.
-    clip_norm : float, optional
-        Scale gradients down to this norm, over all weights.
-    precision : {"float32", "mixed_float16", "mixed_bfloat16"}
-        Keras's dtype policy; weights and probabilities stay in single precision.
     seed : int
         Of weights, dropout and order. The same seed gives the same numbers on the same machine's
         CPU.
-    history_path : path, optional
-        CSV to which each epoch is added as it ends.
-    checkpoint : path, optional
-        File from which a training that was interrupted goes on, to the same numbers as if it had
-        not been; written as epochs end.
-    features : ndarray, shape (n_windows, n_features), optional
-        For ``band_power_logreg``: the log band power of all windows in volts, from
-        `eegemo.features.compute_band_powers`. It is the same for every fold, so it need be computed
-        only once.
+    files : FitFiles
+        A CSV to which each epoch is added as it ends, and a checkpoint from which an interrupted
+        training resumes, to the same numbers as if it had not been interrupted.
 
     Returns
     -------
@@ -136,66 +142,96 @@ def fit_fold(
     Raises
     ------
     LeakageError
-        If two parts of the fold share a window, or what its `group` promises not to divide.
+        If two parts of the fold share a window, or what its `group` promises not to divide; or if
+        the model asks for the class of a test window.
     DataError
         If the loss is no longer a number.
     ConfigError
-        If ``schedule="plateau"`` and the fold has no validation part to watch.
+        If the model cannot be built, or ``schedule="plateau"`` and the fold has no validation set.
     """
     # not every fold comes from `make_folds`
     check_leaks([fold], windows.table)
-    check_schedule(schedule, fold)
+    fitting, options = as_model(model), as_options(training)
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
-    weights = fold_weights(windows, fold, class_weight)
-    fitted: Model
-    if is_network(str(model["name"])):
-        from eegemo.models.keras.fitting import train_network
+    data = _shown(windows, fold, fitting, options, ScaledWindows(windows, scaling, features))
+    fitted = fitting.fit(data, options, seed=seed, files=files)
+    return _predicted(fitted, windows, fold, data.scaled, number)
 
-        trained = train_network(
-            windows,
-            fold,
-            model=model,
-            scaling=scaling,
-            weights=weights,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            patience=patience,
-            clip_norm=clip_norm,
-            precision=precision,
-            seed=seed,
-            columns=HISTORY,
-            history_path=Path(history_path) if history_path is not None else None,
-            checkpoint=Path(checkpoint) if checkpoint is not None else None,
-        )
-        fitted, best_epoch = trained.network, trained.best_epoch
-        history = pd.DataFrame(trained.history, columns=list(HISTORY))
-    else:
-        from eegemo.training.estimator import fit_estimator
 
-        fitted, outcome = fit_estimator(
-            windows,
-            fold.train,
-            model=model,
-            scaling=scaling,
-            class_weight=class_weight,
-            features=features,
-        )
-        row = dict.fromkeys(HISTORY, np.nan) | {"epoch": 1.0} | outcome
-        history, best_epoch = pd.DataFrame([row], columns=list(HISTORY)), 1
-        if history_path is not None:
-            write_text(Path(history_path), history.to_csv(index=False))
-    whole = FittedFold(
-        model=fitted,
-        scaling=scaling,
-        history=history,
-        best_epoch=best_epoch,
+def fit_folds_jointly(
+    windows: Windows,
+    folds: Sequence[Fold],
+    *,
+    model: Any,
+    scalings: Sequence[Scaling],
+    numbers: Sequence[int],
+    seeds: Sequence[int],
+    training: TrainingOptions | Mapping[str, Any] | None = None,
+    files: Sequence[FitFiles] | None = None,
+) -> list[FittedFold]:
+    """Fit many folds as one program, each as `fit_fold` would fit it.
+
+    Parameters
+    ----------
+    windows : Windows
+    folds : sequence of Fold
+        They may differ in size.
+    model, training
+        As for `fit_fold`, the same for all folds.
+    scalings : sequence of Scaling
+        One for each fold, fitted on its training windows.
+    numbers, seeds : sequence of int
+        For each fold: its number in the predictions, and its seed.
+    files : sequence of FitFiles, optional
+        For each fold. A checkpoint that `fit_fold` wrote is taken up, too, and the other way round.
+
+    Returns
+    -------
+    fitted : list of FittedFold
+        One for each fold. The seconds of an epoch are shared evenly by the folds that it trained.
+
+    Raises
+    ------
+    ConfigError
+        If `eegemo.models.base.Model.cannot_fit_many` gives a reason, Keras's back end is not JAX,
+        or ``schedule="plateau"`` and a fold has no validation set.
+    LeakageError, DataError
+        As for `fit_fold`.
+    """
+    check_leaks(folds, windows.table)
+    fitting, options = as_model(model), as_options(training)
+    shown = [
+        _shown(windows, fold, fitting, options, ScaledWindows(windows, scaling))
+        for fold, scaling in zip(folds, scalings, strict=True)
+    ]
+    files = [NO_FILES] * len(folds) if files is None else files
+    fitted = fitting.fit_many(shown, options, seeds=seeds, files=files)
+    return [
+        _predicted(one, windows, fold, data.scaled, number)
+        for one, fold, data, number in zip(fitted, folds, shown, numbers, strict=True)
+    ]
+
+
+def _shown(
+    windows: Windows, fold: Fold, model: Model, options: TrainingOptions, scaled: ScaledWindows
+) -> FitData:
+    """Return what the model may see of a fold."""
+    check_schedule(options.schedule, fold)
+    return make_fit_data(windows, fold, scaled, model=model, class_weight=options.class_weight)
+
+
+def _predicted(
+    model: FittedModel, windows: Windows, fold: Fold, scaled: ScaledWindows, number: int
+) -> FittedFold:
+    """Predict the validation set and then the test set of a fold."""
+    fitted = FittedFold(
+        model=model,
+        scaling=scaled.scaling,
         predictions=pd.DataFrame(),
-        validation=_predict(fitted, windows, fold, fold.validation, scaling, number, features),
-        seconds={"fit": float(history["seconds"].sum()), "predict": 0.0},
+        validation=_predict(model, windows, fold, fold.validation, scaled, number),
+        seconds={"fit": float(model.history["seconds"].sum()), "predict": 0.0},
     )
-    return predict_test(whole, windows, fold, number=number, features=features)
+    return predict_test(fitted, windows, fold, number=number, features=scaled.band_power)
 
 
 def predict_test(
@@ -208,24 +244,23 @@ def predict_test(
 ) -> FittedFold:
     """Return the same with the predictions of the fold's test windows."""
     began = time.perf_counter()
-    predictions = _predict(fitted.model, windows, fold, fold.test, fitted.scaling, number, features)
+    scaled = ScaledWindows(windows, fitted.scaling, features)
+    predictions = _predict(fitted.model, windows, fold, fold.test, scaled, number)
     seconds = fitted.seconds | {"predict": time.perf_counter() - began}
     return replace(fitted, predictions=predictions, seconds=seconds)
 
 
 def _predict(
-    model: Model,
+    model: FittedModel,
     windows: Windows,
     fold: Fold,
     rows: np.ndarray,
-    scaling: Scaling,
+    scaled: ScaledWindows,
     number: int,
-    features: np.ndarray | None,
 ) -> pd.DataFrame:
     if not len(rows):
         return pd.DataFrame()
-    p = predict_windows(model, windows, rows, scaling, features=features)
-    return tabulate(windows, fold, rows, number, p)
+    return tabulate(windows, fold, rows, number, model.predict_proba(scaled, rows))
 
 
 def tabulate(
@@ -249,7 +284,7 @@ def tabulate(
 
 
 def predict_windows(
-    model: Model,
+    model: FittedModel,
     windows: Windows,
     rows: np.ndarray,
     scaling: Scaling,
@@ -260,7 +295,8 @@ def predict_windows(
 
     Parameters
     ----------
-    model : keras.Model or sklearn.pipeline.Pipeline
+    model : FittedModel
+        Of `fit_fold`, or loaded from a result.
     windows : Windows
     rows : ndarray of int, shape (n,)
     scaling : Scaling
@@ -272,37 +308,19 @@ def predict_windows(
     -------
     probabilities : ndarray of float32, shape (n, n_classes)
     """
-    if hasattr(model, "predict_proba"):
-        from eegemo.models.band_power import predict_band_power_logreg
-
-        return predict_band_power_logreg(model, windows, rows, scaling=scaling, features=features)
-    from eegemo.models.keras.fitting import predict_network
-
-    return predict_network(model, windows, rows, scaling)
+    return model.predict_proba(ScaledWindows(windows, scaling, features), rows)
 
 
 def measure_latency(
-    model: Model, windows: Windows, row: int, scaling: Scaling, *, calls: int = 20
+    model: FittedModel, windows: Windows, row: int, scaling: Scaling, *, calls: int = 20
 ) -> float:
     """Return the median time in seconds to scale and classify a single window, once warmed up."""
     unit = scaling.unit_of(windows)
-    own = None if unit is None else unit[[row]]
+    of_row = None if unit is None else unit[[row]]
     window = windows.gather(np.array([row]))
-    classify = model.predict_proba if hasattr(model, "predict_proba") else model.predict_on_batch
     seconds = []
     for _ in range(calls + 1):
         began = time.perf_counter()
-        classify(scaling.transform(window.copy(), own))
+        model.classify(scaling.transform(window.copy(), of_row))
         seconds.append(time.perf_counter() - began)
     return float(np.median(seconds[1:]))
-
-
-def save_model(model: Model, path: str | Path) -> None:
-    """Write a model, whole or not at all: a network in Keras's format, another one as ``.npz``."""
-    with atomic_file(Path(path)) as temporary:
-        if hasattr(model, "predict_proba"):
-            from eegemo.models.band_power import save_band_power_logreg
-
-            save_band_power_logreg(model, temporary)
-        else:
-            model.save(temporary)

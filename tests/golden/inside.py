@@ -45,8 +45,11 @@ def _folds_of(windows):
 
 def training_key():
     """The key by which a checkpoint says what was trained."""
+    from eegemo.models import base, make_model
+    from eegemo.models.base import make_fit_data
     from eegemo.models.keras.fitting import describe_training
-    from eegemo.scaling import fit_scaling
+    from eegemo.scaling import ScaledWindows, fit_scaling
+    from eegemo.training import as_options
     from helpers import make_test_windows
 
     windows = make_test_windows((6, 4))
@@ -64,7 +67,10 @@ def training_key():
         "precision": "float32",
         "seed": 0,
     }
-    return describe_training(windows, fold, scaling, np.array([0.5, 1.5]), **settings)
+    model, seed = make_model(**settings.pop("model")), settings.pop("seed")
+    data = make_fit_data(windows, fold, ScaledWindows(windows, scaling), model=model)
+    data._digest = base._digest_of(windows, fold, scaling, np.array([0.5, 1.5]))
+    return describe_training(model, data, as_options(settings), seed)
 
 
 def run(experiments, results, *, runner=None, report=False):

@@ -6,7 +6,7 @@ surer of are right more often. Everything here takes arrays: probabilities of sh
 ``(n_rows, n_classes)`` and the number of each row's true class.
 
 Rows (windows) of one trial are not independent, so `trial_intervals` and `coverage_band` draw whole
-trials, as `eegemo.statistics.bootstrap_interval` does.
+trials, as `eegemo.evaluation.statistics.bootstrap_interval` does.
 """
 
 from eegemo.evaluation.calibration.abstention import (

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from eegemo.scaling import Scaling
-from eegemo.windows import Windows
+from eegemo.models.base import FitData
+from eegemo.scaling import ScaledWindows
 
 __all__ = ["Batches"]
 
@@ -14,10 +14,10 @@ class Batches(keras.utils.PyDataset):
 
     Parameters
     ----------
-    windows : Windows
+    data : ScaledWindows or FitData
+        The latter where classes are needed.
     rows : ndarray of int
         The windows to deliver.
-    scaling : Scaling
     batch_size : int
     weights : ndarray, shape (n_classes,), optional
         Weight of each class; with it, batches are ``(x, y, weight)``, otherwise ``(x,)``.
@@ -29,9 +29,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        windows: Windows,
+        data: ScaledWindows | FitData,
         rows: np.ndarray,
-        scaling: Scaling,
         *,
         batch_size: int,
         weights: np.ndarray | None = None,
@@ -39,9 +38,8 @@ class Batches(keras.utils.PyDataset):
         epochs_done: int = 0,
     ) -> None:
         super().__init__()
-        self.windows, self.rows, self.scaling = windows, np.asarray(rows), scaling
+        self.data, self.rows = data, np.asarray(rows)
         self.batch_size, self.weights = batch_size, weights
-        self._unit = scaling.unit_of(windows)
         self._rng = None if seed is None else np.random.default_rng(seed)
         self._order = self.rows
         for _ in range(epochs_done + 1):
@@ -60,9 +58,9 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        unit = None if self._unit is None else self._unit[rows]
-        x = self.scaling.transform(self.windows.gather(rows), unit, overwrite=True)
+        x = self.data.x(rows)
         if self.weights is None:
             return (x,)
-        y = self.windows.codes[rows]
+        assert isinstance(self.data, FitData)
+        y = self.data.y(rows)
         return x, y, self.weights[y]

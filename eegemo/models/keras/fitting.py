@@ -6,10 +6,9 @@ PyTorch.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
@@ -17,15 +16,24 @@ import numpy as np
 
 from eegemo.errors import DataError
 from eegemo.execution import quiet_stderr
-from eegemo.models import build_model
+from eegemo.models.base import HISTORY, FitData, FitFiles, InputShape, TrainingOptions
+from eegemo.models.builders import BuilderModel
 from eegemo.models.keras.batches import Batches
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History, SeedEpochs
-from eegemo.scaling import Scaling
-from eegemo.splits import Fold
-from eegemo.store import digest_bytes, digest_json
-from eegemo.windows import Windows
+from eegemo.scaling import ScaledWindows
+from eegemo.store import digest_json
 
-__all__ = ["predict_network", "train_network"]
+__all__ = [
+    "build_network",
+    "check_losses",
+    "describe_training",
+    "is_validated",
+    "make_cosine",
+    "predict_alike",
+    "predict_network",
+    "step_of",
+    "train_network",
+]
 
 # Prediction reads this many windows at a time; it affects speed and memory only.
 _BATCH = 256
@@ -38,124 +46,103 @@ _idle: dict[str, keras.Model] = {}
 _steps: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A trained network.
+def train_network(
+    model: BuilderModel,
+    data: FitData,
+    options: TrainingOptions,
+    *,
+    seed: int,
+    files: FitFiles,
+) -> tuple[keras.Model, list[dict[str, float]], int]:
+    """Build and train a network.
 
-    Attributes
+    Parameters
     ----------
+    model : BuilderModel
+        Whose builder gives the network.
+    data : FitData
+    options : TrainingOptions
+    seed : int
+    files : FitFiles
+
+    Returns
+    -------
     network : keras.Model
         With the weights of the best epoch.
     history : list of dict
         One row per epoch.
     best_epoch : int
         Counted from 1; the last one where there is no validation.
-    """
-
-    network: keras.Model
-    history: list[dict[str, float]]
-    best_epoch: int
-
-
-def train_network(
-    windows: Windows,
-    fold: Fold,
-    *,
-    model: Mapping[str, Any],
-    scaling: Scaling,
-    weights: np.ndarray,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    schedule: Literal["constant", "cosine", "plateau"],
-    patience: int,
-    clip_norm: float | None,
-    precision: str,
-    seed: int,
-    columns: tuple[str, ...],
-    history_path: Path | None,
-    checkpoint: Path | None,
-) -> Trained:
-    """Build and train a network; the arguments are those of `eegemo.training.fit_fold`.
 
     Raises
     ------
     DataError
         If the loss is no longer a number.
     """
-    validated = is_validated(windows, fold, weights)
-    history = History(history_path, columns)
-    best = BestWeights(patience) if validated else None
-    rate = HalveRate(max(1, patience // 2)) if validated and schedule == "plateau" else None
-    rates: Any = learning_rate
-    if schedule == "cosine":
-        rates = make_cosine(learning_rate, len(fold.train), batch_size, epochs)
-    build = partial(build_network, windows, model, rates, clip_norm, precision, seed)
+    validated = is_validated(data)
+    history = History(files.history, HISTORY)
+    best = BestWeights(options.patience) if validated else None
+    halves = validated and options.schedule == "plateau"
+    rate = HalveRate(max(1, options.patience // 2)) if halves else None
+    rates: Any = options.learning_rate
+    if options.schedule == "cosine":
+        rates = make_cosine(options, len(data.train))
+    build = partial(build_network, model, data.shape, options, rates, seed)
     network = build()
-    shape = (windows.n_times, windows.n_channels, len(windows.labels.classes))
-    rule = rates.get_config() if schedule == "cosine" else None  # other rates are variables
-    step = digest_json([dict(model), shape, rule, clip_norm, precision, keras.backend.backend()])
     # elsewhere the seeds of dropout are variables, and so in the checkpoint
     drawn = SeedEpochs(seed) if keras.backend.backend() == "torch" else None
     callbacks = [history, keras.callbacks.TerminateOnNaN(), best, rate, drawn]
     keeper, done = None, 0
-    if checkpoint is not None:
-        key = describe_training(
-            windows,
-            fold,
-            scaling,
-            weights,
-            model=dict(model),
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            patience=patience,
-            clip_norm=clip_norm,
-            precision=precision,
-            seed=seed,
-        )
-        keeper = Checkpoint(checkpoint, key, history, best, rate)
+    if files.checkpoint is not None and model.identity is not None:
+        key = describe_training(model, data, options, seed)
+        keeper = Checkpoint(files.checkpoint, key, history, best, rate)
         callbacks.append(keeper)
-    with _compiled_before(network, step, build) as compiled:
+    with _compiled_before(network, step_of(model, data.shape, options, rates), build) as compiled:
         if keeper is not None:
             done = keeper.resume(compiled)
             if best is not None and best.over:
-                done = epochs
+                done = options.epochs
+        weights, size = data.class_weight, options.batch_size
         train = Batches(
-            windows,
-            fold.train,
-            scaling,
-            batch_size=batch_size,
-            weights=weights,
-            seed=seed,
-            epochs_done=done,
+            data, data.train, batch_size=size, weights=weights, seed=seed, epochs_done=done
         )
         validation = (
-            Batches(windows, fold.validation, scaling, batch_size=_BATCH, weights=weights)
+            Batches(data, data.validation, batch_size=_BATCH, weights=weights)
             if validated
             else None
         )
         compiled.fit(
             train,
             validation_data=validation,
-            epochs=epochs,
+            epochs=options.epochs,
             initial_epoch=done,
-            callbacks=[one for one in callbacks if one is not None],
+            callbacks=[callback for callback in callbacks if callback is not None],
             shuffle=False,
             verbose=0,
         )
-    check_losses(fold, history.rows)
+    check_losses(data.name, history.rows)
     found = best is not None and best.best_epoch
-    return Trained(network, history.rows, found or len(history.rows))
+    return network, history.rows, found or len(history.rows)
+
+
+def step_of(
+    model: BuilderModel, shape: InputShape, options: TrainingOptions, rates: Any
+) -> str | None:
+    """Name all that a compiled step depends on; None if the model cannot be told from others."""
+    if model.identity is None:
+        return None
+    rule = rates.get_config() if options.schedule == "cosine" else None  # other rates are variables
+    shaped = tuple(shape[:3]) if not model.code else (*shape[:4], list(shape.ch_names))
+    settings = [options.clip_norm, options.precision, keras.backend.backend()]
+    return digest_json([dict(model.identity), shaped, rule, *settings])
 
 
 @contextmanager
 def _compiled_before(
-    network: keras.Model, step: str, build: Callable[[], keras.Model]
+    network: keras.Model, step: str | None, build: Callable[[], keras.Model]
 ) -> Iterator[keras.Model]:
     """Give a network to train in place of this one, which then gets what was learned."""
-    if keras.backend.backend() == "torch":  # nothing is compiled
+    if keras.backend.backend() == "torch" or step is None:  # nothing is compiled, or none is alike
         yield network
         return
     # taken out while it is in use: another thread may fit, too
@@ -191,47 +178,40 @@ def _copy(source: Sequence[Any], target: Sequence[Any]) -> None:
 
 
 def describe_training(
-    windows: Windows, fold: Fold, scaling: Scaling, weights: np.ndarray, **settings: Any
+    model: BuilderModel, data: FitData, options: TrainingOptions, seed: int
 ) -> str:
     """Return a digest of all that decides a training but the signals, for its checkpoint."""
-    known = [settings, scaling.steps, scaling.fit, keras.backend.backend(), keras.__version__]
-    parts = [part.astype("<i8") for part in (fold.train, fold.validation, windows.labels.codes)]
-    arrays = [*parts, weights, scaling.gain, scaling.offset]
-    return digest_bytes(digest_json(known).encode(), *(one.tobytes() for one in arrays))
+    given = asdict(options)
+    del given["class_weight"]  # the weights themselves are in the digest
+    settings = {"model": dict(model.identity or {}), **given, "seed": seed}
+    scaling = data.scaled.scaling
+    return data.key(
+        [settings, scaling.steps, scaling.fit, keras.backend.backend(), keras.__version__]
+    )
 
 
-def is_validated(windows: Windows, fold: Fold, weights: np.ndarray) -> bool:
+def is_validated(data: FitData) -> bool:
     """Tell whether a fold has validation windows whose loss says something."""
     # classes that training lacks have no weight
-    return bool(weights[windows.codes[fold.validation]].any())
+    return bool(data.class_weight[data.y(data.validation)].any())
 
 
-def make_cosine(learning_rate: float, n_train: int, batch_size: int, epochs: int) -> Any:
+def make_cosine(options: TrainingOptions, n_train: int) -> Any:
     """Return the schedule ``"cosine"`` over all steps of a training."""
-    steps = -(-n_train // batch_size)
-    return keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)
+    steps = -(-n_train // options.batch_size)
+    return keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps)
 
 
 def build_network(
-    windows: Windows,
-    model: Mapping[str, Any],
-    rates: Any,
-    clip_norm: float | None,
-    precision: str,
-    seed: int,
+    model: BuilderModel, shape: InputShape, options: TrainingOptions, rates: Any, seed: int
 ) -> keras.Model:
     """Build and compile a network; `rates` is a learning rate or a schedule of them."""
-    with _dtype_policy(precision):
+    with _dtype_policy(options.precision):
         with quiet_stderr():  # on any back end this loads TensorFlow, if it is there, which talks
             keras.utils.set_random_seed(seed)
-        network = build_model(
-            **model,
-            n_times=windows.n_times,
-            n_channels=windows.n_channels,
-            n_classes=len(windows.labels.classes),
-        )
+        network: keras.Model = model.build(shape)
         network.compile(
-            optimizer=keras.optimizers.Adam(rates, global_clipnorm=clip_norm),
+            optimizer=keras.optimizers.Adam(rates, global_clipnorm=options.clip_norm),
             loss="sparse_categorical_crossentropy",
             weighted_metrics=["accuracy"],
             # JAX needs XLA; with it TensorFlow would lose cuDNN's recurrent layers
@@ -240,11 +220,11 @@ def build_network(
     return network
 
 
-def check_losses(fold: Fold, history: Sequence[Mapping[str, float]]) -> None:
+def check_losses(fold: str, history: Sequence[Mapping[str, float]]) -> None:
     """Raise DataError if a loss is not a number."""
     if not np.isfinite([row["loss"] for row in history]).all():
         raise DataError(
-            f"training: the loss of fold {fold.name} is not a number after {len(history)} "
+            f"training: the loss of fold {fold} is not a number after {len(history)} "
             "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
         )
 
@@ -259,11 +239,9 @@ def _dtype_policy(name: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def predict_network(
-    network: keras.Model, windows: Windows, rows: np.ndarray, scaling: Scaling
-) -> np.ndarray:
+def predict_network(network: keras.Model, data: ScaledWindows, rows: np.ndarray) -> np.ndarray:
     """Return class probabilities of windows; shape (n, n_classes), float32."""
-    batches = Batches(windows, rows, scaling, batch_size=_BATCH)
+    batches = Batches(data, rows, batch_size=_BATCH)
     step = _steps.get(network, "")
     compiled = _idle.pop(step, None)
     if compiled is not None:
@@ -272,3 +250,14 @@ def predict_network(
     if compiled is not None:
         _keep(step, compiled)
     return probabilities
+
+
+def predict_alike(networks: Sequence[keras.Model], step: str | None) -> None:
+    """Let networks of one architecture predict by one compiled network."""
+    if step is None or keras.backend.backend() == "torch" or not networks:
+        return
+    compiled = keras.models.clone_model(networks[0])
+    compiled.compile(jit_compile=keras.backend.backend() == "jax")
+    _keep(f"{step}, predictions only", compiled)
+    for network in networks:
+        _steps[network] = f"{step}, predictions only"

@@ -28,7 +28,7 @@ import keras
 from eegemo.errors import DataError
 from eegemo.formats.archives import open_archive
 
-__all__ = ["load_model"]
+__all__ = ["load_model", "load_weights"]
 
 _ENTRIES = {"metadata.json", "config.json", "model.weights.h5"}
 _MAX_CONFIG = 16 * 2**20  # bytes
@@ -104,6 +104,31 @@ def load_model(path: str | Path) -> keras.Model:
     except Exception as error:  # Keras and its back ends raise many types
         raise DataError(f"{path} cannot be loaded: {_brief(error)}.") from error
     return model
+
+
+def load_weights(network: keras.Model, path: Path) -> None:
+    """Put stored weights into a network that its builder has made; the file holds numbers only.
+
+    Raises
+    ------
+    DataError
+        If the file is missing or damaged, holds anything but plain arrays, or other weights.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file.")
+    try:
+        with h5py.File(path, "r") as file:
+            n_weights = sum(_size_of(dataset, path) for dataset in _datasets(file, path))
+        if n_weights < network.count_params():
+            raise DataError(
+                f"{path}: holds {n_weights} numbers; the network has {network.count_params()} "
+                "weights."
+            )
+        network.load_weights(path)
+    except DataError:
+        raise
+    except Exception as error:  # h5py and Keras raise many types
+        raise DataError(f"{path} cannot be loaded: {_brief(error)}.") from error
 
 
 def _brief(error: Exception) -> str:

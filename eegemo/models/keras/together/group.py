@@ -6,8 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from eegemo.training.together_part import Part
-from eegemo.training.together_program import Program
+from eegemo.models.keras.together.part import Part
+from eegemo.models.keras.together.program import Program
 
 __all__ = ["Group"]
 
@@ -62,7 +62,7 @@ class Group:
             part.put(others, optimizer)
         going = [part for part in self.parts if part.going]
         if going:
-            n_steps = max(-(-len(part.fold.train) // self.batch_size) for part in going)
+            n_steps = max(-(-len(part.data.train) // self.batch_size) for part in going)
             size = {"batch_size": self.batch_size, "n_steps": n_steps}
             Group(self.program, self.shared, going, self.used, **size).train()
 
@@ -113,21 +113,6 @@ class Group:
                 del optimizer[self.program.rate_at]
             yield part, others, optimizer
 
-    def classify_best(self, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the class probabilities of each part's windows, by its best weights.
-
-        Parameters
-        ----------
-        rows : sequence of ndarray of int
-            Windows of each part.
-
-        Returns
-        -------
-        probabilities : list of ndarray, each of shape (n, n_classes)
-        """
-        others = _stack([part.network.non_trainable_variables for part in self.parts])
-        return self._classify((_stack([part.learned for part in self.parts]), others), rows)
-
     def _classify(self, state: Any, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         longest = max(map(len, rows))
         if not longest:
@@ -161,8 +146,8 @@ def _stack_own(parts: Sequence[Part], used: np.ndarray) -> dict[str, Any]:
     """Put class weights and scaling on the device; the scaling as one map for each trial."""
     tables: dict[str, list[np.ndarray]] = {"weights": [], "gain": [], "offset": []}
     for part in parts:
-        scaling, windows = part.scaling, part.windows
-        unit = scaling.unit_of(windows)
+        data = part.data.scaled
+        scaling, windows, unit = data.scaling, data.windows, data.unit
         of_trial = np.zeros(len(windows.trials), int)
         if unit is not None:
             of_trial[windows.trial] = unit
@@ -171,5 +156,5 @@ def _stack_own(parts: Sequence[Part], used: np.ndarray) -> dict[str, Any]:
         gain, offset = (scaling.gain, scaling.offset) if scaling.units else (plain, 0 * plain)
         tables["gain"].append(gain[of_trial[used]])
         tables["offset"].append(offset[of_trial[used]])
-        tables["weights"].append(part.weights)
+        tables["weights"].append(part.data.class_weight)
     return {name: keras.ops.convert_to_tensor(np.stack(one)) for name, one in tables.items()}

@@ -1,20 +1,14 @@
 """One fold among those that are trained at once: what it learns from, and when it stops."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import SimpleNamespace
 
 import keras
 import numpy as np
-import pandas as pd
 
-from eegemo.models.base import HISTORY
+from eegemo.models.base import HISTORY, NO_FILES, FitData, FitFiles, TrainingOptions
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History
 from eegemo.models.keras.fitting import check_losses, is_validated
-from eegemo.scaling import Scaling
-from eegemo.splits import Fold
-from eegemo.training.fold import FittedFold, tabulate
-from eegemo.windows import Windows
 
 __all__ = ["Part"]
 
@@ -27,60 +21,47 @@ class Part:
 
     Parameters
     ----------
-    windows, fold, scaling, patience, history_path
-        As for `eegemo.training.fit_fold`.
+    data : FitData
+    options : TrainingOptions
     network : keras.Model
         With its first weights; in the end with what was learned.
-    weights : ndarray, shape (n_classes,)
-        Of each class.
     rates : ndarray of float32, shape (n,)
         Learning rate for each step, of which the last one holds on.
-    halving : bool
-        Whether to halve the learning rate where the validation loss no longer falls.
     seed : int
         Of the order of windows.
-    epochs : int
-        The most epochs.
-    checkpoint : path, optional
-        File from which the training goes on if it was interrupted.
+    files : FitFiles
     key : str
         Says what is trained, for the checkpoint.
     """
 
     def __init__(
         self,
-        windows: Windows,
-        fold: Fold,
-        scaling: Scaling,
+        data: FitData,
+        options: TrainingOptions,
         *,
         network: keras.Model,
-        weights: np.ndarray,
         rates: np.ndarray,
-        halving: bool,
-        patience: int,
         seed: int,
-        history_path: Path | None,
-        epochs: int,
-        checkpoint: Path | None = None,
+        files: FitFiles = NO_FILES,
         key: str = "",
     ) -> None:
-        self.windows, self.fold, self.scaling = windows, fold, scaling
-        self.network, self.weights, self.rates = network, weights, rates
+        self.data, self.network, self.rates = data, network, rates
         self.optimizer = SimpleNamespace(learning_rate=float(rates[0]))
         self.stop_training = False
-        validated = is_validated(windows, fold, weights)
+        validated = is_validated(data)
         #: The windows whose loss is watched.
-        self.watched = fold.validation if validated else fold.validation[:0]
-        self.history = History(history_path, HISTORY)
-        self.best = BestWeights(patience) if validated else None
-        rate = HalveRate(max(1, patience // 2)) if validated and halving else None
+        self.watched = data.validation if validated else data.validation[:0]
+        self.history = History(files.history, HISTORY)
+        self.best = BestWeights(options.patience) if validated else None
+        halves = validated and options.schedule == "plateau"
+        rate = HalveRate(max(1, options.patience // 2)) if halves else None
         self._callbacks = [one for one in (self.history, self.best, rate) if one is not None]
-        self._epochs, self._n_done = epochs, 0
+        self._epochs, self._n_done = options.epochs, 0
         if not network.optimizer.built:
             network.optimizer.build(network.trainable_variables)
         self._keeper = None
-        if checkpoint is not None:
-            self._keeper = Checkpoint(checkpoint, key, self.history, self.best, rate)
+        if files.checkpoint is not None:
+            self._keeper = Checkpoint(files.checkpoint, key, self.history, self.best, rate)
             self._keeper.set_model(network)
             self._n_done = self._keeper.resume(network)
             self.stop_training = self.best is not None and self.best.over
@@ -90,7 +71,7 @@ class Part:
         self._rng = np.random.default_rng(seed)
         # Keras resets its data before the first epoch, so that `Batches` shuffles once more
         for _ in range(self._n_done + 1):
-            self._rng.permutation(fold.train)
+            self._rng.permutation(data.train)
         for one in self._callbacks:
             one.set_model(self)
             one.on_train_begin()
@@ -121,10 +102,10 @@ class Part:
     def begin_epoch(self, shared_by: int) -> np.ndarray:
         """Return the training windows in the order of this epoch; none if training is over."""
         if not self.going:
-            return self.fold.train[:0]
+            return self.data.train[:0]
         self.history.shared_by = shared_by
         self.history.on_epoch_begin(self._n_done)
-        return self._rng.permutation(self.fold.train)
+        return self._rng.permutation(self.data.train)
 
     def end_epoch(
         self,
@@ -142,7 +123,7 @@ class Part:
         steps : int
             How many steps the optimizer has made.
         sums : sequence of float
-            What `eegemo.training.together_program.Program.train` returned, over all steps.
+            What `eegemo.models.keras.together.program.Program.train` returned, over all steps.
         watched : ndarray, shape (n, n_classes)
             Class probabilities of the watched windows.
 
@@ -153,10 +134,10 @@ class Part:
         """
         self.learned = [value.copy() for value in learned]
         self.optimizer.learning_rate = float(self.rates[min(steps, len(self.rates) - 1)])
-        logs = {"loss": sums[0] / len(self.fold.train), "accuracy": sums[1] / sums[2]}
+        logs = {"loss": sums[0] / len(self.data.train), "accuracy": sums[1] / sums[2]}
         if len(watched):
-            codes = self.windows.codes[self.watched]
-            weights = self.weights[codes].astype(np.float64)
+            codes = self.data.y(self.watched)
+            weights = self.data.class_weight[codes].astype(np.float64)
             # as Keras has it: cut off, and divided by the number of windows, not by their weight
             p = (watched / watched.sum(axis=1, keepdims=True))[np.arange(len(codes)), codes]
             tiny = keras.config.epsilon()
@@ -165,7 +146,7 @@ class Part:
             logs["val_accuracy"] = float(weights @ right / weights.sum())
         for one in self._callbacks:
             one.on_epoch_end(self._n_done, logs)
-        check_losses(self.fold, self.history.rows)
+        check_losses(self.data.name, self.history.rows)
         self._n_done += 1
         if len(self.rates) == 1:  # no schedule, so it may have been halved
             self._set_rate(self.optimizer.learning_rate)
@@ -196,37 +177,12 @@ class Part:
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
 
-    def finish(
-        self, number: int, p_test: np.ndarray, p_validation: np.ndarray, seconds: float
-    ) -> FittedFold:
-        """Return what was learned, with the best weights.
-
-        Parameters
-        ----------
-        number : int
-            The fold's number in the predictions.
-        p_test, p_validation : ndarray, shape (n, n_classes)
-            Class probabilities of its windows.
-        seconds : float
-            What it took to predict the test windows.
-        """
-        network, fold = self.network, self.fold
-        for variable, value in zip(network.trainable_variables, self.learned, strict=True):
+    def finish(self) -> tuple[keras.Model, list[dict[str, float]], int]:
+        """Return the network with the best weights, its history, and the best epoch."""
+        for variable, value in zip(self.network.trainable_variables, self.learned, strict=True):
             variable.assign(value)
-        history = pd.DataFrame(self.history.rows, columns=list(HISTORY))
-        tables = [
-            tabulate(self.windows, fold, rows, number, p) if len(rows) else pd.DataFrame()
-            for rows, p in ((fold.test, p_test), (fold.validation, p_validation))
-        ]
-        return FittedFold(
-            model=network,
-            scaling=self.scaling,
-            history=history,
-            best_epoch=(self.best is not None and self.best.best_epoch) or len(history),
-            predictions=tables[0],
-            validation=tables[1],
-            seconds={"fit": float(history["seconds"].sum()), "predict": seconds},
-        )
+        best = self.best is not None and self.best.best_epoch
+        return self.network, self.history.rows, best or len(self.history.rows)
 
     def end_training(self) -> None:
         """Go back to the best weights."""
