@@ -68,12 +68,13 @@ def eegemo(root: Path, out: Path) -> None:
     import scipy.signal  # noqa: F401
 
     from eegemo.config import parse_experiment
+    from eegemo.execution import RunContext
     from eegemo.runs.prepare import prepare_experiment
 
     imported = memory_now()
     with Measured() as measured:
         experiment = parse_experiment(EXPERIMENT.format(root=root))
-        n = len(prepare_experiment(experiment, results=out, jobs=0).windows)
+        n = len(prepare_experiment(experiment, RunContext(out, jobs=0)).windows)
     say_result(
         **measured.as_dict(),
         n=n,

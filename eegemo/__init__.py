@@ -40,6 +40,7 @@ _PUBLIC = {
     "evaluate": "evaluation",
     "score": "evaluation",
     "confusion_matrix": "evaluation",
+    "open_result": "results",
     "write_report": "report",
     "compare": "comparison",
     "run_experiment": "runs.run",
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
     from eegemo.models import build_model as build_model
     from eegemo.preprocessing import preprocess as preprocess
     from eegemo.report import write_report as write_report
+    from eegemo.results import open_result as open_result
     from eegemo.runs.run import run_experiment as run_experiment
     from eegemo.runs.signals import preprocess_experiment as preprocess_experiment
     from eegemo.scaling import fit_scaling as fit_scaling

@@ -298,10 +298,10 @@ def _check_predictions(frame: Any) -> None:
 
 def _read_result(path: Path) -> Any:
     """Read what a report reads, all files of the result together."""
-    from eegemo.results.result import read_result
+    from eegemo.results import open_result
 
     root = next(parent for parent in path.parents if parent.name == "result")
-    result = read_result(root)
+    result = open_result(root)
     return json.dumps(result.provenance, sort_keys=True, default=str)
 
 

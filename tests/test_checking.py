@@ -10,6 +10,7 @@ import yaml
 
 from eegemo.cli import main
 from eegemo.errors import ConfigError, EegemoError, InputError
+from eegemo.execution import RunContext
 from eegemo.models import InputShape, build_model, make_model
 from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
@@ -104,12 +105,12 @@ def test_windows_folds_and_trials_are_those_of_the_run(tmp_path, there):
     overrides = ("preprocessing.sfreq=64.0", "data.channels=emotiv", "windows.stride=0.5")
     experiment = tiny(tmp_path / "data", BAND_POWER, *overrides)
     if there:
-        prepared = prepare_experiment(experiment, results=tmp_path / "r")
+        prepared = prepare_experiment(experiment, RunContext(tmp_path / "r"))
     checked = check_experiment(experiment, results=tmp_path / "r")
     if not there:
         assert not list(tmp_path.iterdir())  # nothing was written
         assert "to be simulated" in facts_of(checked)["data"]
-        prepared = prepare_experiment(experiment, results=tmp_path / "r")
+        prepared = prepare_experiment(experiment, RunContext(tmp_path / "r"))
     assert checked.exit_code == 0
     facts, windows = facts_of(checked), prepared.windows
     assert facts["windows"].startswith(f"{len(windows)} of 1 s: 64 samples at 64 Hz, 14 channels")
@@ -202,7 +203,7 @@ def test_parameters_are_those_keras_counts(name, sizes):
 
 
 def test_more_of_anything_needs_no_less(tmp_path):
-    prepared = prepare_experiment(tiny(tmp_path / "data", BAND_POWER), results=tmp_path)
+    prepared = prepare_experiment(tiny(tmp_path / "data", BAND_POWER), RunContext(tmp_path))
     model = {"name": "cnn_lstm", "filters": [4], "units": 4, "dense": []}
 
     def estimate(folds=prepared.folds, batch_size=8, **change):

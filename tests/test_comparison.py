@@ -11,7 +11,7 @@ from eegemo.comparison import compare, difference, first_sentence, gather, read_
 from eegemo.comparison.page import draw
 from eegemo.errors import ResultError
 from eegemo.evaluation import predicted_classes
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from fake_result import fake_result
 
 
@@ -25,7 +25,7 @@ def pair(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def results(pair):
-    return tuple(map(read_result, pair))
+    return tuple(map(open_result, pair))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_what_is_said_first(written, pair, results):
     assert Page(written / "comparison.html").h1 == sentence
     assert sentence.startswith("On simulated data, ")
     for result in results:
-        total = result.metrics["levels"]["window"]["total"]["balanced_accuracy"]
+        total = result.assessment.levels["window"]["total"]["balanced_accuracy"]
         assert f"{total:.3f}" in sentence
     # which one is named first does not change what was found
     assert first_sentence(dict(reversed(named.items()))) == sentence
@@ -100,8 +100,8 @@ def noise(tmp_path_factory):
 
 
 def test_scores_at_chance_are_not_ranked(noise, results):
-    nothing = dict(zip(("A", "B"), map(read_result, noise), strict=True))
-    tests = [r.metrics["levels"]["window"]["significance"]["permutation"] for r in nothing.values()]
+    nothing = dict(zip(("A", "B"), map(open_result, noise), strict=True))
+    tests = [r.assessment.levels["window"]["significance"]["permutation"] for r in nothing.values()]
     assert all(test["p_value"] > 0.05 for test in tests)
     sentence = first_sentence(nothing)
     assert sentence.startswith("On simulated data, neither is distinguishable from chance (0.25)")
@@ -165,9 +165,9 @@ def test_tests_are_those_of_the_stored_predictions(repeated):
 def test_numbers_of_the_tables_beside_the_tests(repeated):
     """Intervals, spread over repeats, differences of classes and of confusion matrices."""
     tables = {p.stem: pd.read_csv(p) for p in (repeated[0].parent / "out" / "tables").glob("*.csv")}
-    results = dict(zip(("CNN-LSTM", "CNN-GRU"), map(read_result, repeated), strict=True))
+    results = dict(zip(("CNN-LSTM", "CNN-GRU"), map(open_result, repeated), strict=True))
     for name, result in results.items():
-        level = result.metrics["levels"]["trial"]
+        level = result.assessment.levels["trial"]
         of_result = {
             kind: table[(table["result"] == name) & (table["level"] == "trial")]
             for kind, table in tables.items()
@@ -183,7 +183,7 @@ def test_numbers_of_the_tables_beside_the_tests(repeated):
         assert repeats["accuracy"].tolist() == pytest.approx(right)
         spread = of_result["scores"].set_index("what")
         assert spread.loc["sd over 2 repeats", "accuracy"] == pytest.approx(np.std(right, ddof=1))
-    one, two = (r.metrics["levels"]["window"]["total"] for r in results.values())
+    one, two = (r.assessment.levels["window"]["total"] for r in results.values())
     for _, row in tables["class_differences"].query("level == 'window'").iterrows():
         gap = two["per_class"][row["class"]][row["score"]]
         gap -= one["per_class"][row["class"]][row["score"]]
@@ -213,7 +213,7 @@ def test_differences_are_paired_and_counted(results, written):
         for unit in ("fold", "subject"):
             found = difference(one, two, unit=unit, level=level)
             a, b = (
-                np.array([p["balanced_accuracy"] for p in r.metrics["levels"][level][f"{unit}s"]])
+                np.array([p["balanced_accuracy"] for p in r.assessment.levels[level][f"{unit}s"]])
                 for r in (one, two)
             )
             assert found["mean"] == pytest.approx((b - a).mean())
@@ -231,7 +231,7 @@ def test_shuffled_labels_are_shown_for_each_level_and_unit(results, written):
     for name, result in zip(("CNN-LSTM", "CNN-GRU"), results, strict=True):
         for level in ("window", "trial"):
             for unit, over in (("fold", "over 12 folds"), ("subject", "over 4 subjects")):
-                levels = result.metrics["levels"][level]
+                levels = result.assessment.levels[level]
                 null = levels["significance"][f"over_{unit}s"]["null_mean"]
                 assert f">{null:.3f}</td>" in page
                 row = scores.loc[(name, level, f"mean {over}, shuffled labels")]
@@ -260,7 +260,7 @@ def test_some_without_validation_or_epochs(results, tmp_path):
         pd.read_csv(file).head(1).assign(val_loss=np.nan, val_accuracy=np.nan).to_csv(file)
         record = json.loads(file.with_name("fold.json").read_text())
         file.with_name("fold.json").write_text(json.dumps({**record, "best_epoch": 1}))
-    read = dict(zip("BC", map(read_result, folders), strict=True))
+    read = dict(zip("BC", map(open_result, folders), strict=True))
     drawn = dict(draw(gather({"A": results[0], **read})))
     assert [text.get_text() for text in drawn["curves"].legends[0].get_texts()][:2] == ["A", "B"]
     assert "curves" not in dict(draw(gather({"C": read["C"], "D": read["C"]})))

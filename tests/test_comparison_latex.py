@@ -10,7 +10,7 @@ from eegemo.comparison.classes import draw_trials, resampled_scores
 from eegemo.comparison.latex import escape
 from eegemo.evaluation import predicted_classes
 from eegemo.evaluation.statistics import count_trials
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from fake_result import fake_result
 
 NAMES = ("50% of_{all} & #1 $x$", 'A\\B ~ ^ <b> "q"\n2')
@@ -25,7 +25,7 @@ def comparison(tmp_path_factory):
         fake_result(folder / str(seed), effect=effect, seed=seed, **size)
         for seed, effect in enumerate((0.8, 6.0))
     ]
-    return gather(dict(zip(NAMES, map(read_result, folders), strict=True)))
+    return gather(dict(zip(NAMES, map(open_result, folders), strict=True)))
 
 
 def check_structure(latex):
@@ -75,7 +75,7 @@ def test_the_caption_says_data_split_and_intervals(comparison):
 def test_bold_needs_a_test(comparison):
     assert comparison.best == NAMES[1]
     assert latex_table(comparison).count(r"\textbf") == 1
-    level = comparison.first.metrics["levels"]["window"]
+    level = comparison.first.assessment.levels["window"]
     low, high = level["significance"]["bootstrap"]["subjects"]
     score = level["total"]["balanced_accuracy"]
     assert f"{score:.3f} [{low:.2f}, {high:.2f}]" in latex_table(comparison)

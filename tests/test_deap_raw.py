@@ -21,6 +21,7 @@ from eegemo.datasets.deap import (
 )
 from eegemo.datasets.deap.channels import TWENTE_EEG_CHANNELS
 from eegemo.errors import DataError
+from eegemo.execution import RunContext
 from eegemo.preprocessing import preprocess
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.simulation import simulate_deap
@@ -301,7 +302,7 @@ def test_an_experiment_gets_the_labels_of_the_preprocessed_files(tmp_path):
             model: {{name: cnn_lstm}}
             """
         )
-        prepared[variant] = prepare_experiment(experiment, results=tmp_path / "results")
+        prepared[variant] = prepare_experiment(experiment, RunContext(tmp_path / "results"))
     assert all(one.simulated for one in prepared.values())
     raw, whole = prepared["bdf"].windows, prepared["python"].windows
     columns = ["subject", "session", "trial", "stimulus", "start"]

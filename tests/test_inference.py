@@ -230,7 +230,7 @@ def test_what_is_no_recording_is_refused(result, tmp_path, name, content, words)
 
 
 def test_what_is_no_result_is_refused(result, recording, tmp_path):
-    with pytest.raises(ResultError, match="expected a result folder"):
+    with pytest.raises(ResultError, match="expected a finished result, but provenance"):
         predict_recording(tmp_path, recording)
     with pytest.raises(InputError, match="--fold: expected all, or 0 to 1; found 2"):
         predict_recording(result, recording, fold=2)

@@ -18,7 +18,7 @@ from eegemo.evaluation import (
     score_confusion,
     vote,
 )
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from fake_result import fake_result
 
 CLASSES = ["a", "b", "c", "d"]
@@ -170,11 +170,11 @@ def test_bad_input_is_named(arguments, says):
 @pytest.fixture(scope="module", params=[True, False], ids=["within", "pooled"])
 def result(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("metrics") / "result"
-    return read_result(fake_result(path, within=request.param, leaks=not request.param))
+    return open_result(fake_result(path, within=request.param, leaks=not request.param))
 
 
 def test_every_level_fold_and_subject_against_scikit_learn(result):
-    numbers = evaluate(result.predictions, result.folds)
+    numbers = evaluate(result.predictions, result.records)
     json.dumps(numbers, allow_nan=False)
     classes = class_names(result.predictions)
     for level, rows in {"window": result.predictions, "trial": vote(result.predictions)}.items():
@@ -196,12 +196,12 @@ def test_every_level_fold_and_subject_against_scikit_learn(result):
 def test_baselines_against_rows_written_out(result):
     """Answer row by row as each baseline would, and let scikit-learn score the answers."""
     classes = class_names(result.predictions)
-    folds = {fold["fold"]: fold for fold in result.folds}
+    folds = {fold["fold"]: fold for fold in result.records}
 
     def commonest(counts):
         return max(classes, key=lambda name: (counts.get(name, 0), -classes.index(name)))
 
-    levels = evaluate(result.predictions, result.folds)["levels"]
+    levels = evaluate(result.predictions, result.records)["levels"]
     for level, rows in {"window": result.predictions, "trial": vote(result.predictions)}.items():
         baselines = levels[level]["baselines"]
         majority = [commonest(folds[fold]["windows"]["train"]) for fold in rows["fold"]]
@@ -227,7 +227,7 @@ def test_baselines_against_rows_written_out(result):
 
 
 def test_a_subject_without_training_falls_back_to_the_fold(result):
-    folds = [{**fold, "train_windows_by_subject": {}} for fold in result.folds]
+    folds = [{**fold, "train_windows_by_subject": {}} for fold in result.records]
     levels = evaluate(result.predictions, folds)["levels"]
     assert levels["window"]["baselines"]["subject_majority"] is None
     assert levels["window"]["subjects"][0]["majority_accuracy"] is not None
@@ -235,15 +235,15 @@ def test_a_subject_without_training_falls_back_to_the_fold(result):
 
 def test_missing_records_are_named(result):
     with pytest.raises(ResultError, match="fold 0, which has no record"):
-        evaluate(result.predictions, result.folds[1:])
-    empty = {**result.folds[0], "windows": {"train": {}}}
+        evaluate(result.predictions, result.records[1:])
+    empty = {**result.records[0], "windows": {"train": {}}}
     with pytest.raises(ResultError, match="fold 0 counts no training windows"):
-        evaluate(result.predictions, [empty, *result.folds[1:]])
+        evaluate(result.predictions, [empty, *result.records[1:]])
 
 
 def test_one_fold_has_no_spread(result):
     rows = result.predictions[result.predictions["fold"] == 0]
-    spread = evaluate(rows, result.folds)["levels"]["window"]["over_folds"]
+    spread = evaluate(rows, result.records)["levels"]["window"]["over_folds"]
     assert spread["over"] == "over 1 fold"
     assert spread["accuracy"]["sd"] is None
 
@@ -255,14 +255,14 @@ def test_scores_that_some_folds_lack_are_counted(result):
     columns = [f"p_{name}" for name in class_names(rows)]
     rows.loc[first, "y_true"] = class_names(rows)[0]
     rows.loc[first, columns] = [1.0, 0.0, 0.0, 0.0]
-    spread = evaluate(rows, result.folds)["levels"]["window"]["over_folds"]
+    spread = evaluate(rows, result.records)["levels"]["window"]["over_folds"]
     assert spread["kappa"]["n"] == spread["n"] - 1
     assert spread["accuracy"]["n"] == spread["n"]
 
 
 def test_repeats_are_summed_and_scored_apart(tmp_path):
-    repeated = read_result(fake_result(tmp_path / "r", n_subjects=2, n_splits=2, repeats=3))
-    numbers = evaluate(repeated.predictions, repeated.folds)
+    repeated = open_result(fake_result(tmp_path / "r", n_subjects=2, n_splits=2, repeats=3))
+    numbers = evaluate(repeated.predictions, repeated.records)
     assert numbers["n_repeats"] == 3
     classes = class_names(repeated.predictions)
     tables = {"window": repeated.predictions, "trial": vote(repeated.predictions)}
@@ -276,6 +276,6 @@ def test_repeats_are_summed_and_scored_apart(tmp_path):
             check_against_scikit_learn(part, own["y_true"], own["y_pred"], classes)
         assert one["over_repeats"]["over"] == "over 3 repeats"
         assert [part["repeat"] for part in one["folds"]] == [0] * 4 + [1] * 4 + [2] * 4
-    once = evaluate(repeated.predictions.query("repeat == 0"), repeated.folds)
+    once = evaluate(repeated.predictions.query("repeat == 0"), repeated.records)
     first = numbers["levels"]["window"]["repeats"][0]
     assert {"repeat": 0, **once["levels"]["window"]["total"]} == first

@@ -15,11 +15,9 @@ from eegemo.config import Experiment, load_experiment
 from eegemo.datasets.deap import load_deap_arrays
 from eegemo.errors import ConfigError, DataError, EegemoError, InputError, ResultError
 from eegemo.evaluation import read_predictions
-from eegemo.execution import Progress
-from eegemo.models import make_model
-from eegemo.models.base import shape_of
+from eegemo.execution import Progress, RunContext
 from eegemo.report import write_report
-from eegemo.results import plan
+from eegemo.results import open_result, plan
 from eegemo.results.layout import is_complete
 from eegemo.runs import prepare
 from eegemo.runs.prepare import prepare_experiment
@@ -110,10 +108,8 @@ def test_no_trial_of_the_test_part_is_in_training(result):
 
 
 def test_predictions_come_from_the_stored_model_and_scaling(result, root, results):
-    prepared = prepare_experiment(tiny(root), results=results)
-    model = make_model("cnn_gru").load(
-        result / "folds" / "0" / "model.keras", shape_of(prepared.windows)
-    )
+    prepared = prepare_experiment(tiny(root), RunContext(results))
+    model, _ = open_result(result).load_model(0)
     scaling = load_scaling(result / "folds" / "0" / "scaling.npz")
     p = predict_windows(model, prepared.windows, prepared.folds[0].test, scaling)
     stored = read_predictions(result / "predictions.parquet")
@@ -224,18 +220,18 @@ def test_a_damaged_store_is_noticed_and_made_again(copied, root, file):
     victim = next((results / ".store" / "trials").glob("s02-*")) / file
     victim.write_bytes(victim.read_bytes()[:-3] + b"abc")
     heard = Heard()
-    before = prepare_experiment(tiny(root), results=results, progress=heard)
+    before = prepare_experiment(tiny(root), RunContext(results, progress=heard))
     assert any("is damaged: making it again" in line for line in heard.lines)
     quiet = Heard()
-    again = prepare_experiment(tiny(root), results=results, progress=quiet)
+    again = prepare_experiment(tiny(root), RunContext(results, progress=quiet))
     assert quiet.lines == []
     assert before.digests == again.digests
 
 
 def test_a_simulated_release_that_lost_a_file_is_made_again(tmp_path):
-    first = prepare_experiment(tiny(tmp_path), results=tmp_path / "r")
+    first = prepare_experiment(tiny(tmp_path), RunContext(tmp_path / "r"))
     next(tmp_path.rglob("s02.dat")).unlink()
-    second = prepare_experiment(tiny(tmp_path), results=tmp_path / "r")
+    second = prepare_experiment(tiny(tmp_path), RunContext(tmp_path / "r"))
     assert first.digests == second.digests
 
 
@@ -245,12 +241,12 @@ def test_simulated_files_are_recognised_wherever_the_root_points(root, result, t
     shutil.copytree(release, tmp_path / "deap")
     deap = {"data": {"source": "deap", "root": str(tmp_path / "deap" / place)}}
     experiment = Experiment.model_validate(tiny(root).model_dump() | deap)
-    assert prepare_experiment(experiment, results=tmp_path).simulated
+    assert prepare_experiment(experiment, RunContext(tmp_path)).simulated
     for file in (tmp_path / "deap" / "data_preprocessed_python").iterdir():
         # other ratings: the marker beside the files no longer speaks of them
         data, labels = load_deap_arrays(file)
         file.write_bytes(pickle.dumps({"data": data, "labels": 10 - labels}, protocol=2))
-    assert not prepare_experiment(experiment, results=tmp_path).simulated
+    assert not prepare_experiment(experiment, RunContext(tmp_path)).simulated
 
 
 def test_results_must_be_a_folder(root, tmp_path):
@@ -267,9 +263,9 @@ def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
 
     before = stored()
     for change in ("model.units=5", "labels.ties=high", "windows.stride=0.5", "seed=3"):
-        prepare_experiment(tiny(root, change), results=results)
+        prepare_experiment(tiny(root, change), RunContext(results))
     assert stored() == before
-    prepare_experiment(tiny(root, "data.channels=emotiv"), results=results)
+    prepare_experiment(tiny(root, "data.channels=emotiv"), RunContext(results))
     assert len(stored()) == len(before) + 3
 
 
@@ -286,9 +282,9 @@ def test_another_version_of_a_stage_remakes_it_and_nothing_before_it(
     def stored():
         return {p.name for p in (results / ".store" / "trials").iterdir() if p.is_dir()}
 
-    before, trials = prepare_experiment(tiny(root), results=results), stored()
+    before, trials = prepare_experiment(tiny(root), RunContext(results)), stored()
     monkeypatch.setattr(*stage, getattr(*stage) + 1)
-    after = prepare_experiment(tiny(root), results=results)
+    after = prepare_experiment(tiny(root), RunContext(results))
     differing = {k for k, digest in before.digests.items() if after.digests[k] != digest}
     assert differing == changes
     assert after.folder != before.folder
@@ -302,17 +298,17 @@ def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, result, tmp_pa
     shutil.copytree(release, copy)
     deap = experiment.model_dump() | {"data": {"source": "deap", "root": str(copy)}}
     experiment = Experiment.model_validate(deap)
-    first = prepare_experiment(experiment, results=tmp_path)
+    first = prepare_experiment(experiment, RunContext(tmp_path))
     files = sorted((copy / "data_preprocessed_python").iterdir())
     shutil.copyfile(files[1], files[0])
-    second = prepare_experiment(experiment, results=tmp_path)
+    second = prepare_experiment(experiment, RunContext(tmp_path))
     assert first.digests["data"] != second.digests["data"]
     assert first.folder != second.folder
 
 
 def test_name_and_place_do_not_change_the_digest_but_settings_do(root, result, results, tmp_path):
     def digest(*overrides, name="tiny"):
-        return prepare_experiment(tiny(root, *overrides, name=name), results=results).digests
+        return prepare_experiment(tiny(root, *overrides, name=name), RunContext(results)).digests
 
     reference = digest()
     assert digest(name="other")["experiment"] == reference["experiment"]
@@ -324,7 +320,7 @@ def test_name_and_place_do_not_change_the_digest_but_settings_do(root, result, r
 
 def test_two_models_share_folds_and_labels(root, result, results):
     digests = [
-        prepare_experiment(tiny(root, f"model.name={name}"), results=results).digests
+        prepare_experiment(tiny(root, f"model.name={name}"), RunContext(results)).digests
         for name in ("cnn_lstm", "cnn_gru")
     ]
     assert digests[0]["folds"] == digests[1]["folds"]
@@ -418,4 +414,4 @@ def test_provenance_says_what_was_run_on_what(result):
 )
 def test_what_cannot_work_is_said_before_training(root, results, override, message):
     with pytest.raises(DataError, match=message.replace("[", r"\[")):
-        prepare_experiment(tiny(root, override), results=results)
+        prepare_experiment(tiny(root, override), RunContext(results))

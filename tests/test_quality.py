@@ -17,6 +17,7 @@ from eegemo.config import parse_experiment
 from eegemo.datasets import Recording, Run
 from eegemo.datasets.deap import DEAP_CHANNELS, load_deap_arrays
 from eegemo.errors import DataError
+from eegemo.execution import RunContext
 from eegemo.pages.figures.quality import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
 from eegemo.preprocessing import EogRemoval, load_records, preprocess
 from eegemo.runs.prepare import TrialsTask, prepare_experiment, prepare_trials, store_subject
@@ -60,18 +61,18 @@ def spoil(root, subject, change):
 
 def test_only_what_affects_a_subject_is_done_again(release, tmp_path):
     root = shutil.copytree(release, tmp_path / "release")
-    first = prepare_trials(experiment(root), results=tmp_path)
+    first = prepare_trials(experiment(root), RunContext(tmp_path))
     assert first.made == first.subjects == ("s01", "s02", "s03", "s04")
     for change in ("training.epochs=7", "windows.duration=2.0", "split.n_splits=3", "seed=9"):
-        again = prepare_trials(experiment(root, change), results=tmp_path)
+        again = prepare_trials(experiment(root, change), RunContext(tmp_path))
         assert again.made == (), change
         assert again.folders == first.folders
-    other = prepare_trials(experiment(root, "preprocessing.l_freq=5.0"), results=tmp_path)
+    other = prepare_trials(experiment(root, "preprocessing.l_freq=5.0"), RunContext(tmp_path))
     assert other.made == first.subjects
     (root / "data_preprocessed_python" / "s02.dat").touch()
-    assert prepare_trials(experiment(root), results=tmp_path).made == ()  # the same bytes
+    assert prepare_trials(experiment(root), RunContext(tmp_path)).made == ()  # the same bytes
     spoil(root, "s02", lambda data: np.multiply(data, 1.001, out=data))
-    assert prepare_trials(experiment(root), results=tmp_path).made == ("s02",)
+    assert prepare_trials(experiment(root), RunContext(tmp_path)).made == ("s02",)
 
 
 def test_a_failure_loses_only_the_subject_in_work(release, tmp_path, monkeypatch):
@@ -84,14 +85,14 @@ def test_a_failure_loses_only_the_subject_in_work(release, tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         preprocess_experiment(experiment(release), results=tmp_path)
     monkeypatch.undo()
-    assert prepare_trials(experiment(release), results=tmp_path).made == ("s03", "s04")
+    assert prepare_trials(experiment(release), RunContext(tmp_path)).made == ("s03", "s04")
 
 
 def test_a_run_finds_what_preprocessing_stored(release, tmp_path):
     two = experiment(release, "data.subjects=[s01, s02]")
-    prepare_trials(two, results=tmp_path)
+    prepare_trials(two, RunContext(tmp_path))
     stored = {path.name for path in (tmp_path / ".store" / "trials").iterdir()}
-    prepared = prepare_experiment(two, results=tmp_path)
+    prepared = prepare_experiment(two, RunContext(tmp_path))
     assert {folder.name for folder in prepared.windows.trials.folders} == stored
     assert {path.name for path in (tmp_path / ".store" / "trials").iterdir()} == stored
 
@@ -109,8 +110,8 @@ def test_rejected_trials_shift_no_label(release, tmp_path):
 
     spoil(root, "s03", break_two)
     reject = "preprocessing.reject=0.002"
-    whole = load_trials(prepare_trials(experiment(root), results=tmp_path).folders)
-    stored = prepare_trials(experiment(root, reject), results=tmp_path)
+    whole = load_trials(prepare_trials(experiment(root), RunContext(tmp_path)).folders)
+    stored = prepare_trials(experiment(root, reject), RunContext(tmp_path))
     trials = load_trials(stored.folders)
     one = whole.metadata.index[
         (whole.metadata["subject"] != "s03") | ~whole.metadata["trial"].isin([2, 5])
@@ -130,13 +131,13 @@ def test_rejected_trials_shift_no_label(release, tmp_path):
 
 def test_no_trial_left_names_the_subject(release, tmp_path):
     with pytest.raises(DataError, match=r"subject s01: reject=1e-06 V leaves none of 8 trials"):
-        prepare_trials(experiment(release, "preprocessing.reject=1.0e-6"), results=tmp_path)
+        prepare_trials(experiment(release, "preprocessing.reject=1.0e-6"), RunContext(tmp_path))
 
 
 def test_a_step_that_cannot_be_done_names_the_subject(release, tmp_path):
     wrong = experiment(release, "preprocessing.eog=ica", "data.channels=[Fz, Cz, Pz]")
     with pytest.raises(DataError, match="subject s01: eog: ica needs 8 good EEG channels"):
-        prepare_trials(wrong, results=tmp_path)
+        prepare_trials(wrong, RunContext(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -155,13 +156,13 @@ def test_what_the_authors_of_deap_did_is_not_done_twice_without_saying_so(
     release, tmp_path, change, says
 ):
     one = experiment(release, change, "data.subjects=[s01, s02]")
-    notes = prepare_trials(one, results=tmp_path).notes
+    notes = prepare_trials(one, RunContext(tmp_path)).notes
     assert sum(says in note for note in notes) == 1  # not once for each subject
 
 
 def test_cleaned_files_as_they_are_need_no_note(release, tmp_path):
     plain = experiment(release, "preprocessing.l_freq=null", "data.subjects=[s01]")
-    assert prepare_trials(plain, results=tmp_path).notes == ()
+    assert prepare_trials(plain, RunContext(tmp_path)).notes == ()
 
 
 # several runs, continuous
@@ -268,11 +269,11 @@ def test_the_report_shows_what_was_done_and_draws_only_what_is_new(release, tmp_
     assert run["eog"]["channels"] == ["hEOG", "vEOG"]
 
     pages = {page: page.stat().st_ino for page in (path.parent / "subjects").iterdir()}
-    stored = prepare_trials(asked, results=tmp_path)
+    stored = prepare_trials(asked, RunContext(tmp_path))
     write_quality_report(stored, path.parent)
     assert {page: page.stat().st_ino for page in pages} == pages
     spoil(root, "s01", lambda data: np.multiply(data, 1.001, out=data))
-    write_quality_report(prepare_trials(asked, results=tmp_path), path.parent)
+    write_quality_report(prepare_trials(asked, RunContext(tmp_path)), path.parent)
     assert [page.stem for page in sorted(pages) if page.stat().st_ino != pages[page]] == ["s01"]
 
 
@@ -300,8 +301,8 @@ def test_figures_are_not_wider_than_mne_draws_them():
 @pytest.mark.slow
 def test_processes_store_what_one_process_stores(release, tmp_path):
     steps = ("preprocessing.eog=ica", "preprocessing.h_freq=45.0")
-    one = prepare_trials(experiment(release, *steps), results=tmp_path / "one")
-    two = prepare_trials(experiment(release, *steps), results=tmp_path / "two", jobs=2)
+    one = prepare_trials(experiment(release, *steps), RunContext(tmp_path / "one"))
+    two = prepare_trials(experiment(release, *steps), RunContext(tmp_path / "two", jobs=2))
     for first, second in zip(one.folders, two.folders, strict=True):
         assert (first / "trials.npy").read_bytes() == (second / "trials.npy").read_bytes()
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from eegemo.errors import ResultError
+from eegemo.results import open_result
 from eegemo.results.records import FOLD, PROVENANCE
-from eegemo.results.result import read_result
 from fake_result import fake_result
 
 RECORDS = {"provenance.json": PROVENANCE, "folds/1/fold.json": FOLD}
@@ -53,17 +53,17 @@ def test_every_entry_that_is_used_is_checked(whole, change, file, where):
     for value in ((), (None,)):
         change.entry(file, where, *value)
         if optional or (value and where in ("git_commit", "split.within")):
-            read_result(whole)
+            open_result(whole)
             continue
         found = "None" if value else "no such entry"
         with pytest.raises(
             ResultError, match=rf"{file}: expected .* as '{where}.*', found {found}"
         ):
-            read_result(whole)
+            open_result(whole)
     for value in (float("nan"), 10**30, [[]]):
         change.entry(file, where, value)
         with pytest.raises(ResultError, match=rf"{file}: expected .* as '{where}', found"):
-            read_result(whole)
+            open_result(whole)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_every_entry_that_is_used_is_checked(whole, change, file, where):
 def test_what_does_not_fit_is_quoted(whole, change, file, where, value, says):
     change.entry(file, where, value)
     with pytest.raises(ResultError, match=f"{file}.*: .*{says}"):
-        read_result(whole)
+        open_result(whole)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_does_not_fit_is_quoted(whole, change, file, where, value, says):
 def test_files_that_cannot_be_read_are_named(whole, change, file, content, says):
     change(file, content)
     with pytest.raises(ResultError, match=says) as caught:
-        read_result(whole)
+        open_result(whole)
     assert str(caught.value).startswith(str(whole / file))
     assert "\n" not in str(caught.value)
 
@@ -128,7 +128,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path, file):
     (path / file).unlink()
     (path / file).mkdir()
     with pytest.raises(ResultError, match=file.rpartition("/")[2]):
-        read_result(path)
+        open_result(path)
 
 
 def test_training_that_diverged_is_still_drawn(whole, change):
@@ -137,6 +137,6 @@ def test_training_that_diverged_is_still_drawn(whole, change):
     history = pd.read_csv(whole / "folds" / "1" / "history.csv")
     history["loss"] = [1.0, 2.0, *[np.inf] * 6]
     change("folds/1/history.csv", history.to_csv(index=False))
-    result = read_result(whole)
-    figure = learning_curves(result.histories, [fold["best_epoch"] for fold in result.folds])
+    result = open_result(whole)
+    figure = learning_curves(result.histories, [fold["best_epoch"] for fold in result.records])
     save_figure(figure, whole.parent / "curves.png")

@@ -12,8 +12,8 @@ import pytest
 
 from eegemo.config import parse_experiment
 from eegemo.evaluation import read_predictions, write_predictions
-from eegemo.execution import Progress
-from eegemo.results import assemble as finishing
+from eegemo.execution import Progress, RunContext
+from eegemo.runs import run as finishing
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_experiments
 from eegemo.runs.verify import verify_result
@@ -40,7 +40,7 @@ def run(place, *overrides, name="tiny", report=False):
     experiment = tiny(place / "data", *overrides, name=name)
     results = place / "results"
     (folder,) = run_experiments([experiment], results=results, report=report)
-    return folder, prepare_experiment(experiment, results=results)
+    return folder, prepare_experiment(experiment, RunContext(results))
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +290,7 @@ def test_a_choice_goes_by_the_score_that_was_asked_for(place, metric):
 def test_each_digest_is_of_what_it_names(place, small, override, changes):
     before = small[1].digests
     experiment = tiny(place / "data", BAND_POWER, override)
-    after = prepare_experiment(experiment, results=place / "results").digests
+    after = prepare_experiment(experiment, RunContext(place / "results")).digests
     assert after["experiment"] != before["experiment"]
     different = {name for name in ("data", "labels", "folds") if after[name] != before[name]}
     assert different == changes
@@ -301,7 +301,9 @@ def test_shuffled_labels_stay_within_subject_and_depend_on_their_seed(place, sma
     codes = []
     for seed in (1, 1, 2):
         experiment = tiny(place / "data", BAND_POWER, f"shuffle_labels={seed}")
-        codes.append(prepare_experiment(experiment, results=place / "results").windows.labels.codes)
+        codes.append(
+            prepare_experiment(experiment, RunContext(place / "results")).windows.labels.codes
+        )
     np.testing.assert_array_equal(codes[0], codes[1])
     assert not np.array_equal(codes[0], codes[2])
     assert not np.array_equal(codes[0], plain.labels.codes)

@@ -12,7 +12,7 @@ from eegemo.evaluation.assess import assess
 from eegemo.pages.figures import learning_curves, to_svg
 from eegemo.report import headline, write_report
 from eegemo.report.remarks import remarks
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from fake_result import fake_result
 
 
@@ -98,7 +98,7 @@ def test_every_link_in_the_page_has_a_target(folder):
 def test_the_sentence_comes_first_and_says_what_was_found(folder):
     page = Page(folder / "report.html")
     numbers = json.loads((folder / "metrics.json").read_text())
-    assert page.h1 == numbers["headline"] == headline(folder) == headline(read_result(folder))
+    assert page.h1 == numbers["headline"] == headline(folder) == headline(open_result(folder))
     total = numbers["levels"]["window"]["total"]
     test = numbers["levels"]["window"]["significance"]["permutation"]
     assert page.h1.startswith(
@@ -131,8 +131,8 @@ def test_a_leak_that_was_not_declared_is_found_in_the_counts(tmp_path):
     record = json.loads(file.read_text())
     record["shared"]["trial"] = 1
     file.write_text(json.dumps(record))
-    assert read_result(path).leaks
-    assert any("declared free of leaks" in remark for remark in remarks(read_result(path)))
+    assert open_result(path).leaks
+    assert any("declared free of leaks" in remark for remark in remarks(open_result(path)))
 
 
 def test_a_leak_is_struck_through_and_votes_are_per_fold(leaking, folder):
@@ -180,12 +180,12 @@ def test_held_out_people_are_called_people(tmp_path):
 def test_stimuli_seen_with_others_are_remarked(tmp_path):
     pooled = fake_result(tmp_path / "pooled", within=False)
     found = "The test stimuli were seen in training with other subjects"
-    assert any(found in remark for remark in remarks(read_result(pooled)))
+    assert any(found in remark for remark in remarks(open_result(pooled)))
     within = fake_result(tmp_path / "within")
-    assert not any(found in remark for remark in remarks(read_result(within)))
+    assert not any(found in remark for remark in remarks(open_result(within)))
     rows = pd.read_parquet(pooled / "predictions.parquet")
     rows.assign(stimulus="").to_parquet(pooled / "predictions.parquet")
-    assert not any(found in remark for remark in remarks(read_result(pooled)))
+    assert not any(found in remark for remark in remarks(open_result(pooled)))
 
 
 def test_how_labels_were_shuffled_is_said(folder):
@@ -354,7 +354,7 @@ def test_folds_may_count_from_one(tmp_path):
         (path / "folds" / str(k)).rename(path / "folds" / str(k + 1))
         file = path / "folds" / str(k + 1) / "fold.json"
         file.write_text(file.read_text().replace(f'"fold": {k}', f'"fold": {k + 1}'))
-    assert [fold["fold"] for fold in read_result(path).folds] == [1, 2, 3]
+    assert [fold["fold"] for fold in open_result(path).records] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("which", ["every fold", "one fold"])
@@ -369,8 +369,8 @@ def test_a_run_without_validation_has_a_report_too(tmp_path, how, which, n_subje
         else:
             history = history.drop(columns=["val_loss", "val_accuracy"])
         history.to_csv(file, index=False)
-    result = read_result(path)
-    figure = learning_curves(result.histories, [fold["best_epoch"] for fold in result.folds])
+    result = open_result(path)
+    figure = learning_curves(result.histories, [fold["best_epoch"] for fold in result.records])
     assert to_svg(figure)
     if n_subjects == 1 and which == "every fold" and how == "absent":
         assert write_report(path).is_file()

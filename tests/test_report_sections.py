@@ -12,7 +12,7 @@ from eegemo.evaluation import class_names
 from eegemo.report import headline, write_report
 from eegemo.report.choices import describe_choice
 from eegemo.report.sentences import make_sentences, subject_sentence
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from fake_result import fake_result
 
 
@@ -50,8 +50,8 @@ def test_all_parts_are_there_and_say_so(full, text):
 
 
 def test_repeats_are_added_up_and_named(full, text):
-    result = read_result(full)
-    window, trial = (result.metrics["levels"][level] for level in ("window", "trial"))
+    result = open_result(full)
+    window, trial = (result.assessment.levels[level] for level in ("window", "trial"))
     once = result.predictions[result.predictions["repeat"] == 0]
     assert window["total"]["n"] == 3 * len(once)
     assert trial["total"]["n"] == 3 * 24
@@ -66,7 +66,7 @@ def test_repeats_are_added_up_and_named(full, text):
 
 
 def test_the_choice_is_told_per_fold_and_never_saw_the_test(full, text):
-    folds = read_result(full).folds
+    folds = open_result(full).records
     choice = describe_choice(folds)
     assert sum(one["won"] for one in choice["candidates"]) == len(folds) == 12
     for record, one in zip(folds, choice["folds"], strict=True):
@@ -99,7 +99,7 @@ def test_the_headline_says_when_the_simple_model_is_not_beaten(tmp_path, effect,
     sentence = headline(path)
     if says is None:
         assert "band power" not in sentence
-        assert "CNN-LSTM beats it" in make_sentences(read_result(path))["baseline"]
+        assert "CNN-LSTM beats it" in make_sentences(open_result(path))["baseline"]
     else:
         assert says in sentence
 
@@ -107,17 +107,17 @@ def test_the_headline_says_when_the_simple_model_is_not_beaten(tmp_path, effect,
 def test_a_model_beside_itself_is_no_worse_and_no_better(small, tmp_path):
     path = fake_result(tmp_path / "r")
     (path / "baseline.parquet").write_bytes((path / "predictions.parquet").read_bytes())
-    gap = read_result(path).beside_baseline["window"]["difference"]
+    gap = open_result(path).assessment.beside_baseline["window"]["difference"]
     assert gap.pop("p_value") == 1
     assert gap == {"balanced_accuracy": 0.0, "trials": None, "subjects": None, "verdict": "open"}
     assert "it does not beat logistic regression on band power" in headline(path)
     # the model on the same windows twice, once as the baseline: differences are antisymmetric
-    result = read_result(small)
-    there = result.beside_baseline["window"]["difference"]["balanced_accuracy"]
+    result = open_result(small)
+    there = result.assessment.beside_baseline["window"]["difference"]["balanced_accuracy"]
     for one, other in (("predictions", "baseline"), ("baseline", "predictions")):
         table = result.predictions if one == "predictions" else result.baseline
         table.to_parquet(path / f"{other}.parquet")
-    back = read_result(path).beside_baseline["window"]["difference"]["balanced_accuracy"]
+    back = open_result(path).assessment.beside_baseline["window"]["difference"]["balanced_accuracy"]
     assert back == pytest.approx(-there)
 
 
@@ -128,40 +128,40 @@ def test_tables_that_do_not_belong_to_the_result_are_refused(tmp_path, name):
     file = path / f"{name}.parquet"
     rows.assign(fold=rows["fold"] + 7).to_parquet(file)
     with pytest.raises(ResultError, match=f"{name}.parquet: expected the folds of predictions"):
-        read_result(path)
+        open_result(path)
     rows.rename(columns={"p_HVHA": "p_X"}).replace("HVHA", "X").to_parquet(file)
     with pytest.raises(ResultError, match=f"{name}.parquet: expected the classes HVHA, .* found X"):
-        read_result(path)
+        open_result(path)
     if name == "baseline":
         rows.iloc[:-1].to_parquet(file)
         with pytest.raises(ResultError, match="expected the same folds, windows and true classes"):
-            read_result(path)
+            open_result(path)
 
 
 def test_a_fold_without_validation_means_no_temperature(tmp_path):
     path = fake_result(tmp_path / "r", validation=True)
     rows = pd.read_parquet(path / "validation.parquet")
     rows[rows["fold"] != 3].to_parquet(path / "validation.parquet")
-    calibration = read_result(path).calibration
+    calibration = open_result(path).assessment.calibration
     assert calibration["temperature"] is None
     assert calibration["levels"]["window"]["after_temperature"] is None
-    says = make_sentences(read_result(path))["temperature"]
+    says = make_sentences(open_result(path))["temperature"]
     assert says.startswith("1 of 12 folds have no validation part: no temperature is fitted")
 
 
 def test_too_sure_is_told_from_not_sure_enough(full, tmp_path):
-    sure = read_result(full)
-    over = sure.calibration["levels"]["window"]["as_predicted"]["overconfidence"]
+    sure = open_result(full)
+    over = sure.assessment.calibration["levels"]["window"]["as_predicted"]["overconfidence"]
     says = f"the probabilities are too high, by {over:.2f}"
     assert says in make_sentences(sure)["calibration"]
-    change = sure.calibration["temperature"]
+    change = sure.assessment.calibration["temperature"]
     assert change["median"] > 1
-    timid = read_result(fake_result(tmp_path / "r", sharpness=0.2, effect=1.5))
+    timid = open_result(fake_result(tmp_path / "r", sharpness=0.2, effect=1.5))
     assert "the probabilities are too low, by 0." in make_sentences(timid)["calibration"]
 
 
 def test_temperatures_leave_accuracy_alone_and_are_best_where_they_were_fitted(full):
-    calibration = read_result(full).calibration
+    calibration = open_result(full).assessment.calibration
     levels = calibration["levels"]["window"]
     assert levels["after_temperature"]["accuracy"] == levels["as_predicted"]["accuracy"]
     assert levels["after_temperature"]["confidence"] < levels["as_predicted"]["confidence"]
@@ -173,7 +173,7 @@ def test_temperatures_leave_accuracy_alone_and_are_best_where_they_were_fitted(f
 
 
 def test_who_is_decodable(tmp_path):
-    mixed = read_result(fake_result(tmp_path / "mixed", n_subjects=3, n_trials=16, effect=0.0))
+    mixed = open_result(fake_result(tmp_path / "mixed", n_subjects=3, n_trials=16, effect=0.0))
     # the first subject is always right, the second never above its commonest class
     rows = mixed.predictions.copy()
     columns = [f"p_{name}" for name in class_names(rows)]
@@ -182,10 +182,10 @@ def test_who_is_decodable(tmp_path):
     rows.loc[first, columns] = right[first].astype(np.float32)
     rows.loc[rows["subject"] == "s02", columns] = np.float32([1, 0, 0, 0])
     rows.to_parquet(mixed.path / "predictions.parquet")
-    result = read_result(mixed.path)
-    found = {row["subject"]: row for row in result.metrics["decodable"]["window"]}
+    result = open_result(mixed.path)
+    found = {row["subject"]: row for row in result.assessment.metrics["decodable"]["window"]}
     assert [found[name]["decodable"] for name in ("s01", "s02", "s03")] == [True, False, False]
-    tests = result.metrics["levels"]["window"]["significance"]["subjects"]
+    tests = result.assessment.levels["window"]["significance"]["subjects"]
     assert found["s01"]["p_holm"] == pytest.approx(3 * tests[0]["p_value"])
     assert found["s02"]["p_holm"] == 1
     sentence = subject_sentence(result)
@@ -196,11 +196,11 @@ def test_who_is_decodable(tmp_path):
 
 
 def test_nobody_everybody_and_the_only_one(tmp_path):
-    nobody = subject_sentence(read_result(fake_result(tmp_path / "a", effect=0.0, n_trials=16)))
+    nobody = subject_sentence(open_result(fake_result(tmp_path / "a", effect=0.0, n_trials=16)))
     assert nobody.startswith("No subject is shown to be decodable")
-    everybody = subject_sentence(read_result(fake_result(tmp_path / "b", effect=3.0)))
+    everybody = subject_sentence(open_result(fake_result(tmp_path / "b", effect=3.0)))
     assert everybody.startswith("All 4 subjects are decodable")
-    only = subject_sentence(read_result(fake_result(tmp_path / "c", effect=3.0, n_subjects=1)))
+    only = subject_sentence(open_result(fake_result(tmp_path / "c", effect=3.0, n_subjects=1)))
     assert only.startswith("The only subject, s01, is decodable")
     assert "Holm" not in only
 
@@ -219,7 +219,7 @@ def test_a_trial_cut_in_time_leaks_like_windows(tmp_path):
     assert "so neither score is evidence" in page.text
     assert "says nothing about new trials" in page.text
     assert "beats it" not in page.text
-    assert read_result(path).leaks
+    assert open_result(path).leaks
 
 
 def test_a_model_fitted_in_one_step_has_no_curves(tmp_path):
@@ -256,4 +256,4 @@ def test_a_damaged_choice_is_named(tmp_path, choice):
     path = fake_result(tmp_path / "r", n_subjects=1, n_splits=2)
     change_folds(path, choice=choice)
     with pytest.raises(ResultError, match=r"fold\.json: expected a metric, candidates .* 'choice'"):
-        read_result(path)
+        open_result(path)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from eegemo.errors import ConfigError, ResultError
 from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import run_tasks
-from eegemo.runs.run import run_experiments
+from eegemo.report import write_report
+from eegemo.results.assemble import seal
+from eegemo.runs.run import run_all, run_experiments
 from eegemo.runs.verify import TOLERANCE, compare_predictions, verify_result
 from experiments import tiny, with_foreign_model
 
@@ -80,16 +83,30 @@ def test_other_predictions_do_not_agree(copied, place):
     names = [name for name in table if name.startswith("p_")]
     table.loc[0, names] = np.roll(table.loc[0, names].to_numpy(float), 1)
     write_predictions(table, path)
+    with pytest.raises(ResultError, match=r"predictions\.parquet is not what the run wrote"):
+        verify_result(copied, store=place / "results" / ".store")
+    (copied / "manifest.json").unlink()  # as if this could not be told
     found = verify_result(copied, store=place / "results" / ".store")
     assert not found.agrees
-    assert found.damaged == ("predictions.parquet",)
+    assert found.damaged == ("manifest.json",)
     assert found.max_difference > TOLERANCE
     assert any("Not what was written" in one for one in found.sentences)
+
+
+def test_a_page_that_was_changed_is_named_and_the_rest_compared(copied, place):
+    write_report(copied)
+    seal(copied)
+    (copied / "report.html").write_text("another page")
+    found = verify_result(copied, store=place / "results" / ".store")
+    assert not found.agrees
+    assert found.damaged == ("report.html",)
+    assert found.max_difference == 0
 
 
 def test_other_data_is_named_and_nothing_is_fitted(copied, place):
     path = copied / "experiment.yaml"
     path.write_text(path.read_text().replace("effect: 1.6", "effect: 1.5"))
+    seal(copied)
     found = verify_result(copied, store=place / "results" / ".store")
     assert not found.agrees
     assert found.different == ("data",)  # same ratings, same trials: labels and folds agree
@@ -101,6 +118,7 @@ def test_other_versions_are_named(copied, place):
     record = json.loads(path.read_text())
     record["versions"]["numpy"], record["versions"]["torch"] = "1.0", "0.1"
     path.write_text(json.dumps(record))
+    seal(copied)
     found = verify_result(copied, store=place / "results" / ".store")
     assert found.versions["numpy"] == ("1.0", np.__version__)
     assert found.versions["torch"][0] == "0.1"
@@ -112,11 +130,12 @@ def test_other_versions_are_named(copied, place):
 def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatch):
     asked = []
 
-    def run(experiments, *, engine, **options):
-        asked.append(engine)
-        return run_experiments(experiments, **options)  # one by one, whatever was asked for
+    def run(experiments, context, *, report):
+        asked.append(context.engine)
+        # one by one, whatever was asked for
+        return run_all(experiments, replace(context, engine="local"), report=report)
 
-    monkeypatch.setattr("eegemo.runs.verify.run_experiments", run)
+    monkeypatch.setattr("eegemo.runs.verify.run_all", run)
     path = copied / "folds" / "1" / "fold.json"
     record = json.loads(path.read_text())
     for at_once, engine in [(1, "auto"), (2, "auto"), (2, "local")]:
@@ -129,11 +148,16 @@ def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatc
 
 
 def test_what_is_no_result_is_refused(tmp_path, copied):
-    with pytest.raises(ResultError, match=r"no experiment\.yaml"):
+    with pytest.raises(ResultError, match=r"expected a finished result, but provenance\.json is"):
         verify_result(tmp_path)
-    (copied / "provenance.json").write_text("{}")
-    with pytest.raises(ResultError, match="no digests"):
-        verify_result(copied)
+    path = copied / "provenance.json"
+    record = json.loads(path.read_text())
+    for what in ("data", "labels", "folds"):
+        digests = {name: digest for name, digest in record["digests"].items() if name != what}
+        path.write_text(json.dumps(record | {"digests": digests}))
+        seal(copied)
+        with pytest.raises(ResultError, match=f"expected text as 'digests.{what}', found no such"):
+            verify_result(copied)
 
 
 @pytest.mark.slow

@@ -10,11 +10,11 @@ import numpy as np
 
 from eegemo.audit.protocols import PROTOCOLS, Protocol
 from eegemo.errors import ResultError
-from eegemo.evaluation import class_names, predicted_classes, read_predictions, score
+from eegemo.evaluation import class_names, predicted_classes, score
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.evaluation.statistics import count_trials, holm, paired_bootstrap
 from eegemo.pages.words import listed
-from eegemo.results.result import Result, read_result
+from eegemo.results import Result, open_result
 
 __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 
@@ -157,11 +157,11 @@ def read_audit(folder: str | Path) -> Audit:
     known = {protocol.name: protocol for protocol in PROTOCOLS}
     if "trial" not in names or not set(names) <= set(known):
         raise ResultError(f"{folder / INDEX}: expected protocols, whole trials among them.")
-    results = {name: read_result(folder / "runs" / run) for name, (run, _) in names.items()}
+    results = {name: open_result(folder / "runs" / run) for name, (run, _) in names.items()}
     reference = results["trial"]
-    whole = float(reference.metrics["levels"]["window"]["total"]["balanced_accuracy"])
+    whole = float(reference.assessment.levels["window"]["total"]["balanced_accuracy"])
     honest = {
-        name: result.metrics["levels"]["window"]["significance"]["permutation"]["p_value"]
+        name: result.assessment.levels["window"]["significance"]["permutation"]["p_value"]
         for name, result in results.items()
         if not known[name].leaks
     }
@@ -189,7 +189,7 @@ def read_audit(folder: str | Path) -> Audit:
 
 
 def _score(run: Path) -> float:
-    predictions = read_predictions(run / "predictions.parquet")
+    predictions = open_result(run).predictions
     names = class_names(predictions)
     scores = score(predictions["y_true"], predicted_classes(predictions), names)
     return float(scores["balanced_accuracy"])
@@ -198,7 +198,7 @@ def _score(run: Path) -> float:
 def _row(
     protocol: Protocol, result: Result, nulls: tuple[float, ...], whole: float, run: str
 ) -> Row:
-    metrics = result.metrics
+    metrics = result.assessment.metrics
     window, trial = (metrics["levels"][level] for level in ("window", "trial"))
     total, baselines = window["total"], window["baselines"]
     test = window["significance"]["permutation"]
@@ -226,7 +226,7 @@ def _row(
         subject_majority=None if own is None else float(own["balanced_accuracy"]),
         chance=float(baselines["chance"]["balanced_accuracy"]),
         inflation=observed - whole,
-        shares_stimuli=any(fold["shared"]["stimulus"] for fold in result.folds),
+        shares_stimuli=any(fold["shared"]["stimulus"] for fold in result.records),
         folder=run,
     )
 

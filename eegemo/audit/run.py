@@ -1,7 +1,7 @@
 """Run what an audit compares; with `pipeline` and `preparation`, a reader of the config."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from eegemo.audit.page import write_audit
 from eegemo.audit.protocols import list_protocols
 from eegemo.config import Experiment, settings_for_digest
 from eegemo.errors import ConfigError, DataError
-from eegemo.execution import Engine, Progress, Runner, run_tasks
+from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks
 from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
 from eegemo.registry import MODELS, options_of
+from eegemo.results import open_result
 from eegemo.runs.prepare import prepare_experiment, prepare_trials
-from eegemo.runs.run import run_experiments
+from eegemo.runs.run import run_all
 from eegemo.store import digest_json, lock, write_json
 from eegemo.trials import load_trials
 
@@ -76,9 +77,10 @@ def audit_experiment(
     InputError
         If the experiment or its data is wrong.
     """
-    progress = progress or Progress()
-    results = Path(results)
-    store = results / ".store"
+    context = RunContext.of(
+        results=results, jobs=jobs, progress=progress, runner=runner, engine=engine
+    )
+    say = context.progress.say
     base = with_model(experiment, model or (BASELINE if quick else None))
     if draws is None:
         draws = _QUICK_DRAWS if quick else _DRAWS[base.make_model().in_epochs]
@@ -90,10 +92,9 @@ def audit_experiment(
             runs_together(engine, jobs=jobs)  # refused before a signal is read
         reason = base.make_model().cannot_fit_many([])
         if reason is not None:
-            progress.say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
-    stored = prepare_trials(
-        base, results=results, store=store, jobs=jobs, progress=progress, runner=runner
-    )
+            say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
+    with context.span("prepare"):
+        stored = prepare_trials(base, context)
     about = load_trials(stored.folders).metadata
     subjects = sorted(set(about["subject"].astype(str)))
     notes = list(stored.notes)
@@ -115,7 +116,7 @@ def audit_experiment(
     for name, split in splits.items():
         own = _split(base, split)
         try:
-            prepare_experiment(own, results=results, store=store, jobs=jobs, runner=runner)
+            prepare_experiment(own, replace(context, progress=Progress()))
         except DataError as error:
             if name == "trial":  # what all others are compared with
                 raise
@@ -130,26 +131,23 @@ def audit_experiment(
     settings = settings_for_digest(base)
     data = [folder.name for folder in stored.folders]
     key = digest_json({"settings": settings, "data": data})
-    folder = results / f"audit-{experiment.name}-{key[:8]}"
+    folder = context.results / f"audit-{experiment.name}-{key[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".lock"):
-        progress.say(
+        say(
             f"{experiment.name}: {len(plan)} protocols, each with true labels and "
             f"{draws} times with shuffled ones."
         )
-        folders = run_experiments(
-            runs,
+        inner = replace(
+            context,
             results=folder / "runs",
-            store=store,
-            jobs=jobs,
-            report=False,
-            progress=_Quiet(progress, experiment.name, len(runs)),
-            runner=_telling(runner, progress.say),
-            engine=engine,
+            progress=_Quiet(context.progress, experiment.name, len(runs)),
+            runner=_telling(context.runner, say),
         )
+        folders = run_all(runs, inner, report=False)
         for one in folders:
-            record = json.loads((one / "provenance.json").read_text(encoding="utf-8"))
-            if record["shuffle_labels"] is None:
+            record = open_result(one).provenance
+            if record.get("shuffle_labels") is None:
                 notes += [note for note in record["notes"] if note not in notes]
         write_json(
             folder / INDEX,

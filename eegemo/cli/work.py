@@ -4,7 +4,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -13,33 +12,13 @@ import typer
 from eegemo.errors import InputError
 
 if TYPE_CHECKING:
-    from eegemo.execution import Progress, Runner
+    from eegemo.execution import RunContext
 
 __all__ = [
-    "Work",
     "ending_by_signals",
     "stoppable",
     "working",
 ]
-
-
-@dataclass(frozen=True)
-class Work:
-    """What does the work of a command.
-
-    Attributes
-    ----------
-    progress : Progress
-        Bars on a terminal, lines elsewhere.
-    runner : callable
-        As `eegemo.execution.run_tasks`: processes here, or workers of a cluster.
-    jobs : int
-        How many tasks it does at a time; 0 for none but this process.
-    """
-
-    progress: "Progress"
-    runner: "Runner"
-    jobs: int
 
 
 @contextmanager
@@ -50,8 +29,8 @@ def working(
     device: str = "auto",
     engine: str = "local",
     scheduler: str | None = None,
-) -> Iterator[Work]:
-    """Prepare what a command works with, for the block.
+) -> Iterator["RunContext"]:
+    """Prepare what a command works with, for the block: progress bars, and who does the work.
 
     Parameters
     ----------
@@ -72,7 +51,7 @@ def working(
             "--jobs goes with processes or workers on this machine; with --scheduler there are as "
             "many as its workers have threads."
         )
-    from eegemo.execution import available_cpus, configure
+    from eegemo.execution import RunContext, available_cpus, configure
 
     configure(device=device)  # type: ignore[arg-type]
     from eegemo.cli.progress import TerminalProgress
@@ -84,7 +63,7 @@ def working(
         TerminalProgress() as progress,
         open_runner(engine, scheduler, jobs=asked) as (runner, jobs),
     ):
-        yield Work(progress, runner, jobs)
+        yield RunContext(jobs=jobs, runner=runner, progress=progress)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eegemo.comparison.paired import rows_of
 from eegemo.evaluation import LEVELS, normalise_confusion
 from eegemo.evaluation.statistics import TrialCounts, count_trials
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def class_differences(
         weights = draw_trials(pair[0].subject, n_draws=n_draws, seed=seed)
         drawn = [resampled_scores(trials, weights) for trials in pair]
         totals = [
-            result.metrics["levels"][kind]["total"]["per_class"] for result in (first, second)
+            result.assessment.levels[kind]["total"]["per_class"] for result in (first, second)
         ]
         for index, name in enumerate(first.classes):
             for score in CLASS_SCORES:
@@ -133,7 +133,7 @@ def confusion_difference(first: Result, second: Result, level: str) -> Floats:
         Row: true class; NaN for a class that never occurs.
     """
     one, two = (
-        normalise_confusion(result.metrics["levels"][level]["total"]["confusion"])
+        normalise_confusion(result.assessment.levels[level]["total"]["confusion"])
         for result in (first, second)
     )
     return two - one

@@ -9,7 +9,7 @@ import pandas as pd
 
 from eegemo.errors import ResultError
 from eegemo.evaluation import TRIAL_KEYS
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 _ADVICE = {
     "data": "Run both on the same recordings with the same preprocessing and windows.",
@@ -61,7 +61,7 @@ def other_settings(results: Mapping[str, Result]) -> list[str]:
         As ``"training.epochs (8, 50)"``, in the order of the results.
     """
     found: dict[str, list[Any]] = {}
-    flat = [_flat(result.experiment) for result in results.values()]
+    flat = [_flat(result.settings) for result in results.values()]
     for key in dict.fromkeys(key for one in flat for key in one):
         values = [one.get(key) for one in flat]
         if any(value != values[0] for value in values):

@@ -20,7 +20,7 @@ from eegemo.comparison.rule import RULE, above_chance, judge
 from eegemo.comparison.words import first_sentence, grounds, limits
 from eegemo.errors import ResultError
 from eegemo.evaluation.statistics import SeveralTest
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 Interval = tuple[float, float]
 
@@ -111,11 +111,11 @@ class Comparison:
     @property
     def resampled(self) -> str:
         """What the intervals of scores resample: "subjects", and their trials, or only "trials"."""
-        return "subjects" if self.first.metrics["n_subjects"] > 1 else "trials"
+        return "subjects" if self.first.assessment.metrics["n_subjects"] > 1 else "trials"
 
     def interval(self, name: str, level: str) -> Interval | None:
         """Return the 95 % bootstrap interval of a balanced accuracy; None without an error."""
-        significance = self.results[name].metrics["levels"][level]["significance"]
+        significance = self.results[name].assessment.levels[level]["significance"]
         found = significance["bootstrap"][self.resampled]
         return None if found is None else (found[0], found[1])
 

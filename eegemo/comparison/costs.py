@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 
 def costs(result: Result) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def costs(result: Result) -> dict[str, Any]:
         ``wall_seconds`` and ``peak_memory_bytes`` (of the whole run), ``fit_memory_bytes``
         (largest process that fitted a fold) and ``device``.
     """
-    folds = result.folds
+    folds = result.records
     fit = [float(fold["seconds"]["fit"]) for fold in folds]
     predict = sum(float(fold["seconds"]["predict"]) for fold in folds)
     windows = sum(int(fold["n_windows"]["test"]) for fold in folds)

@@ -135,7 +135,7 @@ def _row(comparison: Comparison, name: str) -> list[str]:
     title = escape(name)
     cells = [rf"\textbf{{{title}}}" if name == comparison.best else title]
     for level in ("window", "trial"):
-        value = comparison.results[name].metrics["levels"][level]["total"]["balanced_accuracy"]
+        value = comparison.results[name].assessment.levels[level]["total"]["balanced_accuracy"]
         cells.append(_with_interval(value, comparison.interval(name, level)))
     adds = cost["multiply_adds"]
     return [

@@ -25,7 +25,7 @@ from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
 from eegemo.report.page import SCORES
 from eegemo.report.words import kept_apart, leak
-from eegemo.results.result import read_result
+from eegemo.results import open_result
 from eegemo.store import digest_json, write_json, write_text
 from eegemo.store.writing import write_table
 
@@ -60,7 +60,7 @@ def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
     """
     if len(result_dirs) < 2:
         raise ResultError(f"Expected two or more results to compare, found {len(result_dirs)}.")
-    comparison = gather(name_results([read_result(path) for path in result_dirs]))
+    comparison = gather(name_results([open_result(path) for path in result_dirs]))
     out = Path(out_dir)
     tables = make_tables(comparison)
     for name, table in tables.items():
@@ -83,7 +83,7 @@ def _page(comparison: Comparison, tables: dict[str, pd.DataFrame], drawn: dict[s
     first, *others = results
     rows = {
         unit: [
-            str(one[KEYS[unit]]) for one in results[first].metrics["levels"]["window"][f"{unit}s"]
+            str(one[KEYS[unit]]) for one in results[first].assessment.levels["window"][f"{unit}s"]
         ]
         for unit in KEYS
     }
@@ -136,7 +136,7 @@ def draw(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     results = comparison.results
     first_name, *others = results
     first = comparison.first
-    window = {name: result.metrics["levels"]["window"] for name, result in results.items()}
+    window = {name: result.assessment.levels["window"] for name, result in results.items()}
     yield "scores", _draw_scores(comparison)
     for unit in KEYS:
         names = [str(one[KEYS[unit]]) for one in window[first_name][f"{unit}s"]]
@@ -186,8 +186,8 @@ def _draw_scores(comparison: Comparison) -> Figure:
     for name, result in comparison.results.items():
         scores[name] = {
             level: {
-                "value": result.metrics["levels"][level]["total"]["balanced_accuracy"],
-                **result.metrics["levels"][level]["significance"]["bootstrap"],
+                "value": result.assessment.levels[level]["total"]["balanced_accuracy"],
+                **result.assessment.levels[level]["significance"]["bootstrap"],
             }
             for level in LEVELS
         }
@@ -197,7 +197,7 @@ def _draw_scores(comparison: Comparison) -> Figure:
             level: {"value": pair.scores[level][1] - pair.scores[level][0], **pair.intervals[level]}
             for level in LEVELS
         }
-    baselines = comparison.first.metrics["levels"]["window"]["baselines"]
+    baselines = comparison.first.assessment.levels["window"]["baselines"]
     chance = baselines["chance"]["balanced_accuracy"]
     if comparison.leaks:  # intervals of inflated scores would lend them weight
         for levels in scores.values():

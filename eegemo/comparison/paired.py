@@ -51,7 +51,7 @@ from eegemo.evaluation.statistics import (
     paired_bootstrap,
     wilcoxon_signed_rank,
 )
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 Unit = Literal["fold", "subject"]
 
@@ -156,8 +156,8 @@ def difference(
     pairs = [
         (str(one[KEYS[unit]]), one[score], two[score])
         for one, two in zip(
-            first.metrics["levels"][level][f"{unit}s"],
-            second.metrics["levels"][level][f"{unit}s"],
+            first.assessment.levels[level][f"{unit}s"],
+            second.assessment.levels[level][f"{unit}s"],
             strict=True,
         )
         if one[score] is not None and two[score] is not None
@@ -189,7 +189,7 @@ def deciding_unit(result: Result, n_pairs: int = 1) -> Unit:
     number of pairs: with too few subjects the test could not reject whatever the scores.
     """
     own_models = result.provenance["split"]["within"] == "subject"
-    n_subjects = result.metrics["n_subjects"]
+    n_subjects = result.assessment.metrics["n_subjects"]
     enough = n_subjects >= MIN_SUBJECTS and 2.0 ** (1 - n_subjects) * n_pairs <= LEVEL
     return "subject" if own_models and enough else "fold"
 
@@ -244,7 +244,7 @@ def compare_pair(
         }
     folds = difference(first, second, unit="fold")
     subjects = difference(first, second, unit="subject")
-    unit, share = deciding_unit(first, n_pairs), share_of_test(first.folds)
+    unit, share = deciding_unit(first, n_pairs), share_of_test(first.records)
     tests = {
         "folds": corrected_resampled_t_test(folds["difference"], test_share=share),
         "subjects": wilcoxon_signed_rank(subjects["first"], subjects["second"]),
@@ -259,8 +259,8 @@ def compare_pair(
         unit=unit,
         scores={
             level: (
-                first.metrics["levels"][level]["total"]["balanced_accuracy"],
-                second.metrics["levels"][level]["total"]["balanced_accuracy"],
+                first.assessment.levels[level]["total"]["balanced_accuracy"],
+                second.assessment.levels[level]["total"]["balanced_accuracy"],
             )
             for level in LEVELS
         },
@@ -274,7 +274,7 @@ def compare_pair(
 
 
 def _above(result: Result) -> bool:
-    permutation = result.metrics["levels"]["window"]["significance"]["permutation"]
+    permutation = result.assessment.levels["window"]["significance"]["permutation"]
     return bool(permutation["p_value"] <= LEVEL)
 
 
@@ -305,7 +305,7 @@ def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:
 
 def ranked(results: Mapping[str, Result]) -> list[str]:
     """Order names by balanced accuracy of windows, the highest first, and equals by name."""
-    totals = {name: result.metrics["levels"]["window"]["total"] for name, result in results.items()}
+    totals = {name: result.assessment.levels["window"]["total"] for name, result in results.items()}
     return sorted(totals, key=lambda name: (-totals[name]["balanced_accuracy"], name))
 
 
@@ -335,12 +335,12 @@ def compare_several(results: Mapping[str, Result]) -> tuple[Unit, SeveralTest] |
         Over subjects; None for one subject, since folds share training data and are no units.
     """
     first, *_ = results.values()
-    if len(results) < 3 or first.metrics["n_subjects"] < 2:
+    if len(results) < 3 or first.assessment.metrics["n_subjects"] < 2:
         return None
     unit: Unit = "subject"
     table = np.array(
         [
-            [one["balanced_accuracy"] for one in result.metrics["levels"]["window"][f"{unit}s"]]
+            [one["balanced_accuracy"] for one in result.assessment.levels["window"][f"{unit}s"]]
             for result in results.values()
         ],
         dtype=float,

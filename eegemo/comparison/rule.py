@@ -26,7 +26,7 @@ import numpy as np
 
 from eegemo.comparison.paired import MIN_SUBJECTS, ROPE, Pair
 from eegemo.evaluation.baseline import LEVEL
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 Verdict = Literal["chance", "better", "too little", "equivalent", "open", "same", "untested"]
 
@@ -104,5 +104,5 @@ def above_chance(results: Mapping[str, Result]) -> list[str]:
     return [
         name
         for name, result in results.items()
-        if result.metrics["levels"]["window"]["significance"]["permutation"]["p_value"] <= LEVEL
+        if result.assessment.levels["window"]["significance"]["permutation"]["p_value"] <= LEVEL
     ]

@@ -46,7 +46,7 @@ def make_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     }
     for name, result in comparison.results.items():
         for level in LEVELS:
-            one = result.metrics["levels"][level]
+            one = result.assessment.levels[level]
             head = {"result": name, "level": level}
             rows["scores"] += _scores(one, head)
             rows["intervals"] += _intervals(one["significance"], head)

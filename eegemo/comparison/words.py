@@ -10,7 +10,7 @@ from eegemo.comparison.rule import Verdict, above_chance, judge
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.evaluation.statistics import SeveralTest
 from eegemo.pages.words import listed, number_word, p_words, some
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 _FEW_SUBJECTS = 10
 _MOST_LISTED = 4  # results; with more, pairs are counted rather than listed
@@ -69,11 +69,11 @@ def first_sentence(results: Mapping[str, Result], pairs: Sequence[Pair] | None =
 
 
 def _score(result: Result) -> float:
-    return float(result.metrics["levels"]["window"]["total"]["balanced_accuracy"])
+    return float(result.assessment.levels["window"]["total"]["balanced_accuracy"])
 
 
 def _p_shuffled(result: Result) -> str:
-    return p_words(result.metrics["levels"]["window"]["significance"]["permutation"])
+    return p_words(result.assessment.levels["window"]["significance"]["permutation"])
 
 
 def _numbers(results: Mapping[str, Result], order: Sequence[str]) -> str:
@@ -90,7 +90,7 @@ def _capital(text: str) -> str:
 
 def _at_chance(results: Mapping[str, Result], order: Sequence[str]) -> str:
     who = "neither is" if len(results) == 2 else f"none of {number_word(len(results))} is"
-    level = results[order[0]].metrics["levels"]["window"]
+    level = results[order[0]].assessment.levels["window"]
     chance = level["baselines"]["chance"]["balanced_accuracy"]
     scores = [
         f"{name} {_score(results[name]):.3f} ({_p_shuffled(results[name])})" for name in order
@@ -332,7 +332,7 @@ def limits(results: Mapping[str, Result], pairs: Sequence[Pair]) -> list[str]:
     if not pairs:
         return []
     first, *_ = results.values()
-    n_subjects, repeats = first.metrics["n_subjects"], n_repeats(first)
+    n_subjects, repeats = first.assessment.metrics["n_subjects"], n_repeats(first)
     people = some(n_subjects, "subject")
     found = []
     others = other_settings(results)

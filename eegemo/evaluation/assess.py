@@ -1,27 +1,165 @@
-"""All tests of one level of predictions at once: in total, per fold and per subject."""
+"""All that follows from tables of predictions: scores, tests, calibration, the baseline beside."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from eegemo.evaluation.baseline import beside_baseline
+from eegemo.evaluation.evaluate import LEVELS, evaluate
+from eegemo.evaluation.predictions import class_names, vote
+from eegemo.evaluation.probabilities import describe_calibration
 from eegemo.evaluation.statistics import (
     bootstrap_interval,
     count_trials,
     permutation_test,
     split_trials,
+    spread_of,
 )
 from eegemo.evaluation.statistics.trials import Floats
+from eegemo.evaluation.subjects import decodable_subjects
 
-__all__ = ["assess"]
+__all__ = ["Assessment", "assess", "assess_predictions"]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What follows from tables of predictions; each number is computed when it is asked for.
+
+    Attributes
+    ----------
+    predictions : DataFrame
+        One row per test window.
+    folds : tuple of mapping
+        The record of each fold.
+    validation : DataFrame or None
+        One row per validation window of each fold, predicted by its model.
+    baseline : DataFrame or None
+        Predictions of the same test windows by a simpler model.
+    """
+
+    predictions: pd.DataFrame
+    folds: tuple[Mapping[str, Any], ...]
+    validation: pd.DataFrame | None = None
+    baseline: pd.DataFrame | None = None
+
+    @cached_property
+    def classes(self) -> list[str]:
+        """The classes, in order."""
+        return class_names(self.predictions)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The voted predictions, one row per fold and trial."""
+        return vote(self.predictions)
+
+    @cached_property
+    def _tested(self) -> tuple[dict[str, Any], dict[str, Floats]]:
+        metrics = evaluate(self.predictions, self.folds)
+        nulls: dict[str, Floats] = {}
+        for level, rows in zip(LEVELS, (self.predictions, self.trials), strict=True):
+            metrics["levels"][level]["significance"], nulls[level] = assess(
+                rows, n_group=_draws_per_subject(metrics["n_subjects"])
+            )
+            metrics["levels"][level]["spread"] = spread_of(rows)
+        metrics["decodable"] = decodable_subjects(metrics)
+        return metrics, nulls
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """All of `eegemo.evaluation.evaluate`; each level also has ``significance`` and ``spread``.
+
+        ``decodable`` says of each subject whether its score is above chance after correction.
+        """
+        return self._tested[0]
+
+    @property
+    def levels(self) -> dict[str, Any]:
+        """What `metrics` says of the levels "window" and "trial"."""
+        levels: dict[str, Any] = self.metrics["levels"]
+        return levels
+
+    @property
+    def nulls(self) -> dict[str, Floats]:
+        """Balanced accuracies of shuffled labels, by level."""
+        return self._tested[1]
+
+    @cached_property
+    def calibration(self) -> dict[str, Any]:
+        """What `eegemo.evaluation.probabilities.describe_calibration` says of the probabilities."""
+        return describe_calibration(self.predictions, self.trials, self.validation, self.folds)
+
+    @cached_property
+    def beside_baseline(self) -> dict[str, Any] | None:
+        """The same folds by the simpler model, and the paired difference."""
+        if self.baseline is None:
+            return None
+        return beside_baseline(self.predictions, self.baseline, self.folds)
+
+
+def _draws_per_subject(n_subjects: int) -> int:
+    """Return so many draws that the least p-value is below 0.05 after Holm's correction."""
+    return max(999, 50 * n_subjects - 1)
+
+
+def assess_predictions(
+    predictions: pd.DataFrame,
+    folds: Sequence[Mapping[str, Any]],
+    validation: pd.DataFrame | None = None,
+    baseline: pd.DataFrame | None = None,
+) -> Assessment:
+    """Assess tables of predictions, wherever they are from.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        One row per test window, as `eegemo.evaluation.make_predictions` gives them.
+    folds : sequence of mappings
+        Of each fold, as in ``fold.json``: ``fold`` (its number in the predictions), ``name``,
+        ``windows["train"]`` (training windows of each class) and, where known,
+        ``train_windows_by_subject``; ``n_windows`` of each part if there is a baseline.
+    validation : DataFrame, optional
+        One row per validation window of each fold, predicted by its model.
+    baseline : DataFrame, optional
+        Predictions of the same test windows by a simpler model.
+
+    Returns
+    -------
+    assessment : Assessment
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from eegemo.evaluation import make_predictions
+    >>> rng = np.random.default_rng(0)
+    >>> true = np.repeat(["calm", "tense"], 20)
+    >>> table = make_predictions(
+    ...     fold=0,
+    ...     subject="s01",
+    ...     session="1",
+    ...     trial=np.arange(40),
+    ...     stimulus="",
+    ...     start=0.0,
+    ...     y_true=true,
+    ...     probabilities=np.where((true == "calm")[:, None], [0.8, 0.2], [0.3, 0.7]),
+    ...     classes=["calm", "tense"],
+    ... )
+    >>> fold = {"fold": 0, "name": "1", "windows": {"train": {"calm": 30, "tense": 30}}}
+    >>> assess_predictions(table, [fold]).levels["window"]["total"]["accuracy"]
+    1.0
+    """
+    return Assessment(predictions, tuple(folds), validation, baseline)
 
 
 def assess(
     rows: pd.DataFrame, *, n_permutations: int = 4999, n_group: int = 999, seed: int = 0
 ) -> tuple[dict[str, Any], Floats]:
-    """Run the tests above on one level of predictions: in total, per fold and per subject.
+    """Run all tests on one level of predictions: in total, per fold and per subject.
 
     Parameters
     ----------

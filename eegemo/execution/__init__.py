@@ -3,7 +3,7 @@
 What is set here changes speed, never results.
 """
 
-from eegemo.execution.context import Engine, Progress, Runner, watching
+from eegemo.execution.context import Engine, Progress, RunContext, Runner, watching
 from eegemo.execution.local import run_tasks
 from eegemo.execution.machine import (
     available_cpus,
@@ -13,10 +13,12 @@ from eegemo.execution.machine import (
     peak_memory,
     quiet_stderr,
 )
+from eegemo.execution.trace import span
 
 __all__ = [
     "Engine",
     "Progress",
+    "RunContext",
     "Runner",
     "available_cpus",
     "available_memory",
@@ -25,5 +27,6 @@ __all__ = [
     "peak_memory",
     "quiet_stderr",
     "run_tasks",
+    "span",
     "watching",
 ]

@@ -1,7 +1,7 @@
 """A stored result applied to a new recording: a table and a timeline of class probabilities.
 
-What a result holds is read here: which steps, windows, channels and classes its models were trained
-with. The work is done by `eegemo.inference.recording`.
+A result says which steps, windows, channels and classes its models were trained with. The work is
+done by `eegemo.inference.recording`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,16 +13,13 @@ import mne
 import numpy as np
 import pandas as pd
 
-from eegemo.config import Experiment, load_experiment
-from eegemo.errors import DataError, InputError, ResultError
+from eegemo.errors import DataError, InputError
 from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows
 from eegemo.inference.recording import match_channels, read_recording, window_recording
-from eegemo.models.base import shape_of
 from eegemo.pages.figures import class_timeline, save_figure, to_svg
 from eegemo.preprocessing import Record, preprocess
-from eegemo.results.fold import is_fold_whole, load_fitted
-from eegemo.results.records import FOLD, PROVENANCE, read_json
-from eegemo.scaling import Scaling, load_scaling
+from eegemo.results import Result, open_result
+from eegemo.scaling import Scaling
 from eegemo.store import atomic_file, write_json, write_text
 from eegemo.windows import Windows
 
@@ -51,24 +48,6 @@ class Applied:
     folder: Path
     sentence: str
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What of a result is needed."""
-
-    path: Path
-    experiment: Experiment
-    provenance: dict[str, Any]
-    folds: tuple[dict[str, Any], ...]
-
-    @property
-    def channels(self) -> list[str]:
-        return list(self.provenance["data"]["channels"])
-
-    @property
-    def classes(self) -> list[str]:
-        return list(self.provenance["labels"]["classes"])
 
 
 def predict_recording(
@@ -110,9 +89,11 @@ def predict_recording(
         If the result, the recording or the fold is not there, damaged, or they do not go together.
     """
     recording = Path(recording)
-    stored = _read_stored(Path(result), trust)
+    stored = open_result(result, trust=trust)
+    stored.check_folds()
     who = recording.stem if subject is None else subject
     folds = _choose_folds(stored, fold, who)
+    numbers = [int(record["fold"]) for record in folds]
     try:
         windows, continuous, notes = _make_windows(stored, recording, who)
     except DataError as error:
@@ -121,13 +102,11 @@ def predict_recording(
     scaled: list[str] = []
 
     def models() -> Iterator[tuple[Any, Scaling]]:
-        for one in folds:
-            folder = stored.path / "folds" / str(one["fold"])
-            scaling, sentence = choose_scaling(
-                load_scaling(folder / "scaling.npz"), windows, subject=subject
-            )
+        for number in numbers:
+            model, own = stored.load_model(number)
+            scaling, sentence = choose_scaling(own, windows, subject=subject)
             scaled.append(sentence)
-            yield load_fitted(folder, stored.experiment, shape_of(windows)), scaling
+            yield model, scaling
 
     probabilities = mean_probabilities(models(), windows)
     table = tabulate_windows(windows, probabilities, trials=not continuous)
@@ -143,44 +122,24 @@ def predict_recording(
         "recording": str(recording),
         "result": stored.path.resolve().name,
         "digests": stored.provenance["digests"],
-        "folds": [one["fold"] for one in folds],
+        "folds": numbers,
     }
     write_json(folder / "about.json", about)
     return Applied(table, folder, sentence, notes)
 
 
-def _read_stored(path: Path, trust: bool) -> _Stored:
-    if not (path / "provenance.json").is_file():
-        raise ResultError(f"{path}: expected a result folder with provenance.json, found none.")
-    provenance = read_json(path / "provenance.json", PROVENANCE)
-    channels, classes = provenance["data"].get("channels"), provenance["labels"]["classes"]
-    for what, names in (("data.channels", channels), ("labels.classes", classes)):
-        texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        if not texts or not names or len(set(names)) < len(names):
-            raise ResultError(f"{path / 'provenance.json'}: expected names in {what}.")
-    numbers = range(provenance["split"]["n_folds"])
-    folders = [path / "folds" / str(k) for k in numbers]
-    damaged = [folder.name for folder in folders if not is_fold_whole(folder)]
-    if damaged or not folders:
-        raise ResultError(
-            f"{path}: fold {', '.join(damaged) or '0'} is damaged or not finished. Run the "
-            "experiment again: what is whole is kept."
-        )
-    folds = tuple(read_json(folder / "fold.json", FOLD) for folder in folders)
-    return _Stored(path, load_experiment(path / "experiment.yaml", trust=trust), provenance, folds)
-
-
-def _choose_folds(stored: _Stored, fold: int | str, who: str) -> list[dict[str, Any]]:
+def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, Any]]:
     """Return the records of the folds whose models are asked."""
-    numbers = [str(k) for k in range(len(stored.folds))]
+    records = {str(record["fold"]): record for record in stored.records}
+    numbers = list(records)
     if fold != "all" and str(fold) not in numbers:
-        raise InputError(f"--fold: expected all, or 0 to {len(numbers) - 1}; found {fold}.")
+        raise InputError(f"--fold: expected all, or {numbers[0]} to {numbers[-1]}; found {fold}.")
     if fold != "all":
-        return [stored.folds[int(fold)]]
+        return [records[str(fold)]]
     if stored.experiment.split.within is None:
-        return list(stored.folds)
-    taught = [list(one.get("train_windows_by_subject") or ()) for one in stored.folds]
-    own = [one for one, names in zip(stored.folds, taught, strict=True) if names == [who]]
+        return list(stored.records)
+    taught = [list(record.get("train_windows_by_subject") or ()) for record in stored.records]
+    own = [one for one, names in zip(stored.records, taught, strict=True) if names == [who]]
     if not own:
         known = dict.fromkeys(name for names in taught for name in names)
         raise InputError(
@@ -191,7 +150,7 @@ def _choose_folds(stored: _Stored, fold: int | str, who: str) -> list[dict[str, 
 
 
 def _make_windows(
-    stored: _Stored, recording: Path, who: str
+    stored: Result, recording: Path, who: str
 ) -> tuple[Windows, bool, tuple[str, ...]]:
     """Preprocess a recording as the experiment says; tell if it is continuous."""
     experiment, notes = stored.experiment, list[str]()
@@ -255,19 +214,16 @@ def _say_found(name: str, table: pd.DataFrame, classes: list[str], *, continuous
     return f"{name}: {len(trials)} trials, by the mean probability of their windows: {told}."
 
 
-def _warn(stored: _Stored, who: str) -> list[str]:
+def _warn(stored: Result, who: str) -> list[str]:
     notes = []
-    shared = (one.get("shared", {}) for one in stored.folds)
-    if stored.provenance["split"]["leaks"] or any(
-        one.get("window", 0) or one.get("trial", 0) for one in shared
-    ):
+    if stored.leaks:
         notes.append(
             "LEAK: this result's test windows share trials with training, so its score says "
             "nothing of how good these predictions are."
         )
     if stored.experiment.shuffle_labels is not None:
         notes.append("The labels of training were shuffled: these predictions mean nothing.")
-    if stored.provenance["data"]["simulated"]:
+    if stored.simulated:
         notes.append("The models were trained on simulated data.")
     if who in stored.provenance["data"]["subjects"]:
         notes.append(

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from eegemo.evaluation import LEVELS
 from eegemo.pages import figures
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 
 def draw(result: Result) -> Iterator[tuple[str, Figure]]:
     """Draw the figures of a report one by one: at no time do all of them fill memory."""
-    levels, classes = result.metrics["levels"], result.classes
+    levels, classes = result.assessment.levels, result.classes
     window = levels["window"]
     titles = {"window": "Windows", "trial": votes(result).capitalize()}
     yield (
@@ -42,7 +42,10 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
         "null",
         figures.null_distributions(
             {
-                titles[name]: (levels[name]["total"]["balanced_accuracy"], result.nulls[name])
+                titles[name]: (
+                    levels[name]["total"]["balanced_accuracy"],
+                    result.assessment.nulls[name],
+                )
                 for name in LEVELS
             }
         ),
@@ -69,7 +72,7 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
     )
     yield from _probabilities(result)
     if max(map(len, result.histories)) > 1:
-        best = [int(fold["best_epoch"]) for fold in result.folds]
+        best = [int(fold["best_epoch"]) for fold in result.records]
         yield "curves", figures.learning_curves(result.histories, best)
     yield "counts", figures.class_counts(result.provenance["labels"]["by_subject"], classes)
 
@@ -79,7 +82,7 @@ def _nulls(tests: Sequence[Mapping[str, Any]]) -> list[list[float]]:
 
 
 def _subjects(result: Result) -> Figure:
-    levels = result.metrics["levels"]
+    levels = result.assessment.levels
     window, trial = levels["window"], levels["trial"]
     scores = {
         title: {
@@ -94,12 +97,12 @@ def _subjects(result: Result) -> Figure:
         [one["subject"] for one in window["subjects"]],
         scores,
         nulls=_nulls(window["significance"]["subjects"]),
-        decodable=[row["decodable"] for row in result.metrics["decodable"]["window"]],
+        decodable=[row["decodable"] for row in result.assessment.metrics["decodable"]["window"]],
     )
 
 
 def _probabilities(result: Result) -> Iterator[tuple[str, Figure]]:
-    levels = result.calibration["levels"]
+    levels = result.assessment.calibration["levels"]
     stages = {"As predicted": levels["window"]["as_predicted"]}
     if levels["window"]["after_temperature"] is not None:
         stages["After temperature scaling"] = levels["window"]["after_temperature"]
@@ -114,7 +117,7 @@ def _probabilities(result: Result) -> Iterator[tuple[str, Figure]]:
         votes(result).capitalize(): {"as predicted": levels["trial"]["as_predicted"]["coverage"]},
     }
     commonest = {
-        title: result.metrics["levels"][level]["baselines"]["majority"]["accuracy"]
+        title: result.assessment.levels[level]["baselines"]["majority"]["accuracy"]
         for title, level in zip(curves, LEVELS, strict=True)
     }
     yield "coverage", figures.coverage_curves(curves, chance=chance, commonest=commonest)

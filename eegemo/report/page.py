@@ -16,7 +16,7 @@ from eegemo.report.remarks import remarks
 from eegemo.report.sentences import make_sentences
 from eegemo.report.tables import BASELINES, make_tables
 from eegemo.report.words import headline, kept_apart, leak, trial_sentence
-from eegemo.results.result import Result, read_result
+from eegemo.results import Result, layout, open_result
 from eegemo.store import write_json, write_text
 from eegemo.store.writing import write_table
 
@@ -53,27 +53,27 @@ def write_report(result_dir: str | Path) -> Path:
     ResultError
         The folder is no finished result.
     """
-    result = read_result(result_dir)
+    result = open_result(result_dir)
     sentence = headline(result)
     of_votes = "" if result.leaks else trial_sentence(result)
-    choice = describe_choice(result.folds)
+    choice = describe_choice(result.records)
     numbers = {
         "headline": sentence,
         "trial_sentence": of_votes,
         "leaks": result.leaks,
         "simulated": result.simulated,
         "sentences": make_sentences(result),
-        **result.metrics,
-        "band_power_logreg": result.beside_baseline,
-        "calibration": result.calibration,
+        **result.assessment.metrics,
+        "band_power_logreg": result.assessment.beside_baseline,
+        "calibration": result.assessment.calibration,
         "choice": choice,
     }
-    write_json(result.path / "metrics.json", numbers)
+    write_json(result.path / layout.METRICS, numbers)
     for name, table in make_tables(result).items():
-        write_table(table, result.path / "tables" / f"{name}.csv")
+        write_table(table, result.path / layout.TABLE_FOLDER / f"{name}.csv")
     drawn = {}
     for name, figure in draw(result):
-        figures.save_figure(figure, result.path / "figures" / f"{name}.png")
+        figures.save_figure(figure, result.path / layout.FIGURES / f"{name}.png")
         figure.set_layout_engine("none")  # what was laid out once stays so
         drawn[name] = data_uri(figure)
     page = render(
@@ -89,31 +89,31 @@ def write_report(result_dir: str | Path) -> Path:
         figures=drawn,
         cards=_cards(result),
         baselines=BASELINES,
-        beside=result.beside_baseline,
-        calibration=result.calibration,
+        beside=result.assessment.beside_baseline,
+        calibration=result.assessment.calibration,
         even_log_loss=math.log(len(result.classes)),
         choice=choice,
-        decodable=result.metrics["decodable"],
+        decodable=result.assessment.metrics["decodable"],
         scores=SCORES,
-        levels=result.metrics["levels"],
-        folds=result.folds,
+        levels=result.assessment.levels,
+        folds=result.records,
         run=result.provenance,
     )
-    path = result.path / "report.html"
+    path = result.path / layout.REPORT
     write_text(path, page)
     return path
 
 
 def _cards(result: Result) -> list[dict[str, Any]]:
     """Choose the numbers shown first, each with what it has to beat."""
-    cards, beside = [], result.beside_baseline
+    cards, beside = [], result.assessment.beside_baseline
     for level, name, title in (
         ("window", "balanced_accuracy", "Balanced accuracy, windows"),
         ("window", "macro_f1", "Macro F1, windows"),
         ("trial", "balanced_accuracy", f"Balanced accuracy, {votes(result)}"),
         ("trial", "accuracy", f"Accuracy, {votes(result)}"),
     ):
-        one = result.metrics["levels"][level]
+        one = result.assessment.levels[level]
         significance = one["significance"]
         shown = name == "balanced_accuracy"
         cards.append(

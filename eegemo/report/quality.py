@@ -18,7 +18,6 @@ from eegemo.pages.figures.quality import (
     positions_of,
 )
 from eegemo.preprocessing import EogRemoval, Record, load_records
-from eegemo.results.plan import StoredTrials
 from eegemo.store import atomic_file
 
 __all__ = ["PAGE_VERSION", "PageTask", "draw_overview", "draw_subject", "save"]
@@ -81,11 +80,25 @@ def _explain_maps(removal: EogRemoval) -> str:
     return f"Components removed, with their largest correlation with the EOG: {scores or 'none'}."
 
 
-def draw_overview(stored: StoredTrials, records: dict[str, list[Record]]) -> Any:
-    """Draw the page over all subjects."""
-    report = mne.Report(title=f"Preprocessing of {stored.experiment.name}", verbose="ERROR")
+def draw_overview(
+    title: str, records: dict[str, list[Record]], *, notes: Sequence[str] = (), simulated: bool
+) -> Any:
+    """Draw the page over all subjects.
+
+    Parameters
+    ----------
+    title : str
+        What was preprocessed: the name of an experiment.
+    records : dict of str to list of Record
+        Of each subject, one for each run.
+    notes : sequence of str
+        What the reader should know.
+    simulated : bool
+        Whether the data was simulated.
+    """
+    report = mne.Report(title=f"Preprocessing of {title}", verbose="ERROR")
     report.add_html(_table_of_subjects(records), title="Subjects")
-    notes = [*(["The data is simulated."] if stored.simulated else []), *stored.notes]
+    notes = [*(["The data is simulated."] if simulated else []), *notes]
     if notes:
         items = "".join(f"<li>{escape(note)}</li>" for note in notes)
         report.add_html(f"<ul>{items}</ul>", title="Notes")

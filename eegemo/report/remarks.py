@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from eegemo.pages.words import listed, some
 from eegemo.report.words import shared_most
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 
 def remarks(result: Result) -> list[str]:
@@ -23,7 +23,7 @@ def remarks(result: Result) -> list[str]:
     list of str
         The notes of the run, then what the numbers themselves give away.
     """
-    level = result.metrics["levels"]["window"]
+    level = result.assessment.levels["window"]
     found = merge_notes([str(note) for note in result.provenance.get("notes") or []])
     if result.leaks and not result.provenance["split"]["leaks"]:
         found.append("The split was declared free of leaks, but its folds share trials.")
@@ -46,13 +46,14 @@ def remarks(result: Result) -> list[str]:
             f"In {listed(lacking)} a class does not occur in the test part: balanced accuracy "
             "there is over the classes that do."
         )
-    late = sum(fold["epochs"] > 1 and fold["best_epoch"] >= fold["epochs"] for fold in result.folds)
-    if late > len(result.folds) / 2:
+    folds = result.records
+    late = sum(fold["epochs"] > 1 and fold["best_epoch"] >= fold["epochs"] for fold in folds)
+    if late > len(folds) / 2:
         found.append(
-            f"{late} of {some(len(result.folds), 'fold')} {'was' if late == 1 else 'were'} best in "
+            f"{late} of {some(len(folds), 'fold')} {'was' if late == 1 else 'were'} best in "
             "the last epoch: longer training may change the scores."
         )
-    subjects = result.metrics["n_subjects"]
+    subjects = result.assessment.metrics["n_subjects"]
     if subjects == 1:
         found.append("With 1 subject, nothing can be said about other people.")
     elif subjects < 10:

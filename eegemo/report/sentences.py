@@ -9,7 +9,7 @@ from eegemo.evaluation.subjects import ALPHA
 from eegemo.pages.words import listed, number_word, some
 from eegemo.report.choices import describe_choice
 from eegemo.report.words import BASELINE
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 __all__ = [
     "baseline_sentence",
@@ -53,7 +53,7 @@ def _signed(value: float, sign: str = "") -> str:
 
 def baseline_sentence(result: Result) -> str:
     """Say how the model compares with logistic regression on band power."""
-    beside = result.beside_baseline
+    beside = result.assessment.beside_baseline
     if beside is None:
         return ""
     simple, gap = beside["window"], beside["window"]["difference"]
@@ -93,10 +93,13 @@ def subject_sentence(result: Result) -> str:
     """Say who is decodable and who is not, with what that rests on."""
     if result.leaks:
         return "The split leaks: no subject's score is evidence that the subject is decodable."
-    rows = result.metrics["decodable"]["window"]
+    rows = result.assessment.metrics["decodable"]["window"]
     able = [row["subject"] for row in rows if row["decodable"]]
     others = [row["subject"] for row in rows if not row["decodable"]]
-    n, votes = len(rows), sum(row["decodable"] for row in result.metrics["decodable"]["trial"])
+    n, votes = (
+        len(rows),
+        sum(row["decodable"] for row in result.assessment.metrics["decodable"]["trial"]),
+    )
     correction = f" after Holm's correction over {n} subjects" if n > 1 else ""
     rule = (
         "above its own commonest class and above its own shuffled labels (balanced accuracy of "
@@ -125,7 +128,7 @@ def subject_sentence(result: Result) -> str:
 
 def calibration_sentence(result: Result) -> str:
     """Say whether probabilities are too high or too low."""
-    one = result.calibration["levels"]["window"]["as_predicted"]
+    one = result.assessment.calibration["levels"]["window"]["as_predicted"]
     interval = one["intervals"]["overconfidence"]
     over, ece = one["overconfidence"], f"expected calibration error {one['ece']:.2f}"
     low, high = interval or (0.0, 0.0)
@@ -147,7 +150,7 @@ def calibration_sentence(result: Result) -> str:
 
 def temperature_sentence(result: Result) -> str:
     """Say what one temperature per fold changes, or why there is none."""
-    calibration = result.calibration
+    calibration = result.assessment.calibration
     heat = calibration["temperature"]
     if heat is None:
         why = calibration["without"]
@@ -193,7 +196,7 @@ def _way(before: float, after: float) -> str:
 
 def coverage_sentence(result: Result) -> str:
     """Say what is gained by answering only the surest half."""
-    levels = result.calibration["levels"]
+    levels = result.assessment.calibration["levels"]
     parts = []
     for level, name in (("window", "windows"), ("trial", "trial votes")):
         curve = {row["coverage"]: row for row in levels[level]["as_predicted"]["coverage"]}
@@ -208,7 +211,7 @@ def coverage_sentence(result: Result) -> str:
 
 def choice_sentence(result: Result) -> str:
     """Say how settings were chosen, and that the test part had no say."""
-    choice = describe_choice(result.folds)
+    choice = describe_choice(result.records)
     if choice is None:
         return ""
     folds: list[Mapping[str, Any]] = choice["folds"]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from eegemo.evaluation import LEVELS, SUMMARY_SCORES, predicted_classes
 from eegemo.report.choices import choice_table
-from eegemo.results.result import Result
+from eegemo.results import Result
 
 BASELINES = {
     "majority": "commonest class",
@@ -40,7 +40,7 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
         ``coverage``; where there is one, ``repeats``, ``temperature`` (per fold), ``baseline``
         (logistic regression on band power) and ``choice`` (candidates of each fold).
     """
-    levels: Mapping[str, Any] = result.metrics["levels"]
+    levels: Mapping[str, Any] = result.assessment.levels
     scores, confusion = [], []
     for level in LEVELS:
         one = levels[level]
@@ -72,7 +72,7 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
         "curves": pd.concat(
             [
                 history.assign(fold=fold["fold"], name=fold["name"])
-                for fold, history in zip(result.folds, result.histories, strict=True)
+                for fold, history in zip(result.records, result.histories, strict=True)
             ],
             ignore_index=True,
         ),
@@ -86,9 +86,9 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
                 for part in levels[level]["repeats"]
             ]
         )
-    if result.beside_baseline is not None:
-        tables["baseline"] = _baseline(result, result.beside_baseline)
-    choices = choice_table(result.folds)
+    if result.assessment.beside_baseline is not None:
+        tables["baseline"] = _baseline(result, result.assessment.beside_baseline)
+    choices = choice_table(result.records)
     if len(choices):
         tables["choice"] = choices
     return tables
@@ -110,10 +110,10 @@ def _null(test: Mapping[str, Any]) -> dict[str, Any]:
 
 def _folds(result: Result) -> pd.DataFrame:
     """List folds; the training counts are what the majority baselines know."""
-    records = {fold["fold"]: fold for fold in result.folds}
+    records = {fold["fold"]: fold for fold in result.records}
     rows = []
     for level in LEVELS:
-        one = result.metrics["levels"][level]
+        one = result.assessment.levels[level]
         for scores, test in zip(one["folds"], one["significance"]["folds"], strict=True):
             counts = records[scores["fold"]]["windows"]["train"]
             rows.append(
@@ -132,11 +132,11 @@ def _folds(result: Result) -> pd.DataFrame:
 def _subjects(result: Result) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
-        one = result.metrics["levels"][level]
+        one = result.assessment.levels[level]
         parts = zip(
             one["subjects"],
             one["significance"]["subjects"],
-            result.metrics["decodable"][level],
+            result.assessment.metrics["decodable"][level],
             strict=True,
         )
         for scores, test, able in parts:
@@ -169,7 +169,7 @@ def _spread(levels: Mapping[str, Any]) -> pd.DataFrame:
 def _calibration(result: Result) -> dict[str, pd.DataFrame]:
     names = ("calibration", "calibration_bins", "coverage")
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    for level, stages in result.calibration["levels"].items():
+    for level, stages in result.assessment.calibration["levels"].items():
         for stage, one in stages.items():
             if one is None:
                 continue
@@ -185,8 +185,8 @@ def _calibration(result: Result) -> dict[str, pd.DataFrame]:
                 rows["calibration_bins"] += [{**where, "bins": bins, **entry} for entry in entries]
             rows["coverage"] += [{**where, **entry} for entry in one["coverage"]]
     tables = {name: pd.DataFrame(entries) for name, entries in rows.items()}
-    if result.calibration["temperature"] is not None:
-        tables["temperature"] = pd.DataFrame(result.calibration["temperature"]["folds"])
+    if result.assessment.calibration["temperature"] is not None:
+        tables["temperature"] = pd.DataFrame(result.assessment.calibration["temperature"]["folds"])
     return tables
 
 
@@ -194,7 +194,7 @@ def _baseline(result: Result, beside: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
         simple, gap = beside[level], beside[level]["difference"]
-        own = dict(_parts(result.metrics["levels"][level]))
+        own = dict(_parts(result.assessment.levels[level]))
         for part, scores in _parts({**simple, "repeats": [None]}):
             model = own[part]["balanced_accuracy"]
             row = {"level": level, "part": part, **summary(scores), "model": model}

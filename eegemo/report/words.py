@@ -8,7 +8,7 @@ from typing import Any
 
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.pages.words import listed, number_word, p_words, some
-from eegemo.results.result import Result, read_result
+from eegemo.results import Result, open_result
 
 BASELINE = "logistic regression on band power"
 
@@ -40,8 +40,8 @@ def headline(result: Result | str | Path) -> str:
         The folder is no finished result.
     """
     if not isinstance(result, Result):
-        result = read_result(result)
-    level = result.metrics["levels"]["window"]
+        result = open_result(result)
+    level = result.assessment.levels["window"]
     observed = level["total"]["balanced_accuracy"]
     start = f"{'On simulated data, ' if result.simulated else ''}{result.model}"
     start = start[0].upper() + start[1:]
@@ -71,7 +71,7 @@ def leak(result: Result) -> str:
 
 def _beaten(result: Result, level: str) -> str:
     """Say that a model does not beat the simple one; nothing if it does, or there is none."""
-    beside = result.beside_baseline
+    beside = result.assessment.beside_baseline
     if beside is None or beside[level]["difference"]["verdict"] == "better":
         return ""
     difference = beside[level]["difference"]
@@ -95,7 +95,7 @@ def trial_sentence(result: Result) -> str:
     str
         One sentence of plain text.
     """
-    level = result.metrics["levels"]["trial"]
+    level = result.assessment.levels["trial"]
     n = some(level["total"]["n"] // result.n_repeats, "trial")
     if result.n_repeats > 1:
         n += f" in each of {number_word(result.n_repeats)} repeats"
@@ -172,7 +172,7 @@ def _verdict(level: Mapping[str, Any]) -> str:
 
 def shared_most(result: Result, unit: str) -> int:
     """Return the most test groups of a kind that any fold shares with training or validation."""
-    return max(int(fold.get("shared", {}).get(unit, 0)) for fold in result.folds)
+    return max(int(fold.get("shared", {}).get(unit, 0)) for fold in result.records)
 
 
 def _unseen(result: Result) -> str:

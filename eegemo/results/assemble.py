@@ -1,59 +1,80 @@
 """Folds put together: predictions, provenance, manifest."""
 
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import peak_memory
-from eegemo.results.fold import _read_fold
-from eegemo.results.plan import Prepared, Run
+from eegemo.results import layout
+from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_software, git_commit, now
 from eegemo.splits import LEAKING, describe_split
-from eegemo.store import atomic_file
+from eegemo.store import changed_files, manifest, write_json
 
 __all__ = [
-    "write_folds",
+    "assemble",
+    "is_assembled",
+    "seal",
 ]
 
 
-def write_folds(prepared: Prepared) -> None:
-    """Write folds.csv: a column per fold with the role of each row in it.
+def is_assembled(folder: Path) -> bool:
+    """Tell whether folds have been put together, and nothing but the report has changed since."""
+    return not set(changed_files(folder)) - set(layout.DERIVED)
 
-    There is a row per trial, all of whose windows have the same role; or per window, where a split
-    divides trials.
+
+def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
+    """Put the folds together: tables of predictions, and ``provenance.json``.
+
+    The result is whole once `seal` has written its manifest.
+
+    Parameters
+    ----------
+    plan : Plan
+        All of whose folds are fitted.
+    jobs : int
+        Number of processes.
+    started : str
+        When, as `eegemo.results.provenance.now` writes it.
+    seconds : float
+        How long it took.
     """
-    windows = prepared.windows
-    table = windows.table.drop(columns=["code", "stop"])
-    table["y_true"] = pd.Categorical.from_codes(
-        windows.codes, categories=pd.Index(windows.labels.classes)
-    )
-    roles, names = {}, pd.Index(["train", "validation", "test"])
-    for number, fold in enumerate(prepared.folds):
-        role = np.full(len(table), -1, np.int8)
-        for code, rows in enumerate(fold.parts().values()):
-            role[rows] = code
-        roles[f"fold_{number}"] = pd.Categorical.from_codes(role, names)
-    table = pd.concat([table, pd.DataFrame(roles)], axis=1)
-    if prepared.experiment.split.group not in LEAKING:
-        first = np.unique(windows.trial, return_index=True)[1]
-        table = table.iloc[first].drop(columns="start")
-    with atomic_file(prepared.folder / "folds.csv") as temporary:
-        table.to_csv(temporary, index=False)
+    folder = plan.folder
+    folds = [plan.fold_folder(number) for number in range(len(plan.folds))]
+    paths = [fold.path for fold in folds]
+    (folder / layout.MANIFEST).unlink(missing_ok=True)
+    for file in map(layout.predictions_file, layout.TABLES):
+        parts = [read_predictions(path / file) for path in paths if (path / file).is_file()]
+        # folds without a validation part have no such file
+        if parts:
+            write_predictions(pd.concat(parts, ignore_index=True), folder / file)
+    run = {"jobs": jobs, "started": started, "finished": now(), "wall_seconds": seconds}
+    write_json(folder / layout.PROVENANCE, _describe(plan, [fold.record for fold in folds], run))
 
 
-def _describe_run(run: Run) -> dict[str, Any]:
-    prepared = run.prepared
-    experiment, windows = prepared.experiment, prepared.windows
+def seal(folder: Path) -> None:
+    """Write ``manifest.json``, by which `eegemo.results.open_result` later tells damage."""
+    names = [layout.EXPERIMENT, layout.SPLIT, layout.PROVENANCE, *layout.DERIVED]
+    names += map(layout.predictions_file, layout.TABLES)
+    there = [name for name in names if (folder / name).is_file()]
+    write_json(folder / layout.MANIFEST, manifest(folder, there))
+
+
+def _describe(
+    plan: Plan, records: Sequence[Mapping[str, Any]], run: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of ``provenance.json``."""
+    experiment, windows = plan.experiment, plan.windows
     trials, labels = windows.trials, windows.labels
     subject = trials.metadata["subject"].to_numpy()
     names = sorted(set(subject.tolist()))
     window_counts = np.bincount(windows.codes, minlength=len(labels.classes))
-    records = [_read_fold(run.fold_folder(k)) for k in range(len(prepared.folds))]
-    notes = list(prepared.notes)
+    notes = list(plan.notes)
     own = {unit for record in records for unit in record["scaled_by_own_windows"]}
     if own:
         notes.append(
@@ -69,18 +90,15 @@ def _describe_run(run: Run) -> dict[str, Any]:
         **software[0],
         "git_commit": git_commit(),
         "device": ", ".join(sorted({one["device"] for one in made_with})),
-        "jobs": run.jobs,
-        "started": run.started,
-        "finished": now(),
-        "wall_seconds": time.perf_counter() - run.began,
-        "peak_memory_bytes": _peak_memory(made_with, run.jobs),
+        **run,
+        "peak_memory_bytes": _peak_memory(made_with, run["jobs"]),
         "seed": experiment.seed,
         "repeats": experiment.repeats,
         "shuffle_labels": experiment.shuffle_labels,
-        "digests": prepared.digests,
+        "digests": plan.digests,
         "data": {
             "source": experiment.data.source,
-            "simulated": prepared.simulated,
+            "simulated": plan.simulated,
             "subjects": names,
             "n_trials": int((labels.codes >= 0).sum()),
             "n_windows": len(windows),
@@ -104,10 +122,10 @@ def _describe_run(run: Run) -> dict[str, Any]:
             "method": split.method,
             "group": split.group,
             "within": split.within,
-            "n_folds": len(prepared.folds),
+            "n_folds": len(plan.folds),
             "leaks": split.group in LEAKING,
             "sentence": describe_split(
-                prepared.folds, windows.table, group=split.group, within=split.within
+                plan.folds, windows.table, group=split.group, within=split.within
             ),
         },
         "model": {

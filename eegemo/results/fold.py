@@ -1,228 +1,256 @@
-"""The folder of one fold: written, locked, checked, read."""
+"""The folder of one fold: locked and cleared, written, checked, read."""
 
-import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from eegemo.config import Experiment
-from eegemo.errors import DataError
+from eegemo.errors import DataError, ResultError
 from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import peak_memory
-from eegemo.models import FittedModel, InputShape, Model, TrainingOptions
+from eegemo.models import FittedModel, InputShape, Model
+from eegemo.results import layout
 from eegemo.results.provenance import describe_software, now
-from eegemo.scaling import Scaling
+from eegemo.results.records import FOLD, read_history, read_json, read_split
+from eegemo.scaling import Scaling, load_scaling
 from eegemo.splits import Fold, group_numbers, shared_groups
-from eegemo.store import changed_files, lock, manifest, naming_full_disk, write_json
-from eegemo.training import Candidate, FittedFold, fit_fold, measure_latency
+from eegemo.store import lock, manifest, naming_full_disk, write_json
+from eegemo.training import FittedFold
 from eegemo.windows import Windows
 
-__all__ = [
-    "FitTask",
-    "is_fitted",
-    "is_fold_whole",
-    "open_fold",
-    "remove_checkpoints",
-    "save_fold",
-]
-
-
-def _read_fold(folder: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((folder / "fold.json").read_text(encoding="utf-8"))
-    return record
+__all__ = ["FoldFolder", "describe_fit", "describe_fold"]
 
 
 @dataclass(frozen=True)
-class FitTask:
-    """All that a process needs to fit one fold; signals are found on disk.
+class FoldFolder:
+    """What lies on disk of one fold of a result.
 
     Attributes
     ----------
-    folder : Path
-        The fold's folder.
-    number : int
-    windows : Windows
-    fold : Fold
-    scaling : Scaling
-    candidates : tuple of Candidate
-        What to fit; several to choose among.
-    metric : {"loss", "balanced_accuracy"}
-        What to choose by.
-    seeds : dict of str to int
-        ``split`` and ``model``.
-    features : Path, optional
-        File of the windows' band power, for the baseline.
-    baseline : Model, optional
-        The baseline, to fit it on the same fold.
+    path : Path
+        The folder, named by the fold's number.
     """
 
-    folder: Path
-    number: int
-    windows: Windows
-    fold: Fold
-    scaling: Scaling
-    candidates: tuple[Candidate, ...]
-    metric: Literal["loss", "balanced_accuracy"]
-    seeds: dict[str, int]
-    features: Path | None = None
-    baseline: Model | None = None
-
-    def __str__(self) -> str:
-        return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
+    path: Path
 
     @property
-    def outcome(self) -> Path:
-        """A file that is there once the task has been done."""
-        return self.folder / "done"
+    def number(self) -> int:
+        """The fold's number in the predictions."""
+        return int(self.path.name)
+
+    @property
+    def history_path(self) -> Path:
+        """Where a fit reports its epochs."""
+        return self.path / layout.HISTORY
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a fit keeps what it can go on from."""
+        return self.path / layout.CHECKPOINT
+
+    # --- read --------------------------------------------------------------------------------
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What ``fold.json`` says, checked; `FOLD` lists what is used of it.
+
+        Raises
+        ------
+        ResultError
+            If it cannot be read, lacks an entry, or is that of another fold.
+        """
+        file = self.path / layout.RECORD
+        record = read_json(file, FOLD)
+        if record["fold"] != self.number:
+            raise ResultError(
+                f"{file}: expected the record of fold {self.number}, found that of fold "
+                f"{record['fold']}."
+            )
+        return record
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The training history, one row per epoch.
+
+        Raises
+        ------
+        ResultError
+            If it cannot be read, or does not hold the epoch that the record calls the best.
+        """
+        history, best = read_history(self.history_path), self.record["best_epoch"]
+        if not 1 <= best <= len(history):
+            raise ResultError(
+                f"{self.path / layout.RECORD}: expected a 'best_epoch' from 1 to {len(history)}, "
+                f"the epochs in history.csv, found {best}."
+            )
+        return history
+
+    @cached_property
+    def fold(self) -> pd.DataFrame:
+        """Who is trained on and tested: ``folds.csv``, with this fold's ``role`` alone.
+
+        One row per trial, or per window where the split divides trials; ``role`` is "train",
+        "validation", "test", or missing where the fold leaves a row out.
+
+        Raises
+        ------
+        ResultError
+            If the table cannot be read, or lacks this fold.
+        """
+        return read_split(self.path.parent.parent / layout.SPLIT, self.number)
+
+    def load_model(self, model: Model, shape: InputShape) -> tuple[FittedModel, Scaling]:
+        """Load the fitted model and the scaling that it was trained with.
+
+        Parameters
+        ----------
+        model : Model
+            That of the candidate which the fold chose.
+        shape : InputShape
+            What it was built for.
+
+        Raises
+        ------
+        InputError
+            If a file is missing or damaged, or holds a model for other windows or classes.
+        """
+        if model.file is None or not (self.path / model.file).is_file():
+            raise DataError(
+                f"{self.path}: the fold's model was not stored. An estimator of your own is stored "
+                "where the package skops is installed (pip install eegemo[skops])."
+            )
+        return model.load(self.path / model.file, shape), load_scaling(self.path / layout.SCALING)
+
+    def epochs_done(self) -> int | None:
+        """Return how many epochs are done, for a progress bar; None once the fold is finished."""
+        if (self.path / layout.DONE).is_file():
+            return None
+        if not self.history_path.is_file():
+            return 0
+        lines = self.history_path.read_text(encoding="utf-8").splitlines()
+        return max(len(lines) - 1, 0)
+
+    # --- check -------------------------------------------------------------------------------
+
+    def is_whole(self) -> bool:
+        """Tell whether the fold is finished and each of its files what it was then."""
+        return layout.is_fold_whole(self.path)
+
+    def holds(
+        self, name: str, seeds: Mapping[str, int], lengths: Mapping[str, int], model: str | None
+    ) -> bool:
+        """Tell whether the folder holds the whole result of this very fold, undamaged.
+
+        Parameters
+        ----------
+        name : str
+            The fold's name.
+        seeds : mapping of str to int
+            ``split`` and ``model``.
+        lengths : mapping of str to int
+            Rows of each table of predictions that it has to hold.
+        model : str or None
+            Name of the model's file; None if it cannot be stored.
+        """
+        if not self.is_whole():
+            return False
+        tables = {self.path / layout.predictions_file(table): n for table, n in lengths.items()}
+        files = [self.path / file for file in (layout.SCALING, layout.HISTORY)]
+        files += [self.path / model] if model is not None else []
+        if not all(file.is_file() for file in [*files, *tables]):
+            return False
+        try:
+            # not `record`, which is remembered: the folder may be written anew after this
+            record = read_json(self.path / layout.RECORD, FOLD)
+            return (record["name"], record.get("seeds")) == (name, dict(seeds)) and all(
+                len(read_predictions(file)) == n for file, n in tables.items()
+            )
+        except (OSError, ValueError):  # a ResultError is a ValueError
+            return False
+
+    # --- write -------------------------------------------------------------------------------
+
+    @contextmanager
+    def open(
+        self, name: str, seeds: Mapping[str, int], lengths: Mapping[str, int], model: str | None
+    ) -> Iterator[bool]:
+        """Keep the folder for this process, cleared; give False if it is fitted by now.
+
+        Parameters
+        ----------
+        name, seeds, lengths, model
+            As for `holds`.
+        """
+        # a worker whose run was killed may live for a moment longer
+        with naming_full_disk(self.path), lock(self.path / layout.LOCK, wait=True):
+            # it may be: by another worker, given up for lost too soon
+            wanted = not self.holds(name, seeds, lengths, model)
+            if wanted:
+                self._clear()
+            yield wanted
+
+    def _clear(self) -> None:
+        """Remove what an interrupted or damaged fold has left, but for checkpoints to go on."""
+        for entry in self.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != layout.LOCK and not entry.match(layout.CHECKPOINTS):
+                entry.unlink()
+
+    def write(
+        self,
+        fitted: FittedFold,
+        record: Mapping[str, Any],
+        *,
+        model: str | None,
+        baseline: pd.DataFrame | None = None,
+    ) -> None:
+        """Write all that a fit gave, beside the history, which is there; ``done`` comes last.
+
+        Parameters
+        ----------
+        fitted : FittedFold
+        record : mapping
+            What `describe_fold` and `describe_fit` say: the content of ``fold.json``.
+        model : str or None
+            Name of the model's file; None if it cannot be stored.
+        baseline : DataFrame, optional
+            Predictions of the test windows by the baseline.
+        """
+        if model is not None:
+            fitted.model.save(self.path / model)
+        fitted.scaling.save(self.path / layout.SCALING)
+        tables = {"predictions": fitted.predictions}
+        if len(fitted.validation):
+            tables["validation"] = fitted.validation
+        if baseline is not None:
+            tables["baseline"] = baseline
+        for name, table in tables.items():
+            write_predictions(table, self.path / layout.predictions_file(name))
+        write_json(self.path / layout.RECORD, record)
+        names = [layout.HISTORY, layout.SCALING, layout.RECORD, *filter(None, [model])]
+        names += map(layout.predictions_file, tables)
+        content = {"finished": now(), "files": manifest(self.path, sorted(names))}
+        write_json(self.path / layout.DONE, content)
+        self.remove_checkpoints()
+
+    def remove_checkpoints(self) -> None:
+        """Remove the checkpoints of a finished fold."""
+        for checkpoint in self.path.glob(layout.CHECKPOINTS):
+            checkpoint.unlink(missing_ok=True)
 
 
-@contextmanager
-def open_fold(task: FitTask) -> Iterator[bool]:
-    """Keep a fold's folder for this process, cleared; give False if it is fitted by now."""
-    # a worker whose run was killed may live for a moment longer
-    with naming_full_disk(task.folder), lock(task.folder / ".lock", wait=True):
-        wanted = not is_fitted(task)  # by another worker, given up for lost too soon
-        if wanted:
-            _clear(task.folder)
-        yield wanted
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an interrupted or damaged fold has left, but for checkpoints to go on from."""
-    for entry in folder.iterdir():
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        elif entry.name != ".lock" and not entry.match("checkpoint*.npz"):
-            entry.unlink()
-
-
-def load_features(task: FitTask) -> np.ndarray | None:
-    """Map the windows' band power, if the task has any."""
-    return None if task.features is None else np.load(task.features, mmap_mode="r")
-
-
-def save_fold(
-    task: FitTask,
-    fitted: FittedFold,
-    choice: dict[str, Any] | None,
-    device: str,
-    *,
-    at_once: int = 1,
-) -> None:
-    """Fit the baseline, and write the fold's folder; `at_once` folds were fitted as one program."""
-    stored = model_file(task)
-    if stored is not None:
-        fitted.model.save(task.folder / stored)
-    task.scaling.save(task.folder / "scaling.npz")
-    write_predictions(fitted.predictions, task.folder / "predictions.parquet")
-    if len(fitted.validation):
-        write_predictions(fitted.validation, task.folder / "validation.parquet")
-    if task.baseline is not None:
-        baseline = fit_fold(
-            task.windows,
-            task.fold,
-            model=task.baseline,
-            scaling=task.scaling,
-            number=task.number,
-            training=TrainingOptions(class_weight=task.candidates[0].training.class_weight),
-            features=load_features(task),
-        )
-        write_predictions(baseline.predictions, task.folder / "baseline.parquet")
-    record = _describe_fold(task) | {
-        "choice": choice,
-        "baseline": None if task.baseline is None else task.baseline.identity,
-        "epochs": len(fitted.history),
-        "best_epoch": fitted.best_epoch,
-        "seconds": fitted.seconds,
-        **_describe_cost(task, fitted),
-        "made_with": {
-            **describe_software(),
-            "device": device,
-            "folds_at_once": at_once,
-            "process": os.getpid(),
-            "peak_memory_bytes": peak_memory(),
-        },
-    }
-    write_json(task.folder / "fold.json", record)
-    names = ["history.csv", "scaling.npz", "fold.json", *filter(None, [stored])]
-    names += [f"{name}.parquet" for name in _predicted(task)]
-    content = {"finished": now(), "files": manifest(task.folder, sorted(names))}
-    write_json(task.folder / "done", content)
-    remove_checkpoints(task.folder)
-
-
-def _describe_cost(task: FitTask, fitted: FittedFold) -> dict[str, Any]:
-    """Count what the model costs; latency is measured in the first fold only."""
-    counted = fitted.model.cost()
-    latency = None
-    if task.number == 0:
-        row = int(task.fold.test[0])
-        latency = measure_latency(fitted.model, task.windows, row, fitted.scaling)
-    cost = {"multiply_adds": counted.multiply_adds, "latency_seconds": latency}
-    return {"n_parameters": counted.parameters, "cost": cost}
-
-
-def model_file(task: FitTask) -> str | None:
-    """Name the file of the fold's model; None if it cannot be stored."""
-    return task.candidates[0].model.file
-
-
-def _predicted(task: FitTask) -> dict[str, int]:
-    """Return the tables of predictions that the fold's folder holds, and their lengths."""
-    wanted = {"predictions": len(task.fold.test)}
-    if len(task.fold.validation):
-        wanted["validation"] = len(task.fold.validation)
-    if task.baseline is not None:
-        wanted["baseline"] = len(task.fold.test)
-    return wanted
-
-
-def is_fitted(task: FitTask) -> bool:
-    """Tell whether the task's folder holds the whole result of this very task, undamaged."""
-    if not is_fold_whole(task.folder):
-        return False
-    wanted = _predicted(task)
-    names = ["scaling.npz", "history.csv", *(f"{one}.parquet" for one in wanted)]
-    names += filter(None, [model_file(task)])
-    if not all((task.folder / name).is_file() for name in names):
-        return False
-    try:
-        record = json.loads((task.folder / "fold.json").read_text(encoding="utf-8"))
-        return (record["name"], record["seeds"]) == (task.fold.name, task.seeds) and all(
-            len(read_predictions(task.folder / f"{name}.parquet")) == n
-            for name, n in wanted.items()
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-
-
-def is_fold_whole(folder: Path) -> bool:
-    """Tell whether a fold is finished and each of its files what it was then.
-
-    ``done`` holds their digests, so that a single flipped byte is noticed.
-    """
-    try:
-        files = dict(json.loads((folder / "done").read_text(encoding="utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return bool(files) and not changed_files(folder, files)
-
-
-def remove_checkpoints(folder: Path) -> None:
-    """Remove the checkpoints of a finished fold."""
-    for checkpoint in folder.glob("checkpoint*.npz"):
-        checkpoint.unlink(missing_ok=True)
-
-
-def _describe_fold(task: FitTask) -> dict[str, Any]:
-    """Return the part of fold.json that does not depend on training."""
-    windows, fold = task.windows, task.fold
+def describe_fold(
+    windows: Windows, fold: Fold, *, number: int, seeds: Mapping[str, int], scaling: Scaling
+) -> dict[str, Any]:
+    """Return the part of ``fold.json`` that does not depend on training."""
     classes = windows.labels.classes
     table = windows.table
 
@@ -233,11 +261,11 @@ def _describe_fold(task: FitTask) -> dict[str, Any]:
     own = table["subject"].iloc[fold.train].astype(str).to_numpy()
     codes = windows.codes
     return {
-        "fold": task.number,
+        "fold": number,
         "name": fold.name,
         "repeat": fold.repeat,
-        "seed": task.seeds["model"],
-        "seeds": task.seeds,
+        "seed": seeds["model"],
+        "seeds": dict(seeds),
         "n_windows": {role: len(rows) for role, rows in fold.parts().items()},
         "windows": {role: count(rows, codes) for role, rows in fold.parts().items()},
         "trials": {
@@ -248,31 +276,47 @@ def _describe_fold(task: FitTask) -> dict[str, Any]:
             str(subject): count(fold.train[own == subject], codes) for subject in np.unique(own)
         },
         "shared": shared_groups(fold, group_numbers(table)),
-        "scaled_by_own_windows": list(task.scaling.own),
+        "scaled_by_own_windows": list(scaling.own),
     }
 
 
-def load_fitted(folder: Path, experiment: Experiment, shape: InputShape) -> FittedModel:
-    """Load the model of a finished fold: that of the candidate which the fold chose.
+def describe_fit(
+    fitted: FittedFold,
+    *,
+    choice: Mapping[str, Any] | None,
+    baseline: Mapping[str, Any] | None,
+    cost: Mapping[str, Any],
+    device: str,
+    at_once: int = 1,
+) -> dict[str, Any]:
+    """Return the part of ``fold.json`` that training gave.
 
     Parameters
     ----------
-    folder : Path
-    experiment : Experiment
-    shape : InputShape
-        Of the windows to classify.
-
-    Raises
-    ------
-    DataError
-        If the file is missing or damaged, or its model is for other windows or classes.
+    fitted : FittedFold
+    choice : mapping, optional
+        The candidates, and which was chosen.
+    baseline : mapping, optional
+        The baseline's arguments.
+    cost : mapping
+        ``n_parameters``, and ``cost`` of a prediction.
+    device : str
+        What the fold was fitted on.
+    at_once : int
+        How many folds were fitted as one program.
     """
-    choice = _read_fold(folder).get("choice")
-    candidates = experiment.candidates()
-    model = candidates[choice["chosen"] if choice else 0][1].make_model()
-    if model.file is None or not (folder / model.file).is_file():
-        raise DataError(
-            f"{folder}: the fold's model was not stored. An estimator of your own is stored where "
-            "the package skops is installed (pip install eegemo[skops])."
-        )
-    return model.load(folder / model.file, shape)
+    return {
+        "choice": choice,
+        "baseline": baseline,
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds,
+        **cost,
+        "made_with": {
+            **describe_software(),
+            "device": device,
+            "folds_at_once": at_once,
+            "process": os.getpid(),
+            "peak_memory_bytes": peak_memory(),
+        },
+    }

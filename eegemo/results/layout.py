@@ -1,29 +1,110 @@
-"""The files of a result folder, and whether all of them are there."""
+"""The files of a result folder: what each is called, and whether all of them are there.
 
+::
+
+    experiment.yaml  folds.csv                          before training
+    folds/<number>/  the model, scaling.npz, history.csv, fold.json, tables of predictions;
+                     done, with digests of them all     after each fold
+    predictions.parquet  validation.parquet  baseline.parquet
+    provenance.json                                     after the last fold
+    metrics.json  report.html  tables/  figures/        drawn from the rest
+    manifest.json                                       digests of what is not in a folder
+"""
+
+import json
 from pathlib import Path
 
-from eegemo.results.fold import is_fold_whole
 from eegemo.store import changed_files
 
 __all__ = [
+    "CHECKPOINT",
+    "CHECKPOINTS",
+    "DERIVED",
+    "DONE",
+    "EXPERIMENT",
+    "FIGURES",
+    "HISTORY",
+    "LOCK",
+    "MANIFEST",
+    "METRICS",
+    "PROVENANCE",
+    "RECORD",
+    "REPORT",
+    "SCALING",
+    "SPLIT",
+    "TABLES",
+    "TABLE_FOLDER",
+    "fold_folder",
     "is_complete",
+    "is_fold_whole",
+    "numbered_folders",
+    "predictions_file",
 ]
 
-
-_MANIFEST = "manifest.json"
-
-
+EXPERIMENT = "experiment.yaml"
+SPLIT = "folds.csv"
+PROVENANCE = "provenance.json"
+MANIFEST = "manifest.json"
+METRICS = "metrics.json"
+REPORT = "report.html"
+#: Folders of the report.
+TABLE_FOLDER, FIGURES = "tables", "figures"
 #: Drawn from the rest, so that they may be drawn again at any time.
-_DERIVED = ("metrics.json", "report.html")
+DERIVED = (METRICS, REPORT)
+#: Tables of predictions: of test windows, of validation windows, and of test windows by the
+#: baseline. A fold has those of its own windows, the result those of all folds.
+TABLES = ("predictions", "validation", "baseline")
+
+# In the folder of a fold:
+RECORD = "fold.json"
+HISTORY = "history.csv"
+SCALING = "scaling.npz"
+DONE = "done"
+CHECKPOINT = "checkpoint.npz"
+#: Of candidates, too.
+CHECKPOINTS = "checkpoint*.npz"
+
+#: In a result folder, and in that of a fold: held by the process that writes there.
+LOCK = ".lock"
 
 
-_TABLES = ("predictions", "validation", "baseline")
+def predictions_file(table: str) -> str:
+    """Name the file of one of `TABLES`.
+
+    Examples
+    --------
+    >>> predictions_file("validation")
+    'validation.parquet'
+    """
+    return f"{table}.parquet"
+
+
+def fold_folder(folder: Path, number: int) -> Path:
+    """Return where a fold's result lies."""
+    return folder / "folds" / str(number)
+
+
+def numbered_folders(folder: Path) -> dict[int, Path]:
+    """Return the folders of folds that are there, by number."""
+    return {int(path.name): path for path in (folder / "folds").glob("*") if path.name.isdecimal()}
+
+
+def is_fold_whole(folder: Path) -> bool:
+    """Tell whether a fold is finished and each of its files what it was then.
+
+    ``done`` holds their digests, so that a single flipped byte is noticed.
+    """
+    try:
+        files = dict(json.loads((folder / DONE).read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return bool(files) and not changed_files(folder, files)
 
 
 def is_complete(folder: Path, *, report: bool = True) -> bool:
     """Tell whether a result folder holds a whole result, with its folds, and nothing is damaged."""
-    names = (_MANIFEST, "predictions.parquet", "provenance.json", *(_DERIVED if report else ()))
+    names = (MANIFEST, predictions_file("predictions"), PROVENANCE, *(DERIVED if report else ()))
     if not all((folder / name).is_file() for name in names):
         return False
-    fitted = [one for one in (folder / "folds").glob("*") if one.is_dir()]
+    fitted = [path for path in (folder / "folds").glob("*") if path.is_dir()]
     return not changed_files(folder) and bool(fitted) and all(map(is_fold_whole, fitted))

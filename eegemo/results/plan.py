@@ -5,51 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from eegemo.config import Experiment, settings_for_digest
-from eegemo.splits import Fold
-from eegemo.store import digest_bytes, digest_json
+from eegemo.results import layout
+from eegemo.results.fold import FoldFolder
+from eegemo.splits import LEAKING, Fold
+from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
 from eegemo.windows import Windows
 
-__all__ = [
-    "Prepared",
-    "Run",
-    "StoredTrials",
-]
+__all__ = ["Plan", "make_digests"]
 
 
+#: Raised when results would come out differently for the same experiment and data.
 _RESULT_VERSION = 2
 
 
 @dataclass(frozen=True)
-class StoredTrials:
-    """The trials of an experiment's recordings, preprocessed and on disk.
-
-    Attributes
-    ----------
-    experiment : Experiment
-    subjects : tuple of str
-    folders : tuple of Path
-        One for each subject, named by all that decides its content; see `load_trials`
-        and `load_records`.
-    made : tuple of str
-        The subjects that were not there before.
-    notes : tuple of str
-        What the reader of the report should know.
-    simulated : bool
-        Whether the data was simulated.
-    """
-
-    experiment: Experiment
-    subjects: tuple[str, ...]
-    folders: tuple[Path, ...]
-    made: tuple[str, ...]
-    notes: tuple[str, ...]
-    simulated: bool
-
-
-@dataclass(frozen=True)
-class Prepared:
+class Plan:
     """An experiment up to its folds, with nothing trained.
 
     Attributes
@@ -75,10 +48,53 @@ class Prepared:
     simulated: bool
     notes: tuple[str, ...]
 
+    def fold_folder(self, number: int) -> FoldFolder:
+        """Return where a fold's result goes."""
+        return FoldFolder(layout.fold_folder(self.folder, number))
 
-def _digests(
+    def write(self) -> None:
+        """Write what is known before training: ``experiment.yaml`` and ``folds.csv``."""
+        write_text(self.folder / layout.EXPERIMENT, self.experiment.to_yaml())
+        with atomic_file(self.folder / layout.SPLIT) as temporary:
+            self._roles().to_csv(temporary, index=False)
+
+    def _roles(self) -> pd.DataFrame:
+        """Return a table with a column per fold: the role of each row in it.
+
+        There is a row per trial, all of whose windows have the same role; or per window, where a
+        split divides trials.
+        """
+        windows = self.windows
+        table = windows.table.drop(columns=["code", "stop"])
+        table["y_true"] = pd.Categorical.from_codes(
+            windows.codes, categories=pd.Index(windows.labels.classes)
+        )
+        roles, names = {}, pd.Index(["train", "validation", "test"])
+        for number, fold in enumerate(self.folds):
+            role = np.full(len(table), -1, np.int8)
+            for code, rows in enumerate(fold.parts().values()):
+                role[rows] = code
+            roles[f"fold_{number}"] = pd.Categorical.from_codes(role, names)
+        table = pd.concat([table, pd.DataFrame(roles)], axis=1)
+        if self.experiment.split.group not in LEAKING:
+            first = np.unique(windows.trial, return_index=True)[1]
+            table = table.iloc[first].drop(columns="start")
+        return table
+
+
+def make_digests(
     experiment: Experiment, folders: Sequence[Path], windows: Windows, folds: Sequence[Fold]
 ) -> dict[str, str]:
+    """Return digests of the experiment, the data (trials as stored), the labels and the folds.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    folders : sequence of Path
+        Of stored trials, one per subject, named by all that decides their content.
+    windows : Windows
+    folds : sequence of Fold
+    """
     digests = {
         "data": digest_json([folder.name for folder in folders]),
         "labels": digest_bytes(
@@ -93,20 +109,3 @@ def _digests(
     settings = settings_for_digest(experiment)
     whole = {"version": _RESULT_VERSION, "experiment": settings, "data": digests["data"]}
     return {"experiment": digest_json(whole), **digests}
-
-
-@dataclass
-class Run:
-    """A run under way."""
-
-    prepared: Prepared
-    began: float
-    started: str
-    jobs: int
-    store: Path
-    report: bool
-    refitted: bool = False
-
-    def fold_folder(self, number: int) -> Path:
-        """Return where a fold's result lies."""
-        return self.prepared.folder / "folds" / str(number)

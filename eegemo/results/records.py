@@ -22,6 +22,7 @@ from eegemo.errors import ResultError
 _CANDIDATE = ("loss", "balanced_accuracy")
 _HISTORY = ("epoch", "loss", "accuracy")
 _HISTORY_MAY_LACK = ("val_loss", "val_accuracy")
+_ROLES = ("train", "validation", "test")
 _ABSENT = object()
 
 
@@ -105,6 +106,7 @@ PROVENANCE = {
     "data.source": _TEXT,
     "data.simulated": _FLAG,
     "data.subjects": _TEXTS,
+    "data.channels": Kind("a list of text or nothing", _are_texts, optional=True),
     **{f"data.n_{what}": _COUNT for what in ("trials", "windows", "channels")},
     **{f"data.{what}": _NUMBER for what in ("sfreq", "window_duration", "window_stride")},
     "labels.classes": _TEXTS,
@@ -244,6 +246,23 @@ def read_history(path: Path) -> pd.DataFrame:
                 f"{reprlib.repr(history[name].iloc[0])}."
             )
     return history
+
+
+def read_split(path: Path, number: int) -> pd.DataFrame:
+    """Read who is in which part of a fold, of the table of all folds."""
+    column = f"fold_{number}"
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError as error:
+        raise ResultError(f"{path}: expected a file of the result, found none.") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise ResultError(f"{path}: cannot be read as a CSV table ({_brief(error)}).") from error
+    if column not in table or not table[column].isin([*_ROLES, ""]).all():
+        raise ResultError(f"{path}: expected {', '.join(_ROLES)} or nothing in a column {column}.")
+    about = [name for name in table if not str(name).startswith("fold_")]
+    return table[about].assign(role=table[column].where(table[column] != "", None))
 
 
 def _read_text(path: Path) -> str:

@@ -2,69 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from eegemo.config import Experiment, parse_experiment
 from eegemo.errors import ResultError
-from eegemo.evaluation import LEVELS, TRIAL_KEYS, class_names, evaluate, read_predictions, vote
-from eegemo.evaluation.assess import assess
-from eegemo.evaluation.baseline import beside_baseline
-from eegemo.evaluation.probabilities import describe_calibration
-from eegemo.evaluation.statistics import spread_of
-from eegemo.evaluation.subjects import decodable_subjects
-from eegemo.results.records import FOLD, PROVENANCE, read_experiment, read_history, read_json
+from eegemo.evaluation import TRIAL_KEYS, class_names, read_predictions
+from eegemo.evaluation.assess import Assessment, assess_predictions
+from eegemo.models import FittedModel, InputShape, Model
+from eegemo.results import layout
+from eegemo.results.fold import FoldFolder
+from eegemo.results.records import PROVENANCE, read_experiment, read_json
+from eegemo.scaling import Scaling
 from eegemo.store import changed_files
+
+__all__ = ["Result", "open_result"]
 
 _MODELS = {"band_power_logreg": "band-power logistic regression"}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run has stored, and what follows from it.
+    """What a finished run has stored, checked by `open_result`, and what follows from it.
 
     Attributes
     ----------
     path : Path
         The result folder.
-    experiment, provenance : dict
-        The experiment file, resolved, and where the result comes from.
+    settings : dict
+        The plain entries of ``experiment.yaml``: reports and comparisons need no more, so that a
+        result of another version, or of a model whose code is not here, can still be shown.
     experiment_text : str
-        The experiment file as it is on disk.
+        The same as text.
+    provenance : dict
+        Where the result comes from.
     predictions : DataFrame
         One row per test window.
-    folds : tuple of dict
-        The record of each fold, sorted.
-    histories : tuple of DataFrame
-        The training history of each fold, in the same order.
+    folds : tuple of FoldFolder
+        Sorted by number.
     validation : DataFrame or None
         One row per validation window of each fold, predicted by its model; None where no
         validation part was set aside, or the run is older than this table.
     baseline : DataFrame or None
         What logistic regression on band power predicts for the test windows; None where this
         is the model itself, or the run is older than this table.
+    trust : bool
+        Whether code that the result names by an import path may be imported.
     """
 
     path: Path
-    experiment: dict[str, Any]
+    settings: dict[str, Any]
     experiment_text: str
     provenance: dict[str, Any]
     predictions: pd.DataFrame
-    folds: tuple[dict[str, Any], ...]
-    histories: tuple[pd.DataFrame, ...]
+    folds: tuple[FoldFolder, ...]
     validation: pd.DataFrame | None = None
     baseline: pd.DataFrame | None = None
+    trust: bool = False
 
     @property
     def name(self) -> str:
         """The name of the experiment."""
-        return str(self.experiment.get("name") or self.path.name)
+        return str(self.settings.get("name") or self.path.name)
 
     @property
     def model(self) -> str:
@@ -73,14 +77,55 @@ class Result:
         return _MODELS.get(name, name.upper().replace("_", "-"))
 
     @cached_property
-    def classes(self) -> list[str]:
-        """The classes, in order."""
-        return class_names(self.predictions)
+    def experiment(self) -> Experiment:
+        """The experiment, to run it again or to treat a recording in the same way.
+
+        Raises
+        ------
+        ConfigError
+            If this version of eegemo does not know what the file asks for.
+        """
+        source = str(self.path / layout.EXPERIMENT)
+        return parse_experiment(self.experiment_text, source=source, trust=self.trust)
 
     @cached_property
+    def records(self) -> tuple[dict[str, Any], ...]:
+        """What is known of each fold: its ``fold.json``."""
+        return tuple(fold.record for fold in self.folds)
+
+    @cached_property
+    def histories(self) -> tuple[pd.DataFrame, ...]:
+        """The training history of each fold."""
+        return tuple(fold.history for fold in self.folds)
+
+    @cached_property
+    def assessment(self) -> Assessment:
+        """Scores, intervals, tests and calibration."""
+        return assess_predictions(self.predictions, self.records, self.validation, self.baseline)
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes, in order."""
+        return self.assessment.classes
+
+    @property
     def trials(self) -> pd.DataFrame:
         """The voted predictions, one row per fold and trial."""
-        return vote(self.predictions)
+        return self.assessment.trials
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels, in the order in which the model takes them.
+
+        Raises
+        ------
+        ResultError
+            If they are not known.
+        """
+        names = list(self.provenance["data"].get("channels") or ())
+        if not names or len(set(names)) < len(names):
+            raise ResultError(f"{self.path / layout.PROVENANCE}: expected names in data.channels.")
+        return names
 
     @property
     def n_repeats(self) -> int:
@@ -95,101 +140,112 @@ class Result:
     @property
     def leaks(self) -> bool:
         """Whether test windows share trials with training: as declared, or as counted."""
-        shared = (fold.get("shared", {}) for fold in self.folds)
-        counted = any(one.get("window", 0) or one.get("trial", 0) for one in shared)
+        shared = [record["shared"] for record in self.records]
+        counted = any(groups["window"] or groups["trial"] for groups in shared)
         return bool(self.provenance["split"]["leaks"]) or counted
 
-    @cached_property
-    def _assessed(self) -> tuple[dict[str, Any], dict[str, NDArray[np.float64]]]:
-        metrics = evaluate(self.predictions, self.folds)
-        nulls: dict[str, NDArray[np.float64]] = {}
-        for level, rows in zip(LEVELS, (self.predictions, self.trials), strict=True):
-            metrics["levels"][level]["significance"], nulls[level] = assess(
-                rows, n_group=_draws_per_subject(metrics["n_subjects"])
-            )
-            metrics["levels"][level]["spread"] = spread_of(rows)
-        metrics["decodable"] = decodable_subjects(metrics)
-        return metrics, nulls
-
     @property
-    def metrics(self) -> dict[str, Any]:
-        """All of `eegemo.evaluation.evaluate`; each level also has ``significance`` and ``spread``.
+    def fitted_at_once(self) -> bool:
+        """Whether folds were fitted as one program."""
+        made_with = [record.get("made_with") for record in self.records]
+        numbers = [one.get("folds_at_once") for one in made_with if isinstance(one, Mapping)]
+        return any(isinstance(number, int) and number > 1 for number in numbers)
 
-        ``decodable`` says of each subject whether its score is above chance after correction.
+    def check_folds(self) -> None:
+        """Refuse folds whose files, models among them, are not what the run wrote.
+
+        Raises
+        ------
+        ResultError
+            It names the folds.
         """
-        return self._assessed[0]
+        damaged = [fold.path.name for fold in self.folds if not fold.is_whole()]
+        if damaged:
+            raise ResultError(
+                f"{self.path}: fold {', '.join(damaged)} is damaged or not finished. Run the "
+                "experiment again: what is whole is kept."
+            )
 
     @property
-    def nulls(self) -> dict[str, NDArray[np.float64]]:
-        """Balanced accuracies of shuffled labels, by level."""
-        return self._assessed[1]
+    def shape(self) -> InputShape:
+        """What its models were built for."""
+        data = self.provenance["data"]
+        n_times = round(float(data["window_duration"]) * float(data["sfreq"]))
+        channels = tuple(self.channels)
+        return InputShape(n_times, len(channels), len(self.classes), data["sfreq"], channels)
 
-    @cached_property
-    def calibration(self) -> dict[str, Any]:
-        """What `eegemo.evaluation.probabilities.describe_calibration` says of the probabilities."""
-        return describe_calibration(self.predictions, self.trials, self.validation, self.folds)
+    def model_of(self, fold: FoldFolder) -> Model:
+        """Return the model of a fold, with nothing learned: that of the candidate it chose."""
+        choice = fold.record.get("choice")
+        return self.experiment.candidates()[choice["chosen"] if choice else 0][1].make_model()
 
-    @cached_property
-    def beside_baseline(self) -> dict[str, Any] | None:
-        """The same folds by logistic regression on band power, and the paired difference."""
-        if self.baseline is None:
-            return None
-        return beside_baseline(self.predictions, self.baseline, self.folds)
+    def load_model(self, fold: int) -> tuple[FittedModel, Scaling]:
+        """Load the model of a fold, and the scaling it was trained with.
 
+        Parameters
+        ----------
+        fold : int
+            The fold's number.
 
-def _draws_per_subject(n_subjects: int) -> int:
-    """Return so many draws that the least p-value is below 0.05 after Holm's correction."""
-    return max(999, 50 * n_subjects - 1)
-
-
-def _check_files(path: Path) -> None:
-    """Refuse a result whose files are not what the run wrote; those drawn from them do not count.
-
-    A result without a manifest is of an older version, or is being put together.
-    """
-    if not (path / "manifest.json").is_file():
-        return
-    changed = [one for one in changed_files(path) if one not in ("metrics.json", "report.html")]
-    if changed:
-        raise ResultError(
-            f"{path}: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the run "
-            "wrote, but damaged or changed since. Run the experiment again: what is whole is kept."
-        )
+        Raises
+        ------
+        InputError
+            If there is no such fold, or a file is missing or damaged.
+        """
+        numbers = [one.number for one in self.folds]
+        if fold not in numbers:
+            raise ResultError(
+                f"{self.path}: expected a fold from {numbers[0]} to {numbers[-1]}, found {fold}."
+            )
+        folder = self.folds[numbers.index(fold)]
+        return folder.load_model(self.model_of(folder), self.shape)
 
 
-def read_result(path: str | Path) -> Result:
-    """Read a result folder.
+def open_result(path: str | Path, *, trust: bool = False) -> Result:
+    """Read a result folder, and check it before anything is taken from it.
+
+    Digests come first (the manifest), then the type of every entry that is used, then whether the
+    files agree with each other.
 
     Parameters
     ----------
     path : str or Path
         The folder of a finished run.
+    trust : bool
+        Whether code that it names by an import path may be imported when its experiment or a model
+        is asked for, which runs that code. Nothing is imported by opening it.
 
     Returns
     -------
-    Result
-        Checked for completeness.
+    result : Result
 
     Raises
     ------
     ResultError
         It is no result folder, a file cannot be read or lacks what is used of it, a fold is missing
         or unfinished, or files contradict each other.
+
+    Examples
+    --------
+    >>> open_result("no-such-folder")
+    Traceback (most recent call last):
+    eegemo.errors.ResultError: no-such-folder: expected a result folder, found no such folder.
     """
     path = Path(path)
     if not path.is_dir():
         found = "a file" if path.exists() else "no such folder"
         raise ResultError(f"{path}: expected a result folder, found {found}.")
-    for name in ("provenance.json", "experiment.yaml", "predictions.parquet"):
-        if not (path / name).is_file():
+    tables = [path / layout.predictions_file(table) for table in layout.TABLES]
+    for file in (path / layout.PROVENANCE, path / layout.EXPERIMENT, tables[0]):
+        if not file.is_file():
             raise ResultError(
-                f"{path}: expected a finished result, but {name} is missing. Run the experiment "
-                "again: what is finished is kept."
+                f"{path}: expected a finished result, but {file.name} is missing. Run the "
+                "experiment again: what is finished is kept."
             )
     _check_files(path)
-    provenance = read_json(path / "provenance.json", PROVENANCE)
-    experiment, text = read_experiment(path / "experiment.yaml")
-    predictions = read_predictions(path / "predictions.parquet")
+    provenance = read_json(path / layout.PROVENANCE, PROVENANCE)
+    settings, text = read_experiment(path / layout.EXPERIMENT)
+    predictions = read_predictions(tables[0])
     classes = provenance["labels"]["classes"]
     if classes != class_names(predictions):
         raise ResultError(
@@ -199,23 +255,30 @@ def read_result(path: str | Path) -> Result:
     numbers = _fold_numbers(
         path, provenance["split"]["n_folds"], predictions["fold"].unique().tolist()
     )
-    folds, histories = zip(*(_read_fold(path / "folds" / str(k), k) for k in numbers), strict=True)
-    validation, baseline = (
-        _read_beside(path / name, predictions)
-        for name in ("validation.parquet", "baseline.parquet")
-    )
+    folds = tuple(FoldFolder(layout.fold_folder(path, number)) for number in numbers)
+    validation, baseline = (_read_beside(file, predictions) for file in tables[1:])
     _check_same_windows(path, predictions, baseline)
-    return Result(
-        path=path,
-        experiment=experiment,
-        experiment_text=text,
-        provenance=provenance,
-        predictions=predictions,
-        folds=folds,
-        histories=histories,
-        validation=validation,
-        baseline=baseline,
+    result = Result(
+        path, settings, text, provenance, predictions, folds, validation, baseline, trust
     )
+    # read now, so that what is wrong with a fold is said before anything is computed
+    _ = result.records, result.histories
+    return result
+
+
+def _check_files(path: Path) -> None:
+    """Refuse a result whose files are not what the run wrote; those drawn from them do not count.
+
+    A result without a manifest is of an older version, or is being put together.
+    """
+    if not (path / layout.MANIFEST).is_file():
+        return
+    changed = [name for name in changed_files(path) if name not in layout.DERIVED]
+    if changed:
+        raise ResultError(
+            f"{path}: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the run "
+            "wrote, but damaged or changed since. Run the experiment again: what is whole is kept."
+        )
 
 
 def _read_beside(file: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
@@ -252,32 +315,15 @@ def _check_same_windows(
         )
 
 
-def _read_fold(folder: Path, number: int) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the record and the training history of a fold; raise if they contradict each other."""
-    record = read_json(folder / "fold.json", FOLD)
-    history = read_history(folder / "history.csv")
-    if record["fold"] != number:
-        raise ResultError(
-            f"{folder / 'fold.json'}: expected the record of fold {number}, found that of fold "
-            f"{record['fold']}."
-        )
-    if not 1 <= record["best_epoch"] <= len(history):
-        raise ResultError(
-            f"{folder / 'fold.json'}: expected a 'best_epoch' from 1 to {len(history)}, the epochs "
-            f"in history.csv, found {record['best_epoch']}."
-        )
-    return record, history
-
-
 def _fold_numbers(path: Path, n_folds: int, predicted: Sequence[int]) -> list[int]:
     """Return the numbers of all folds; raise if one is missing, unfinished or not predicted."""
-    found = {int(p.name): p for p in (path / "folds").glob("*") if p.name.isdecimal()}
+    found = layout.numbered_folders(path)
     first = 0 if 0 in found or 0 in predicted else 1
     for number in range(first, first + n_folds):
         lack = None
         if number not in found:
             lack = "is missing"
-        elif not (found[number] / "done").is_file():
+        elif not (found[number] / layout.DONE).is_file():
             lack = "is not finished (it has no done marker)"
         elif number not in predicted:
             lack = "has no predictions"

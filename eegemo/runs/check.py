@@ -7,7 +7,7 @@ from typing import Any
 from eegemo.config import Experiment
 from eegemo.datasets import Recording, find_recordings
 from eegemo.errors import DataError, EegemoError, InputError
-from eegemo.execution import available_memory, may_use_gpu
+from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.base import shape_of
 from eegemo.runs.check_data import FileState, OnFile, check_recordings
 from eegemo.runs.outlines import Outline, join_outlines, outline_simulated
@@ -91,7 +91,7 @@ def check_experiment(
         What is wrong with the data or the experiment is in it, and not raised.
     """
     checked = CheckedExperiment(experiment.name)
-    results = Path(results)
+    context = RunContext.of(results=results, jobs=jobs)
     try:
         outlines = _outline(experiment, checked, full, on_file)
         if any(not one.ok for one in checked.files):
@@ -113,8 +113,8 @@ def check_experiment(
             batch_size=max(one.training.batch_size for one in candidates),
         )
         check_memory(needs, on_gpu=may_use_gpu())
-        _describe_room(checked, windows, needs, results, jobs)
-        seconds = _seconds(experiment, windows, folds, jobs, calibrate)
+        _describe_room(checked, windows, needs, context)
+        seconds = _seconds(experiment, windows, folds, context, calibrate)
         if seconds is not None:
             early = ", less if training stops early" if experiment.make_model().in_epochs else ""
             told = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
@@ -190,7 +190,7 @@ def _range(sizes: list[int]) -> str:
 
 
 def _describe_room(
-    checked: CheckedExperiment, windows: Windows, needs: Needs, results: Path, jobs: int
+    checked: CheckedExperiment, windows: Windows, needs: Needs, context: RunContext
 ) -> None:
     stored = sum(4 * array.size for array in windows.trials.arrays)
     total = int(1.05 * stored) + needs.disk
@@ -198,15 +198,15 @@ def _describe_room(
         (
             "disk",
             f"about {format_bytes(total)} to be written, {format_bytes(stored)} of it for trials "
-            f"unless they are stored already; {format_bytes(free_bytes(results))} free",
+            f"unless they are stored already; {format_bytes(free_bytes(context.results))} free",
         )
     )
     try:
-        check_space(results, total, "this run")
+        check_space(context.results, total, "this run")
     except EegemoError as error:
         checked.shortages.append(str(error))
     free = available_memory()
-    workers = max(jobs, 1)
+    workers = max(context.jobs, 1)
     text = f"about {format_bytes(needs.memory)} for each of {workers} jobs"
     if free is not None:
         text += f"; {format_bytes(free)} free"
@@ -219,12 +219,17 @@ def _describe_room(
 
 
 def _seconds(
-    experiment: Experiment, windows: Windows, folds: list[Fold], jobs: int, calibrate: bool
+    experiment: Experiment,
+    windows: Windows,
+    folds: list[Fold],
+    context: RunContext,
+    calibrate: bool,
 ) -> float | None:
     """Estimate the time of a run at its longest."""
-    workers = min(max(jobs, 1), len(folds))
+    jobs = max(context.jobs, 1)
+    workers = min(jobs, len(folds))
     n_subjects = len(windows.trials.arrays)
-    total = _START + _SUBJECT * n_subjects / max(jobs, 1) + len(windows) / _POWER
+    total = _START + _SUBJECT * n_subjects / jobs + len(windows) / _POWER
     regression = sum(len(fold.train) for fold in folds) * windows.n_channels * 4 / _REGRESSED
     if not experiment.make_model().in_epochs:
         return total + regression * len(experiment.candidates()) / workers

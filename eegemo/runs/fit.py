@@ -1,22 +1,113 @@
 """The tasks of worker processes: fit one fold, or all folds as one program."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from eegemo.execution import Progress
-from eegemo.models import FitFiles, Model
-from eegemo.results.fold import FitTask, load_features, open_fold, save_fold
-from eegemo.training import fit_candidates, fit_candidates_jointly
+import numpy as np
+
+from eegemo.execution import Progress, span
+from eegemo.models import FitFiles, Model, TrainingOptions
+from eegemo.results import layout
+from eegemo.results.fold import FoldFolder, describe_fit, describe_fold
+from eegemo.scaling import Scaling
+from eegemo.splits import Fold
+from eegemo.training import (
+    Candidate,
+    FittedFold,
+    fit_candidates,
+    fit_candidates_jointly,
+    fit_fold,
+    measure_latency,
+)
+from eegemo.windows import Windows
 
 __all__ = [
     "AllFoldsTask",
+    "FitTask",
     "fit_all_and_save",
     "fit_and_save",
     "gather_folds",
     "prepare_device_of",
 ]
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """All that a process needs to fit one fold; signals are found on disk.
+
+    Attributes
+    ----------
+    folder : Path
+        The fold's folder.
+    number : int
+    windows : Windows
+    fold : Fold
+    scaling : Scaling
+    candidates : tuple of Candidate
+        What to fit; several to choose among.
+    metric : {"loss", "balanced_accuracy"}
+        What to choose by.
+    seeds : dict of str to int
+        ``split`` and ``model``.
+    features : Path, optional
+        File of the windows' band power, for the baseline.
+    baseline : Model, optional
+        The baseline, to fit it on the same fold.
+    trace : Path, optional
+        Folder that records when it was fitted.
+    """
+
+    folder: Path
+    number: int
+    windows: Windows
+    fold: Fold
+    scaling: Scaling
+    candidates: tuple[Candidate, ...]
+    metric: Literal["loss", "balanced_accuracy"]
+    seeds: dict[str, int]
+    features: Path | None = None
+    baseline: Model | None = None
+    trace: Path | None = None
+
+    def __str__(self) -> str:
+        return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
+
+    @property
+    def outcome(self) -> Path:
+        """A file that is there once the task has been done."""
+        return self.folder / layout.DONE
+
+    @property
+    def fold_folder(self) -> FoldFolder:
+        """The fold's folder, to be read and written."""
+        return FoldFolder(self.folder)
+
+    @property
+    def model_file(self) -> str | None:
+        """Name of the file of the fold's model; None if it cannot be stored."""
+        return self.candidates[0].model.file
+
+    @property
+    def files(self) -> FitFiles:
+        """Where the fit reports its epochs, and keeps its checkpoint."""
+        return FitFiles(self.fold_folder.history_path, self.fold_folder.checkpoint)
+
+    def open(self) -> AbstractContextManager[bool]:
+        """Keep the folder for this process; gives False if the fold is fitted by now."""
+        return self.fold_folder.open(*self.content)
+
+    @property
+    def content(self) -> tuple[str, dict[str, int], dict[str, int], str | None]:
+        """What the folder has to hold when the task is done, as `FoldFolder.holds` takes it."""
+        lengths = {"predictions": len(self.fold.test)}
+        if len(self.fold.validation):
+            lengths["validation"] = len(self.fold.validation)
+        if self.baseline is not None:
+            lengths["baseline"] = len(self.fold.test)
+        return self.fold.name, self.seeds, lengths, self.model_file
 
 
 @dataclass(frozen=True)
@@ -37,7 +128,10 @@ class AllFoldsTask:
 def fit_all_and_save(task: AllFoldsTask) -> None:
     """Fit folds at once, and write the folder of each as `eegemo.runs.fit.fit_and_save` does."""
     with ExitStack() as stack:
-        folds = [one for one in task.folds if stack.enter_context(open_fold(one))]
+        stack.enter_context(span(str(task), task.folds[0].trace))
+        folds = [
+            one for one in task.folds if stack.enter_context(one.fold_folder.open(*one.content))
+        ]
         if not folds:
             return
         model = folds[0].candidates[0].model
@@ -50,10 +144,10 @@ def fit_all_and_save(task: AllFoldsTask) -> None:
             scalings=[one.scaling for one in folds],
             numbers=[one.number for one in folds],
             seeds=[one.seeds["model"] for one in folds],
-            files=[_files_of(one) for one in folds],
+            files=[one.files for one in folds],
         )
         for one, (fitted, choice) in zip(folds, fits, strict=True):
-            save_fold(one, fitted, choice, device, at_once=len(folds))
+            _save(one, fitted, choice, device, at_once=len(folds))
     model.tidy()
 
 
@@ -87,7 +181,7 @@ def fit_and_save(task: FitTask) -> None:
     DiskFullError
         If there is no space for what is written.
     """
-    with open_fold(task) as wanted:
+    with task.open() as wanted, span(str(task), task.trace):
         if wanted:
             _fit_and_save(task)
 
@@ -95,7 +189,6 @@ def fit_and_save(task: FitTask) -> None:
 def _fit_and_save(task: FitTask) -> None:
     model = task.candidates[0].model
     device = model.prepare_device()
-    features = load_features(task)
     fitted, choice = fit_candidates(
         task.windows,
         task.fold,
@@ -104,12 +197,58 @@ def _fit_and_save(task: FitTask) -> None:
         scaling=task.scaling,
         number=task.number,
         seed=task.seeds["model"],
-        files=_files_of(task),
-        features=features,
+        files=task.files,
+        features=_load_features(task),
     )
-    save_fold(task, fitted, choice, device)
+    _save(task, fitted, choice, device)
     model.tidy()
 
 
-def _files_of(task: FitTask) -> FitFiles:
-    return FitFiles(task.folder / "history.csv", task.folder / "checkpoint.npz")
+def _load_features(task: FitTask) -> np.ndarray | None:
+    """Map the windows' band power, if the task has any."""
+    return None if task.features is None else np.load(task.features, mmap_mode="r")
+
+
+def _save(
+    task: FitTask,
+    fitted: FittedFold,
+    choice: dict[str, Any] | None,
+    device: str,
+    *,
+    at_once: int = 1,
+) -> None:
+    """Fit the baseline, and write the fold's folder; `at_once` folds were fitted as one program."""
+    baseline = None
+    if task.baseline is not None:
+        baseline = fit_fold(
+            task.windows,
+            task.fold,
+            model=task.baseline,
+            scaling=task.scaling,
+            number=task.number,
+            training=TrainingOptions(class_weight=task.candidates[0].training.class_weight),
+            features=_load_features(task),
+        ).predictions
+    before = describe_fold(
+        task.windows, task.fold, number=task.number, seeds=task.seeds, scaling=task.scaling
+    )
+    after = describe_fit(
+        fitted,
+        choice=choice,
+        baseline=None if task.baseline is None else task.baseline.identity,
+        cost=_describe_cost(task, fitted),
+        device=device,
+        at_once=at_once,
+    )
+    task.fold_folder.write(fitted, before | after, model=task.model_file, baseline=baseline)
+
+
+def _describe_cost(task: FitTask, fitted: FittedFold) -> dict[str, Any]:
+    """Count what the model costs; latency is measured in the first fold only."""
+    counted = fitted.model.cost()
+    latency = None
+    if task.number == 0:
+        row = int(task.fold.test[0])
+        latency = measure_latency(fitted.model, task.windows, row, fitted.scaling)
+    cost = {"multiply_adds": counted.multiply_adds, "latency_seconds": latency}
+    return {"n_parameters": counted.parameters, "cost": cost}

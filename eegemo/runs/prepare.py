@@ -16,11 +16,12 @@ from eegemo.datasets import Recording, find_recordings
 from eegemo.datasets.deap.dataset import _repeat_notes
 from eegemo.errors import DataError
 from eegemo.evaluation.statistics import shuffle_labels
-from eegemo.execution import Progress, Runner, run_tasks
+from eegemo.execution import Progress, RunContext, span
 from eegemo.labels import Labels, make_labels
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
-from eegemo.registry.options import options_of
-from eegemo.results.plan import Prepared, StoredTrials, _digests
+from eegemo.registry import options_of
+from eegemo.results import Result
+from eegemo.results.plan import Plan, make_digests
 from eegemo.runs.resources import least_trial_bytes, simulated_bytes
 from eegemo.simulation import SimulatedRelease, is_simulated, read_simulation, simulate_deap
 from eegemo.splits import Fold, make_repeats
@@ -37,9 +38,11 @@ from eegemo.trials import Trials, load_trials, store_trials
 from eegemo.windows import Windows, make_windows
 
 __all__ = [
+    "StoredTrials",
     "TrialsTask",
     "divide_trials",
     "prepare_experiment",
+    "prepare_result",
     "prepare_trials",
     "store_subject",
 ]
@@ -49,51 +52,83 @@ __all__ = [
 _TRIALS_VERSION = 3
 
 
-def prepare_experiment(
-    experiment: Experiment,
-    *,
-    results: str | Path = "results",
-    store: str | Path | None = None,
-    jobs: int = 0,
-    progress: Progress | None = None,
-    runner: Runner = run_tasks,
-) -> Prepared:
+@dataclass(frozen=True)
+class StoredTrials:
+    """The trials of an experiment's recordings, preprocessed and on disk.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    subjects : tuple of str
+    folders : tuple of Path
+        One for each subject, named by all that decides its content; see `load_trials`
+        and `load_records`.
+    made : tuple of str
+        The subjects that were not there before.
+    notes : tuple of str
+        What the reader of the report should know.
+    simulated : bool
+        Whether the data was simulated.
+    """
+
+    experiment: Experiment
+    subjects: tuple[str, ...]
+    folders: tuple[Path, ...]
+    made: tuple[str, ...]
+    notes: tuple[str, ...]
+    simulated: bool
+
+
+def prepare_experiment(experiment: Experiment, context: RunContext) -> Plan:
     """Read, preprocess and store trials, and make labels, windows and folds.
 
     Parameters
     ----------
     experiment : Experiment
-    results : path
-        Folder of results.
-    store : path, optional
-        Where trials are stored; ``.store`` in the folder of results if not given.
-    jobs : int
-        Number of processes; 0 does everything in this one.
-    progress : Progress, optional
-        Told what happens.
-    runner : callable, optional
-        Does the work of each subject, as `eegemo.execution.run_tasks`.
+    context : RunContext
+        Where trials are stored, and who does the work.
 
     Returns
     -------
-    prepared : Prepared
+    plan : Plan
 
     Raises
     ------
     InputError
         If the data is wrong, or cannot be divided as the experiment asks.
     """
-    progress = progress or Progress()
-    stored = prepare_trials(
-        experiment, results=results, store=store, jobs=jobs, progress=progress, runner=runner
-    )
+    stored = prepare_trials(experiment, context)
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
     windows, folds, divided = divide_trials(experiment, trials)
     notes += divided
-    digests = _digests(experiment, folders, windows, folds)
-    folder = Path(results) / f"{experiment.name}-{digests['experiment'][:8]}"
-    return Prepared(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
+    digests = make_digests(experiment, folders, windows, folds)
+    folder = context.results / f"{experiment.name}-{digests['experiment'][:8]}"
+    return Plan(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
+
+
+def prepare_result(result: Result, context: RunContext) -> Plan:
+    """Make the windows and folds of a result again, from its own ``experiment.yaml``.
+
+    This is no method of `Result`, since preparing stands above what lies on disk.
+
+    Parameters
+    ----------
+    result : Result
+    context : RunContext
+        Where trials are stored, and who does the work.
+
+    Returns
+    -------
+    plan : Plan
+        Its digests say whether data, labels and folds are those of the result.
+
+    Raises
+    ------
+    InputError
+        If the data is not there any more, or this version does not know what the file asks for.
+    """
+    return prepare_experiment(result.experiment, context)
 
 
 def divide_trials(experiment: Experiment, trials: Trials) -> tuple[Windows, list[Fold], list[str]]:
@@ -116,15 +151,7 @@ def divide_trials(experiment: Experiment, trials: Trials) -> tuple[Windows, list
     return windows, folds, notes
 
 
-def prepare_trials(
-    experiment: Experiment,
-    *,
-    results: str | Path = "results",
-    store: str | Path | None = None,
-    jobs: int = 0,
-    progress: Progress | None = None,
-    runner: Runner = run_tasks,
-) -> StoredTrials:
+def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
     """Read, preprocess and store the trials of each subject unless the very same are there.
 
     A subject's trials are stored as soon as they are made, and depend on the subject's files, the
@@ -132,7 +159,7 @@ def prepare_trials(
 
     Parameters
     ----------
-    experiment, results, store, jobs, progress, runner
+    experiment, context
         As in `prepare_experiment`.
 
     Returns
@@ -144,8 +171,7 @@ def prepare_trials(
     InputError
         If the data is wrong, or a step cannot be done on it.
     """
-    progress = progress or Progress()
-    store = Path(results) / ".store" if store is None else Path(store)
+    progress, store = context.progress, context.store
     remove_leftovers(store, store / "trials", store / "features")
     recordings = _find(experiment, _make_data(experiment, progress))
     steps = experiment.preprocessing.model_dump() | {"channels": experiment.data.channels}
@@ -169,13 +195,13 @@ def prepare_trials(
         if not is_whole(folder, files):
             if remove_damaged(folder, files):
                 progress.say(f"{folder} is damaged: making it again.")
-            tasks.append(TrialsTask(recording, folder, steps))
+            tasks.append(TrialsTask(recording, folder, steps, context.trace))
     files.save()
     least = sum(least_trial_bytes(task.recording, steps) for task in tasks)
     check_space(store, least, f"the trials of {len(tasks)} subjects")
     label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
     progress.update(label, done, len(folders), label)
-    for subject in runner(store_subject, tasks, jobs=jobs, say=progress.say):
+    for subject in context.map(store_subject, tasks):
         done += 1
         progress.update(label, done, len(folders), label, subject)
     notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]
@@ -319,11 +345,14 @@ class TrialsTask:
         Where its trials go.
     preprocessing : dict
         Arguments of `eegemo.preprocessing.preprocess`.
+    trace : Path, optional
+        Folder that records when it was done.
     """
 
     recording: Recording
     folder: Path
     preprocessing: dict[str, Any]
+    trace: Path | None = None
 
     def __str__(self) -> str:
         return f"subject {self.recording.subject}"
@@ -342,6 +371,11 @@ def store_subject(task: TrialsTask) -> str:
     DataError
         If a step cannot be done on this subject's signals, or no trial is left.
     """
+    with span(str(task), task.trace):
+        return _store_subject(task)
+
+
+def _store_subject(task: TrialsTask) -> str:
     subject, steps = task.recording.subject, task.preprocessing
     epochs, records, notes = [], [], []
     failure = "there is no recording with trials."

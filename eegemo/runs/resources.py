@@ -13,7 +13,7 @@ from eegemo.errors import ConfigError
 from eegemo.execution import available_memory, may_use_gpu
 from eegemo.models import Model
 from eegemo.models.base import shape_of
-from eegemo.results.plan import Prepared
+from eegemo.results.plan import Plan
 from eegemo.splits import Fold
 from eegemo.store import format_bytes
 from eegemo.store.space import check_space
@@ -177,18 +177,18 @@ def simulated_bytes(
     return int(n_subjects * sum(raw if one == "bdf" else preprocessed for one in formats))
 
 
-def needs_of(prepared: Prepared) -> Needs:
+def needs_of(plan: Plan) -> Needs:
     """Estimate what fitting the folds of an experiment needs."""
-    candidates = [one for _, one in prepared.experiment.candidates()]
+    candidates = [one for _, one in plan.experiment.candidates()]
     return estimate_needs(
-        prepared.windows,
-        prepared.folds,
+        plan.windows,
+        plan.folds,
         models=[one.make_model() for one in candidates],
         batch_size=max(one.training.batch_size for one in candidates),
     )
 
 
-def check_needs(prepared: Sequence[Prepared]) -> None:
+def check_needs(plans: Sequence[Plan]) -> None:
     """Refuse what would not fit the memory or the disk, before anything is trained.
 
     Raises
@@ -199,8 +199,8 @@ def check_needs(prepared: Sequence[Prepared]) -> None:
         If the disk has no room for the results.
     """
     total = 0
-    for one in prepared:
-        needs = needs_of(one)
+    for plan in plans:
+        needs = needs_of(plan)
         check_memory(needs, on_gpu=may_use_gpu())
         total += needs.disk
-        check_space(one.folder, total, "the results")
+        check_space(plan.folder, total, "the results")

@@ -9,26 +9,26 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from eegemo.config import Experiment
 from eegemo.errors import InputError
-from eegemo.evaluation import read_predictions, write_predictions
-from eegemo.execution import Engine, Progress, Runner, run_tasks, watching
+from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks, watching
 from eegemo.features.stored import store_features
 from eegemo.models.band_power import baseline_for
 from eegemo.models.keras.device import runs_together
 from eegemo.report import write_report
-from eegemo.results.assemble import _describe_run, write_folds
-from eegemo.results.fold import FitTask, is_fitted, remove_checkpoints
-from eegemo.results.layout import _DERIVED, _MANIFEST, _TABLES, is_complete
-from eegemo.results.plan import Run
+from eegemo.results import layout
+from eegemo.results.assemble import assemble, is_assembled, seal
+from eegemo.results.layout import is_complete
+from eegemo.results.plan import Plan
 from eegemo.results.provenance import now
 from eegemo.runs.fit import (
     AllFoldsTask,
+    FitTask,
     fit_all_and_save,
     fit_and_save,
     gather_folds,
@@ -38,48 +38,40 @@ from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.resources import check_needs
 from eegemo.scaling import fit_scaling
 from eegemo.splits import split_seed
-from eegemo.store import (
-    changed_files,
-    lock,
-    manifest,
-    naming_full_disk,
-    remove_leftovers,
-    write_json,
-    write_text,
-)
+from eegemo.store import lock, naming_full_disk, remove_leftovers
 from eegemo.training import Candidate
 
 __all__ = [
     "finish",
+    "run_all",
     "run_experiment",
     "run_experiments",
 ]
 
 
-def finish(run: Run) -> None:
+@dataclass
+class _Run:
+    """A run under way."""
+
+    plan: Plan
+    context: RunContext
+    began: float
+    started: str
+    report: bool
+    refitted: bool = False
+
+
+def finish(run: _Run) -> None:
     """Put the folds together: predictions, provenance, report.
 
     What is there and whole from an earlier run stays, unless a fold was fitted since.
     """
-    prepared = run.prepared
-    folder = prepared.folder
-    changed = set(changed_files(folder))
-    if run.refitted or changed - set(_DERIVED):
-        (folder / _MANIFEST).unlink(missing_ok=True)
-        for name in _TABLES:
-            files = [run.fold_folder(k) / f"{name}.parquet" for k in range(len(prepared.folds))]
-            parts = [read_predictions(file) for file in files if file.is_file()]
-            # folds without a validation part have no such file
-            if parts:
-                whole = pd.concat(parts, ignore_index=True)
-                write_predictions(whole, folder / f"{name}.parquet")
-        write_json(folder / "provenance.json", _describe_run(run))
+    if run.refitted or not is_assembled(run.plan.folder):
+        seconds = time.perf_counter() - run.began
+        assemble(run.plan, jobs=run.context.jobs, started=run.started, seconds=seconds)
     if run.report:
-        write_report(folder)
-    names = ["experiment.yaml", "folds.csv", "provenance.json", *_DERIVED]
-    names += [f"{name}.parquet" for name in _TABLES]
-    there = [name for name in names if (folder / name).is_file()]
-    write_json(folder / _MANIFEST, manifest(folder, there))
+        write_report(run.plan.folder)
+    seal(run.plan.folder)
 
 
 def run_experiment(
@@ -132,7 +124,7 @@ def run_experiments(
         Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
     engine : {"auto", "local", "together", "dask"}
         With ``"together"`` the folds of an experiment that are still to be fitted are fitted by one
-        process, all at once, where its model can be (`eegemo.training.fit_folds_together`).
+        process, all at once, where its model can be (`eegemo.training.fit_folds_jointly`).
         ``"auto"`` does so on a GPU with Keras's JAX back end. The rest is done by `runner`.
 
     Returns
@@ -147,9 +139,17 @@ def run_experiments(
     EegemoError
         If a result folder is in use by another process.
     """
-    progress = progress or Progress()
-    results = Path(results)
-    store = results / ".store" if store is None else Path(store)
+    context = RunContext.of(
+        results=results, store=store, jobs=jobs, progress=progress, runner=runner, engine=engine
+    )
+    return run_all(experiments, context, report=report)
+
+
+def run_all(
+    experiments: Sequence[Experiment], context: RunContext, *, report: bool = True
+) -> list[Path]:
+    """Run experiments as `run_experiments` does, in a context that is there already."""
+    results = context.results
     try:
         with naming_full_disk(results):
             results.mkdir(parents=True, exist_ok=True)
@@ -158,55 +158,33 @@ def run_experiments(
             f"{results}: expected a folder for results, or a place where one can be made ({error})."
         ) from error
     with naming_full_disk(results):
-        return _run_experiments(experiments, results, store, jobs, report, progress, runner, engine)
+        return _run_all(experiments, context, report)
 
 
-def _run_experiments(
-    experiments: Sequence[Experiment],
-    results: Path,
-    store: Path,
-    jobs: int,
-    report: bool,
-    progress: Progress,
-    runner: Runner,
-    engine: Engine,
-) -> list[Path]:
-    models = [one.make_model() for one in experiments]
-    keras = any(model.framework == "keras" for model in models)
-    # without a network nobody need be asked: `gather_folds` says that it cannot be
-    together = runs_together(engine, jobs=jobs) if keras else engine == "together"
-    if os.environ.get("EEGEMO_DEVICE") == "gpu":
-        # whether there is one is known only to the back end, so it is asked before all else
-        for _ in runner(
-            prepare_device_of,
-            list({model.framework: model for model in models}.values()),
-            jobs=min(jobs, 1),
-        ):
-            pass
-    prepared = [
-        prepare_experiment(
-            one, results=results, store=store, jobs=jobs, progress=progress, runner=runner
-        )
-        for one in experiments
-    ]
+def _run_all(experiments: Sequence[Experiment], context: RunContext, report: bool) -> list[Path]:
+    progress, jobs = context.progress, context.jobs
+    together = _ask_back_end(experiments, context)
+    with context.span("prepare"):
+        plans = [prepare_experiment(one, context) for one in experiments]
     with ExitStack() as stack:
         open_runs, tasks = [], []
         at_once: list[AllFoldsTask] = []
-        unlike = {one.folder: one for one in prepared}.values()
-        check_needs([one for one in unlike if not is_complete(one.folder, report=report)])
-        for one in unlike:
-            if is_complete(one.folder, report=report):
+        unlike = {plan.folder: plan for plan in plans}.values()
+        check_needs([plan for plan in unlike if not is_complete(plan.folder, report=report)])
+        for plan in unlike:
+            if is_complete(plan.folder, report=report):
                 if report:
                     progress.say(
-                        f"{one.experiment.name}: already complete, nothing to train "
+                        f"{plan.experiment.name}: already complete, nothing to train "
                         "(delete its folder to run it again)."
                     )
                 continue
-            stack.enter_context(lock(one.folder / ".lock"))
-            remove_leftovers(one.folder, *(one.folder / name for name in ("figures", "tables")))
-            run = Run(one, time.perf_counter(), now(), jobs, store, report)
+            stack.enter_context(lock(plan.folder / layout.LOCK))
+            drawn = (plan.folder / name for name in (layout.FIGURES, layout.TABLE_FOLDER))
+            remove_leftovers(plan.folder, *drawn)
+            run = _Run(plan, context, time.perf_counter(), now(), report)
             open_runs.append(run)
-            own = _begin(run, progress)
+            own = _begin(run)
             run.refitted = bool(own)
             if together:
                 own = gather_folds(own, at_once, progress)
@@ -215,35 +193,53 @@ def _run_experiments(
             # one after another, since each fills the device
             for _ in run_tasks(fit_all_and_save, at_once, jobs=min(jobs, 1), say=progress.say):
                 pass
-            for _ in runner(fit_and_save, tasks, jobs=jobs, say=progress.say):
+            for _ in context.map(fit_and_save, tasks):
                 pass  # what a fold has to say lies in its folder
         for run in open_runs:
             if report:
-                progress.say(f"{run.prepared.experiment.name}: writing the report.")
-            finish(run)
-    return [one.folder for one in prepared]
+                progress.say(f"{run.plan.experiment.name}: writing the report.")
+            with context.span(f"finish {run.plan.experiment.name}"):
+                finish(run)
+    return [plan.folder for plan in plans]
 
 
-def _begin(run: Run, progress: Progress) -> list[FitTask]:
+def _ask_back_end(experiments: Sequence[Experiment], context: RunContext) -> bool:
+    """Tell whether folds are to be fitted at once, and have a GPU looked for if one was asked for.
+
+    What there is, is known only to the back end, so it is asked before all else.
+    """
+    models = {model.framework: model for model in (one.make_model() for one in experiments)}
+    together = context.engine == "together"
+    if "keras" in models:
+        # without a network nobody need be asked: `gather_folds` says that it cannot be
+        together = runs_together(context.engine, jobs=context.jobs)
+    if os.environ.get("EEGEMO_DEVICE") == "gpu":
+        for _ in context.runner(
+            prepare_device_of, list(models.values()), jobs=min(context.jobs, 1)
+        ):
+            pass
+    return together
+
+
+def _begin(run: _Run) -> list[FitTask]:
     """Write what is known before training, and list the folds still to be fitted."""
-    prepared = run.prepared
-    experiment, windows = prepared.experiment, prepared.windows
-    write_text(prepared.folder / "experiment.yaml", experiment.to_yaml())
-    write_folds(prepared)
+    plan = run.plan
+    experiment, windows = plan.experiment, plan.windows
+    plan.write()
     model = experiment.make_model()
     baseline = baseline_for(windows) if run.report and not model.is_baseline else None
     bands = model.bands if baseline is None else baseline.bands
     features = None
     if bands is not None:
-        features = store_features(windows, prepared.digests["data"], bands, run.store)
+        features = store_features(windows, plan.digests["data"], bands, run.context.store)
     candidates = tuple(
         Candidate(settings, one.make_model(), one.make_training())
         for settings, one in experiment.candidates()
     )
     tasks = []
-    for number, fold in enumerate(prepared.folds):
+    for number, fold in enumerate(plan.folds):
         task = FitTask(
-            folder=run.fold_folder(number),
+            folder=plan.fold_folder(number).path,
             number=number,
             windows=windows,
             fold=fold,
@@ -258,33 +254,34 @@ def _begin(run: Run, progress: Progress) -> list[FitTask]:
             },
             features=features,
             baseline=baseline,
+            trace=run.context.trace,
         )
-        if is_fitted(task):
-            remove_checkpoints(task.folder)  # it may have been stopped just before
+        if task.fold_folder.holds(*task.content):
+            task.fold_folder.remove_checkpoints()  # it may have been stopped just before
         else:
             tasks.append(task)
-    kept = len(prepared.folds) - len(tasks)
+    kept = len(plan.folds) - len(tasks)
     if kept:
-        progress.say(f"{experiment.name}: going on after {kept} of {len(prepared.folds)} folds.")
+        run.context.progress.say(
+            f"{experiment.name}: going on after {kept} of {len(plan.folds)} folds."
+        )
     return tasks
 
 
-def _look(runs: Sequence[Run], progress: Progress) -> None:
+def _look(runs: Sequence[_Run], progress: Progress) -> None:
     """Report how many epochs of each experiment are done, from the histories on disk."""
     for run in runs:
-        experiment, folds = run.prepared.experiment, run.prepared.folds
+        experiment, folds = run.plan.experiment, run.plan.folds
         epochs, finished, note = 0, 0, ""
         for number, fold in enumerate(folds):
-            folder = run.fold_folder(number)
-            if (folder / "done").is_file():
+            done = run.plan.fold_folder(number).epochs_done()
+            if done is None:
                 epochs, finished = epochs + experiment.training.epochs, finished + 1
-            elif (folder / "history.csv").is_file():
-                lines = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
-                epoch = max(len(lines) - 1, 0)
-                epochs += epoch
-                note = f"fold {fold.name} epoch {epoch}"
+            elif done:
+                epochs += done
+                note = f"fold {fold.name} epoch {done}"
         progress.update(
-            str(run.prepared.folder),
+            str(run.plan.folder),
             epochs,
             experiment.training.epochs * len(folds),
             f"{experiment.name}: {finished} of {len(folds)} folds",

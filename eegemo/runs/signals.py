@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eegemo.config import Experiment, code_for_digest, section_for_digest
-from eegemo.execution import Progress, Runner, run_tasks
+from eegemo.config import Experiment
+from eegemo.execution import Progress, RunContext, Runner, run_tasks
 from eegemo.preprocessing import Record, load_records
 from eegemo.report.quality import PAGE_VERSION, PageTask, draw_overview, draw_subject, save
-from eegemo.results.plan import StoredTrials
-from eegemo.runs.prepare import prepare_trials
+from eegemo.runs.prepare import StoredTrials, prepare_trials
 from eegemo.store import digest_json, write_json
 
 __all__ = ["preprocess_experiment", "write_quality_report"]
@@ -30,8 +29,15 @@ def preprocess_experiment(
 
     Parameters
     ----------
-    experiment, results, jobs, progress, runner
-        As in `eegemo.runs.prepare.prepare_trials`.
+    experiment : Experiment
+    results : path
+        Folder of results.
+    jobs : int
+        Number of processes; 0 does everything in this one.
+    progress : Progress, optional
+        Told what happens.
+    runner : callable, optional
+        Does the work of each subject, as `eegemo.execution.run_tasks`.
 
     Returns
     -------
@@ -43,25 +49,17 @@ def preprocess_experiment(
     InputError
         If the data is wrong, or a step cannot be done on it. Subjects done before are kept.
     """
-    stored = prepare_trials(
-        experiment, results=results, jobs=jobs, progress=progress, runner=runner
-    )
-    settings = {
-        "data": section_for_digest(experiment.data),
-        "preprocessing": section_for_digest(experiment.preprocessing),
-        **code_for_digest(experiment, "data"),
-    }
-    folder = Path(results) / f"{experiment.name}-preprocessing-{digest_json(settings)[:8]}"
-    return write_quality_report(stored, folder, jobs=jobs, progress=progress, runner=runner)
+    context = RunContext.of(results=results, jobs=jobs, progress=progress, runner=runner)
+    with context.span("prepare"):
+        stored = prepare_trials(experiment, context)
+    settings = experiment.model_dump(include={"data", "preprocessing"})
+    folder = context.results / f"{experiment.name}-preprocessing-{digest_json(settings)[:8]}"
+    with context.span("finish"):
+        return write_quality_report(stored, folder, context)
 
 
 def write_quality_report(
-    stored: StoredTrials,
-    folder: str | Path,
-    *,
-    jobs: int = 0,
-    progress: Progress | None = None,
-    runner: Runner = run_tasks,
+    stored: StoredTrials, folder: str | Path, context: RunContext | None = None
 ) -> Path:
     """Write pages that show what preprocessing did, per subject and overall.
 
@@ -75,12 +73,8 @@ def write_quality_report(
     folder : path
         Made if it is not there. It gets ``quality.html``, ``quality.json`` (the same in numbers,
         volts) and ``subjects/<subject>.html``.
-    jobs : int
-        Number of processes; 0 draws in this one.
-    progress : Progress, optional
-        Told what happens.
-    runner : callable, optional
-        Draws the page of each subject, as `eegemo.execution.run_tasks`.
+    context : RunContext, optional
+        Who draws the page of each subject; this process if not given.
 
     Returns
     -------
@@ -92,7 +86,7 @@ def write_quality_report(
     ResultError
         If the record of a subject cannot be read.
     """
-    progress, folder = progress or Progress(), Path(folder)
+    context, folder = context or RunContext(), Path(folder)
     name = stored.experiment.name
     earlier = _drawn_earlier(folder)
     tasks, drawn = [], {}
@@ -102,16 +96,17 @@ def write_quality_report(
         if earlier.get(subject) != drawn[subject] or not page.is_file():
             tasks.append(PageTask(f"{name}: subject {subject}", subject, trials, page))
     label, done = f"{name}: quality report", len(stored.subjects) - len(tasks)
-    progress.update(label, done, len(stored.subjects), label)
-    for subject in runner(draw_subject, tasks, jobs=jobs, say=progress.say):
+    context.progress.update(label, done, len(stored.subjects), label)
+    for subject in context.map(draw_subject, tasks):
         done += 1
-        progress.update(label, done, len(stored.subjects), label, subject)
+        context.progress.update(label, done, len(stored.subjects), label, subject)
     records = {
         subject: load_records(trials)
         for subject, trials in zip(stored.subjects, stored.folders, strict=True)
     }
     path = folder / "quality.html"
-    save(draw_overview(stored, records), path)
+    overview = draw_overview(name, records, notes=stored.notes, simulated=stored.simulated)
+    save(overview, path)
     numbers = {subject: _describe(runs) for subject, runs in records.items()}
     write_json(folder / _NUMBERS, {"pages": drawn, "subjects": numbers})
     return path

@@ -5,28 +5,27 @@ bit. The back ends of Keras draw their random numbers differently, so on another
 trained: the stored models predict again, which has to agree within `TOLERANCE`.
 """
 
-import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from eegemo.config import Experiment, load_experiment
-from eegemo.errors import InputError, ResultError
-from eegemo.evaluation import class_names, predicted_classes, read_predictions
+from eegemo.errors import InputError
+from eegemo.evaluation import class_names, predicted_classes
 from eegemo.evaluation.predictions import probabilities
-from eegemo.execution import Engine, Progress, Runner, run_tasks
-from eegemo.models.base import shape_of
-from eegemo.results.fold import load_fitted
-from eegemo.results.plan import Prepared
+from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks, span
+from eegemo.models import InputShape, Model
+from eegemo.results import Result, open_result
+from eegemo.results.fold import FoldFolder
+from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_software
-from eegemo.runs.prepare import prepare_experiment
-from eegemo.runs.run import run_experiments
-from eegemo.scaling import load_scaling
+from eegemo.runs.prepare import prepare_result
+from eegemo.runs.run import run_all
 from eegemo.splits import Fold
 from eegemo.store import changed_files, remove_leftovers, temporary_prefix
 from eegemo.training import predict_windows, tabulate
@@ -113,66 +112,73 @@ def verify_result(
     Raises
     ------
     ResultError
-        If this is no result folder, or its predictions cannot be read.
+        If `eegemo.open_result` refuses the folder: it is no finished result, or its files are not
+        what the run wrote.
     InputError
         If its data is not there any more.
     """
-    result, progress = Path(result), progress or Progress()
-    experiment, provenance = _read(result, trust)
-    stored = read_predictions(result / "predictions.parquet")
-    damaged = changed_files(result)
+    stored = open_result(result, trust=trust)
+    damaged = changed_files(stored.path)
     said = [f"Not what was written, or not to be checked: {', '.join(damaged)}."] if damaged else []
-    versions = _different_versions(provenance)
+    versions = _different_versions(stored.provenance)
     if versions:
         listed = ", ".join(f"{name} {a} then, {b} now" for name, (a, b) in versions.items())
         said.append(f"Other software: {listed}.")
-    results = result.parent if results is None else Path(results)
+    context = RunContext.of(
+        results=stored.path.parent if results is None else results,
+        store=store,
+        jobs=jobs,
+        progress=progress,
+        runner=runner,
+        engine=engine,
+    )
+    with _place_beside(context) as elsewhere:
+        plan = prepare_result(stored, elsewhere)
+        before = stored.provenance["digests"]
+        different = tuple(one for one in _DIGESTS if before[one] != plan.digests[one])
+        if different:
+            said.append(f"Not the same: {', '.join(different)}. So nothing was fitted.")
+            return Verification(False, tuple(said), tuple(damaged), different, versions)
+        said.append("Data, labels and folds are the same.")
+        if plan.experiment.make_model().framework == "keras" and "backend" in versions:
+            said.append("On another back end, the stored models were asked again.")
+            if engine == "together":
+                said.append("Nothing was trained, so --engine together had nothing to do.")
+            repeated = _ask_again(stored, plan, context)
+        else:
+            then = stored.fitted_at_once
+            if engine == "auto":
+                elsewhere = replace(elsewhere, engine="together" if then else "local")
+            (folder_again,) = run_all([plan.experiment], elsewhere, report=False)
+            again = open_result(folder_again)
+            ways = [_WAYS[then], _WAYS[again.fitted_at_once]]
+            if ways[0] != ways[1]:
+                said.append(f"Folds were fitted {ways[0]} then, {ways[1]} now.")
+            repeated = again.predictions
+    difference, same = compare_predictions(stored.predictions, repeated)
+    said.append(_describe(difference, same))
+    agrees = not damaged and difference is not None and difference <= TOLERANCE
+    return Verification(agrees, tuple(said), tuple(damaged), different, versions, difference, same)
+
+
+@contextmanager
+def _place_beside(context: RunContext) -> Iterator[RunContext]:
+    """Give the context a folder of results of its own for a while, beside the others."""
+    results = context.results
     try:
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"{results}: expected a folder to repeat the result in ({error})."
         ) from error
-    store = results / ".store" if store is None else Path(store)
     remove_leftovers(results)
     with tempfile.TemporaryDirectory(
         prefix=temporary_prefix("verify"),
         dir=results,
         ignore_cleanup_errors=True,  # after Ctrl-C, a worker elsewhere may write a moment longer
     ) as folder:
-        again: dict[str, Any] = {
-            # a relative path stays one: workers may know the folder by another name
-            "results": results / Path(folder).name,
-            "store": store,
-            "jobs": jobs,
-            "progress": progress,
-            "runner": runner,
-        }
-        prepared = prepare_experiment(experiment, **again)
-        before = provenance["digests"]
-        different = tuple(one for one in _DIGESTS if before[one] != prepared.digests[one])
-        if different:
-            said.append(f"Not the same: {', '.join(different)}. So nothing was fitted.")
-            return Verification(False, tuple(said), tuple(damaged), different, versions)
-        said.append("Data, labels and folds are the same.")
-        if experiment.make_model().framework == "keras" and "backend" in versions:
-            said.append("On another back end, the stored models were asked again.")
-            if engine == "together":
-                said.append("Nothing was trained, so --engine together had nothing to do.")
-            repeated = _ask_again(result, prepared, runner, jobs, progress)
-        else:
-            then = _fitted_at_once(result)
-            if engine == "auto":
-                engine = "together" if then else "local"
-            (folder_again,) = run_experiments([experiment], report=False, engine=engine, **again)
-            ways = [_WAYS[then], _WAYS[_fitted_at_once(folder_again)]]
-            if ways[0] != ways[1]:
-                said.append(f"Folds were fitted {ways[0]} then, {ways[1]} now.")
-            repeated = read_predictions(folder_again / "predictions.parquet")
-    difference, same = compare_predictions(stored, repeated)
-    said.append(_describe(difference, same))
-    agrees = not damaged and difference is not None and difference <= TOLERANCE
-    return Verification(agrees, tuple(said), tuple(damaged), different, versions, difference, same)
+        # a relative path stays one: workers may know the folder by another name
+        yield replace(context, results=results / Path(folder).name)
 
 
 def compare_predictions(
@@ -208,22 +214,6 @@ def _describe(difference: float | None, same: float | None) -> str:
     )
 
 
-def _read(result: Path, trust: bool) -> tuple[Experiment, dict[str, Any]]:
-    file = result / "experiment.yaml"
-    if not file.is_file():
-        raise ResultError(f"{result}: expected a result folder, found no experiment.yaml in it.")
-    try:
-        provenance = json.loads((result / "provenance.json").read_text(encoding="utf-8"))
-        if not all(isinstance(provenance["digests"][name], str) for name in _DIGESTS):
-            raise TypeError("a digest that is no text")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ResultError(
-            f"{result / 'provenance.json'}: cannot be read, or has no digests of data, labels and "
-            f"folds ({type(error).__name__}). Run the experiment again to have it made anew."
-        ) from error
-    return load_experiment(file, trust=trust), provenance
-
-
 def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     def flat(software: Mapping[str, Any]) -> dict[str, str]:
         packages = software.get("versions")
@@ -239,56 +229,40 @@ def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, s
     }
 
 
-def _fitted_at_once(result: Path) -> bool:
-    """Tell whether folds of a result were fitted as one program."""
-    for file in result.glob("folds/*/fold.json"):
-        try:
-            if json.loads(file.read_text(encoding="utf-8"))["made_with"]["folds_at_once"] > 1:
-                return True
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue  # it does not say
-    return False
-
-
 @dataclass(frozen=True)
 class _AskTask:
     """A stored fold, to predict its test windows again."""
 
-    folder: Path
-    number: int
+    folder: FoldFolder
+    model: Model
+    shape: InputShape
     windows: Windows
     fold: Fold
-    experiment: Experiment
+    trace: Path | None = None
 
     def __str__(self) -> str:
-        return f"fold {self.fold.name} of {self.folder.parent.parent.name}"
+        return f"fold {self.fold.name} of {self.folder.path.parent.parent.name}"
 
 
 def ask_model(task: _AskTask) -> tuple[int, np.ndarray]:
     """Let a stored model predict on the back end in use; return the fold's number as well."""
-    model = load_fitted(task.folder, task.experiment, shape_of(task.windows))
-    scaling = load_scaling(task.folder / "scaling.npz")
-    return task.number, predict_windows(model, task.windows, task.fold.test, scaling)
+    with span(f"predict {task}", task.trace):
+        model, scaling = task.folder.load_model(task.model, task.shape)
+        p = predict_windows(model, task.windows, task.fold.test, scaling)
+    return task.folder.number, p
 
 
-def _ask_again(
-    result: Path,
-    prepared: Prepared,
-    runner: Runner,
-    jobs: int,
-    progress: Progress,
-) -> pd.DataFrame:
+def _ask_again(result: Result, plan: Plan, context: RunContext) -> pd.DataFrame:
     """Let the stored models predict their test windows."""
+    result.check_folds()
     tasks = [
-        _AskTask(
-            result / "folds" / str(number), number, prepared.windows, fold, prepared.experiment
-        )
-        for number, fold in enumerate(prepared.folds)
+        _AskTask(folder, result.model_of(folder), result.shape, plan.windows, fold, context.trace)
+        for folder, fold in zip(result.folds, plan.folds, strict=True)
     ]
-    parts = dict(runner(ask_model, tasks, jobs=jobs, say=progress.say))
+    parts = dict(context.map(ask_model, tasks))
     # the windows are those of the folds, whatever the stored table says that they are
     tables = [
-        tabulate(task.windows, task.fold, task.fold.test, task.number, parts[task.number])
-        for task in tasks
+        tabulate(plan.windows, fold, fold.test, folder.number, parts[folder.number])
+        for folder, fold in zip(result.folds, plan.folds, strict=True)
     ]
     return pd.concat(tables, ignore_index=True)

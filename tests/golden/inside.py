@@ -30,11 +30,11 @@ def result_digests(experiment):
     """
     from pathlib import Path
 
-    from eegemo.results.plan import _digests
+    from eegemo.results.plan import make_digests
     from helpers import make_test_windows
 
     windows = make_test_windows((6, 4))
-    return _digests(experiment, [Path("s01-abc"), Path("s02-def")], windows, _folds_of(windows))
+    return make_digests(experiment, [Path("s01-abc"), Path("s02-def")], windows, _folds_of(windows))
 
 
 def _folds_of(windows):
@@ -90,7 +90,7 @@ def through_pickle(function, tasks, **options):
 
 def is_fit(task):
     """Whether a task fits a fold; else it stores a subject's trials."""
-    from eegemo.results.fold import FitTask
+    from eegemo.runs.fit import FitTask
     from eegemo.runs.prepare import TrialsTask
 
     assert isinstance(task, FitTask | TrialsTask), type(task)
