@@ -1,5 +1,7 @@
 """Experiments small enough for tests."""
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import yaml
@@ -42,4 +44,7 @@ def with_foreign_model(result: Path, folder: Path) -> Path:
         "model": {"name": "foreign_net:build"}
     }
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    manifest = json.loads((result / "manifest.json").read_text(encoding="utf-8"))
+    manifest[file.name] = sha256(file.read_bytes()).hexdigest()
+    (result / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return made

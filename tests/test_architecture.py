@@ -122,7 +122,7 @@ def test_no_modules_import_each_other():
 
 
 # Mapping one training over many sets of weights is a transformation of JAX; Keras has none.
-BACK_ENDS = {"training.together_program": {"jax"}}
+BACK_ENDS = {"models.keras.together.program": {"jax"}}
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -7,18 +7,23 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from eegemo.cli.work import ending_by_signals
 from eegemo.errors import DataError, EegemoError, InputError
 from eegemo.execution import (
+    Progress,
+    RunContext,
     available_cpus,
     available_memory,
     configure,
     peak_memory,
     quiet_stderr,
     run_tasks,
+    span,
     watching,
 )
 
@@ -373,3 +378,42 @@ def running(pid):
         ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return not stat.stdout.strip().startswith("Z")
+
+
+# --- what a run is carried out with -------------------------------------------------------------
+
+
+def test_trials_are_stored_beside_results_unless_another_place_is_named():
+    assert RunContext(Path("r")).store == Path("r/.store")
+    assert RunContext(Path("r"), store=Path()).store == Path()
+    beside = RunContext.of(results="r")
+    assert (beside.results, beside.store) == (Path("r"), Path("r/.store"))
+    assert RunContext.of(results="r", store="s").store == Path("s")
+    # results that go elsewhere for a while use the trials that are there
+    assert replace(beside, results=Path("r/inner")).store == Path("r/.store")
+
+
+def test_a_context_does_its_work_by_its_runner_and_tells_its_progress():
+    told, asked = [], []
+
+    class Told(Progress):
+        def say(self, text):
+            told.append(text)
+
+    def runner(function, tasks, *, jobs, say):
+        asked.append(jobs)
+        say(f"{len(tasks)} tasks")
+        return map(function, tasks)
+
+    context = RunContext(jobs=3, runner=runner, progress=Told())
+    assert list(context.map(square, [2, 3])) == [4, 9]
+    assert list(context.map(square, [4], jobs=1)) == [16]
+    assert (asked, told) == ([3, 1], ["2 tasks", "1 tasks"])
+
+
+def test_spans_let_results_and_errors_through():
+    with RunContext().span("prepare"), span("fold 1"):
+        done = True
+    assert done
+    with pytest.raises(DataError), RunContext().span("predict"):
+        raise DataError("s01.dat: expected 40 trials, found 3.")

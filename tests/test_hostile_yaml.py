@@ -87,7 +87,11 @@ def test_eegemo_has_no_reader_that_runs_code():
     package = Path(eegemo.__file__).parent
     loaders = []
     for file in package.rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        nodes = list(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+        # a result has a method of the same name, so Keras's is known by who imports Keras
+        imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+        knows_keras = any("keras" in ast.unparse(one).split("eegemo")[0] for one in imports)
+        for node in nodes:
             if not isinstance(node, ast.Call):
                 continue
             name, given = (
@@ -99,6 +103,6 @@ def test_eegemo_has_no_reader_that_runs_code():
             assert given.get("shell", "False") == "False", f"{file}: {name}"
             if name == "yaml.load":
                 assert [ast.unparse(one) for one in node.args[1:]] == ["StrictLoader"], file
-            if name.endswith(".load_model"):
+            if knows_keras and name.split(".")[-1] == "load_model":
                 loaders.append((file.name, given.get("safe_mode"), given.get("compile")))
     assert loaders == [("loading.py", "True", "False")]

@@ -9,8 +9,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from fitting import fit_fold
 
 from eegemo.config import parse_experiment
+from eegemo.errors import ResultError
 from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import Progress, RunContext
 from eegemo.runs import run as finishing
@@ -20,7 +22,6 @@ from eegemo.runs.verify import verify_result
 from eegemo.scaling import fit_scaling, load_scaling
 from eegemo.splits import group_numbers, split_seed
 from eegemo.store import manifest, write_json
-from eegemo.training import fit_fold
 from experiments import tiny
 
 BAND_POWER = "model={name: band_power_logreg, bands: [[4.0, 8.0], [8.0, 13.0]]}"
@@ -440,7 +441,8 @@ def test_only_so_much_counts_as_agreement(place, copied, difference, agrees):
     table.loc[row, names[0]] += difference
     table.loc[row, names[1]] -= difference
     write_predictions(table, path)
-    assert not verify(copied, place).agrees  # whatever it is, the file has been changed
+    with pytest.raises(ResultError, match="not what the run wrote"):
+        verify(copied, place)  # whatever it is, the file has been changed
     seal(copied)
     found = verify(copied, place)
     assert found.max_difference == pytest.approx(difference, rel=0.01)
@@ -485,6 +487,10 @@ def test_on_another_back_end_each_stored_model_is_asked_for_its_own_windows(plac
 def test_asked_again_predictions_of_other_windows_do_not_agree(place, elsewhere, name):
     path = elsewhere / "predictions.parquet"
     write_predictions(OTHER[name](read_predictions(path)), path)
+    (elsewhere / "baseline.parquet").unlink()  # of the windows that it was, so it would tell
+    record = json.loads((elsewhere / "manifest.json").read_text(encoding="utf-8"))
+    del record["baseline.parquet"]
+    write_json(elsewhere / "manifest.json", record)
     seal(elsewhere)
     found = verify(elsewhere, place)
     assert any("stored models were asked again" in sentence for sentence in found.sentences)

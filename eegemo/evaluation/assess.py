@@ -136,15 +136,14 @@ def assess_predictions(
     --------
     >>> import numpy as np
     >>> from eegemo.evaluation import make_predictions
-    >>> rng = np.random.default_rng(0)
     >>> true = np.repeat(["calm", "tense"], 20)
     >>> table = make_predictions(
     ...     fold=0,
-    ...     subject="s01",
-    ...     session="1",
+    ...     subject=["s01"] * 40,
+    ...     session=["1"] * 40,
     ...     trial=np.arange(40),
-    ...     stimulus="",
-    ...     start=0.0,
+    ...     stimulus=[""] * 40,
+    ...     start=np.zeros(40),
     ...     y_true=true,
     ...     probabilities=np.where((true == "calm")[:, None], [0.8, 0.2], [0.3, 0.7]),
     ...     classes=["calm", "tense"],

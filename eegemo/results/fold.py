@@ -1,6 +1,5 @@
 """The folder of one fold: locked and cleared, written, checked, read."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,23 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from eegemo.errors import DataError, ResultError
 from eegemo.evaluation import read_predictions, write_predictions
-from eegemo.execution import peak_memory
 from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
-from eegemo.results.provenance import describe_software, now
+from eegemo.results.provenance import now
 from eegemo.results.records import FOLD, read_history, read_json, read_split
 from eegemo.scaling import Scaling, load_scaling
-from eegemo.splits import Fold, group_numbers, shared_groups
 from eegemo.store import lock, manifest, naming_full_disk, write_json
 from eegemo.training import FittedFold
-from eegemo.windows import Windows
 
-__all__ = ["FoldFolder", "describe_fit", "describe_fold"]
+__all__ = ["FoldFolder"]
 
 
 @dataclass(frozen=True)
@@ -218,7 +213,8 @@ class FoldFolder:
         ----------
         fitted : FittedFold
         record : mapping
-            What `describe_fold` and `describe_fit` say: the content of ``fold.json``.
+            The content of ``fold.json``: what `describe_fold` and `describe_fit` of
+            `eegemo.results.provenance` say.
         model : str or None
             Name of the model's file; None if it cannot be stored.
         baseline : DataFrame, optional
@@ -245,78 +241,3 @@ class FoldFolder:
         """Remove the checkpoints of a finished fold."""
         for checkpoint in self.path.glob(layout.CHECKPOINTS):
             checkpoint.unlink(missing_ok=True)
-
-
-def describe_fold(
-    windows: Windows, fold: Fold, *, number: int, seeds: Mapping[str, int], scaling: Scaling
-) -> dict[str, Any]:
-    """Return the part of ``fold.json`` that does not depend on training."""
-    classes = windows.labels.classes
-    table = windows.table
-
-    def count(rows: np.ndarray, codes: np.ndarray) -> dict[str, int]:
-        n = np.bincount(codes[rows], minlength=len(classes))
-        return {name: int(k) for name, k in zip(classes, n, strict=True)}
-
-    own = table["subject"].iloc[fold.train].astype(str).to_numpy()
-    codes = windows.codes
-    return {
-        "fold": number,
-        "name": fold.name,
-        "repeat": fold.repeat,
-        "seed": seeds["model"],
-        "seeds": dict(seeds),
-        "n_windows": {role: len(rows) for role, rows in fold.parts().items()},
-        "windows": {role: count(rows, codes) for role, rows in fold.parts().items()},
-        "trials": {
-            role: count(np.unique(windows.trial[rows]), windows.labels.codes)
-            for role, rows in fold.parts().items()
-        },
-        "train_windows_by_subject": {
-            str(subject): count(fold.train[own == subject], codes) for subject in np.unique(own)
-        },
-        "shared": shared_groups(fold, group_numbers(table)),
-        "scaled_by_own_windows": list(scaling.own),
-    }
-
-
-def describe_fit(
-    fitted: FittedFold,
-    *,
-    choice: Mapping[str, Any] | None,
-    baseline: Mapping[str, Any] | None,
-    cost: Mapping[str, Any],
-    device: str,
-    at_once: int = 1,
-) -> dict[str, Any]:
-    """Return the part of ``fold.json`` that training gave.
-
-    Parameters
-    ----------
-    fitted : FittedFold
-    choice : mapping, optional
-        The candidates, and which was chosen.
-    baseline : mapping, optional
-        The baseline's arguments.
-    cost : mapping
-        ``n_parameters``, and ``cost`` of a prediction.
-    device : str
-        What the fold was fitted on.
-    at_once : int
-        How many folds were fitted as one program.
-    """
-    return {
-        "choice": choice,
-        "baseline": baseline,
-        "epochs": len(fitted.history),
-        "best_epoch": fitted.best_epoch,
-        "seconds": fitted.seconds,
-        **cost,
-        "made_with": {
-            **describe_software(),
-            "device": device,
-            "folds_at_once": at_once,
-            "process": os.getpid(),
-            "peak_memory_bytes": peak_memory(),
-        },
-    }

@@ -1,16 +1,24 @@
-"""What a result was made with: versions, machine, commit, memory."""
+"""What a result was made with: versions, machine, commit, memory; and what each fold was."""
 
 import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import eegemo
+import numpy as np
 
-__all__ = ["describe_software", "git_commit", "now"]
+import eegemo
+from eegemo.execution import peak_memory
+from eegemo.scaling import Scaling
+from eegemo.splits import Fold, group_numbers, shared_groups
+from eegemo.training import FittedFold
+from eegemo.windows import Windows
+
+__all__ = ["describe_fit", "describe_fold", "describe_software", "git_commit", "now"]
 
 _PACKAGES = "keras tensorflow jax torch mne mne-bids numpy scipy scikit-learn pandas pyarrow"
 
@@ -54,4 +62,79 @@ def describe_software() -> dict[str, Any]:
         "platform": platform.platform(),
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "versions": versions,
+    }
+
+
+def describe_fold(
+    windows: Windows, fold: Fold, *, number: int, seeds: Mapping[str, int], scaling: Scaling
+) -> dict[str, Any]:
+    """Return the part of ``fold.json`` that does not depend on training."""
+    classes = windows.labels.classes
+    table = windows.table
+
+    def count(rows: np.ndarray, codes: np.ndarray) -> dict[str, int]:
+        n = np.bincount(codes[rows], minlength=len(classes))
+        return {name: int(k) for name, k in zip(classes, n, strict=True)}
+
+    own = table["subject"].iloc[fold.train].astype(str).to_numpy()
+    codes = windows.codes
+    return {
+        "fold": number,
+        "name": fold.name,
+        "repeat": fold.repeat,
+        "seed": seeds["model"],
+        "seeds": dict(seeds),
+        "n_windows": {role: len(rows) for role, rows in fold.parts().items()},
+        "windows": {role: count(rows, codes) for role, rows in fold.parts().items()},
+        "trials": {
+            role: count(np.unique(windows.trial[rows]), windows.labels.codes)
+            for role, rows in fold.parts().items()
+        },
+        "train_windows_by_subject": {
+            str(subject): count(fold.train[own == subject], codes) for subject in np.unique(own)
+        },
+        "shared": shared_groups(fold, group_numbers(table)),
+        "scaled_by_own_windows": list(scaling.own),
+    }
+
+
+def describe_fit(
+    fitted: FittedFold,
+    *,
+    choice: Mapping[str, Any] | None,
+    baseline: Mapping[str, Any] | None,
+    cost: Mapping[str, Any],
+    device: str,
+    at_once: int = 1,
+) -> dict[str, Any]:
+    """Return the part of ``fold.json`` that training gave.
+
+    Parameters
+    ----------
+    fitted : FittedFold
+    choice : mapping, optional
+        The candidates, and which was chosen.
+    baseline : mapping, optional
+        The baseline's arguments.
+    cost : mapping
+        ``n_parameters``, and ``cost`` of a prediction.
+    device : str
+        What the fold was fitted on.
+    at_once : int
+        How many folds were fitted as one program.
+    """
+    return {
+        "choice": choice,
+        "baseline": baseline,
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch,
+        "seconds": fitted.seconds,
+        **cost,
+        "made_with": {
+            **describe_software(),
+            "device": device,
+            "folds_at_once": at_once,
+            "process": os.getpid(),
+            "peak_memory_bytes": peak_memory(),
+        },
     }

@@ -11,7 +11,8 @@ import numpy as np
 from eegemo.execution import Progress, span
 from eegemo.models import FitFiles, Model, TrainingOptions
 from eegemo.results import layout
-from eegemo.results.fold import FoldFolder, describe_fit, describe_fold
+from eegemo.results.fold import FoldFolder
+from eegemo.results.provenance import describe_fit, describe_fold
 from eegemo.scaling import Scaling
 from eegemo.splits import Fold
 from eegemo.training import (
@@ -129,9 +130,7 @@ def fit_all_and_save(task: AllFoldsTask) -> None:
     """Fit folds at once, and write the folder of each as `eegemo.runs.fit.fit_and_save` does."""
     with ExitStack() as stack:
         stack.enter_context(span(str(task), task.folds[0].trace))
-        folds = [
-            one for one in task.folds if stack.enter_context(one.fold_folder.open(*one.content))
-        ]
+        folds = [fold for fold in task.folds if stack.enter_context(fold.open())]
         if not folds:
             return
         model = folds[0].candidates[0].model
