@@ -17,7 +17,7 @@ import pandas as pd
 
 import eegemo
 from eegemo.labels import Labels
-from eegemo.training import fit_fold, fit_folds_together
+from eegemo.training import fit_fold, fit_folds_jointly
 from eegemo.trials import Trials
 from eegemo.windows import make_windows
 
@@ -65,7 +65,9 @@ def main() -> None:
     print(f"{len(windows)} windows of {windows.n_times} x {windows.n_channels}, {len(folds)} folds")
     began, alone = time.perf_counter(), []
     for k in range(min(given.alone, len(folds))):
-        fitted = fit_fold(windows, folds[k], model=model, scaling=scalings[k], seed=k, **options)
+        fitted = fit_fold(
+            windows, folds[k], model=model, scaling=scalings[k], seed=k, training=options
+        )
         alone.append(fitted.history)
     each = (time.perf_counter() - began) / len(alone)
     one_by_one = rate(alone, sizes[: len(alone)])
@@ -75,9 +77,9 @@ def main() -> None:
     if back_end != "jax":
         return
     began = time.perf_counter()
-    at_once = fit_folds_together(
+    at_once = fit_folds_jointly(
         windows, folds, model=model, scalings=scalings, numbers=range(len(folds)),
-        seeds=range(len(folds)), **options,
+        seeds=range(len(folds)), training=options,
     )  # fmt: skip
     each_together = (time.perf_counter() - began) / len(folds)
     together = rate([one.history for one in at_once], sizes)

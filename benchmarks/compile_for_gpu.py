@@ -14,15 +14,15 @@ import argparse
 import re
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import topologies
 
+from eegemo.models import InputShape, TrainingOptions, make_model
 from eegemo.models.keras.fitting import build_network
-from eegemo.training.together_program import Program
+from eegemo.models.keras.together.program import Program
 
 H200 = """
 gpu_device_info {
@@ -53,9 +53,8 @@ FREE = {
 
 def describe(model: str, n_folds: int, place: Any) -> tuple[Program, tuple[Any, ...]]:
     """Return the program, and the shapes of what it is called with."""
-    windows: Any = SimpleNamespace(n_times=256, n_channels=N_CHANNELS)
-    windows.labels = SimpleNamespace(classes="abcd")
-    network = build_network(windows, {"name": model}, 1e-3, 1.0, "float32", 0)
+    built_for = InputShape(256, N_CHANNELS, 4, 128.0, tuple(map(str, range(N_CHANNELS))))
+    network = build_network(make_model(model), built_for, TrainingOptions(), 1e-3, 0)
     program = Program(network)
 
     def shape(dims: tuple[int, ...], dtype: Any = np.float32) -> Any:

@@ -30,8 +30,8 @@ def main() -> None:
 
     device = prepare_device()
     from eegemo.labels import Labels
-    from eegemo.models import build_model
-    from eegemo.models.keras.loading import load_model
+    from eegemo.models import build_model, make_model
+    from eegemo.models.base import shape_of
     from eegemo.scaling import fit_scaling
     from eegemo.training import predict_windows
     from eegemo.trials import Trials
@@ -54,13 +54,13 @@ def main() -> None:
             path = Path(folder) / f"{name}.keras"
             build_model(name=name, n_times=N_TIMES, n_channels=N_CHANNELS, n_classes=4).save(path)
             began = time.perf_counter()
-            model = load_model(path)
+            model = make_model(name).load(path, shape_of(windows))
             loaded = time.perf_counter() - began
             alone = []
             for k in range(asked.calls + 20):
                 row = np.array([k % len(windows)])
                 began = time.perf_counter()
-                model.predict_on_batch(scaling.transform(windows.gather(row)))
+                model.classify(scaling.transform(windows.gather(row)))
                 alone.append(1e3 * (time.perf_counter() - began))
             least, middle, late = np.quantile(alone[20:], [0, 0.5, 0.95])
             predict_windows(model, windows, rows[:512], scaling)  # traced before it is timed

@@ -59,7 +59,7 @@ def fit(task: Task) -> dict[str, float]:
     windows, folds = windows_of(task.store, task.n_folds, validation=0.1)
     fold = folds[task.number]
     options: dict[str, Any] = {"epochs": task.epochs, "patience": task.epochs}
-    fitted = fit_fold(windows, fold, model={"name": task.model}, seed=task.number, **options)
+    fitted = fit_fold(windows, fold, model={"name": task.model}, seed=task.number, training=options)
     seconds = float(fitted.history["seconds"].iloc[1:].sum())
     return {"windows": len(fold.train) * (task.epochs - 1), "seconds": seconds}
 

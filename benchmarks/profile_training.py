@@ -61,9 +61,10 @@ def profile(store: Path, model: str, epochs: int) -> None:
     import numpy as np
 
     from eegemo import fit_fold, fit_scaling, load_trials, make_folds, make_labels, make_windows
+    from eegemo.models import FitFiles
     from eegemo.models.keras import callbacks
     from eegemo.models.keras import fitting as network
-    from eegemo.training import Batches
+    from eegemo.models.keras.batches import Batches
 
     trials = load_trials([store / "trials"])
     windows = make_windows(trials, make_labels(trials.metadata), duration=2.0, stride=1.0)
@@ -100,11 +101,8 @@ def profile(store: Path, model: str, epochs: int) -> None:
             fold,
             model={"name": model},
             scaling=scaling,
-            epochs=epochs,
-            patience=epochs,
-            batch_size=BATCH,
-            history_path=store / "history.csv",
-            checkpoint=store / "checkpoint.npz",
+            training={"epochs": epochs, "patience": epochs, "batch_size": BATCH},
+            files=FitFiles(store / "history.csv", store / "checkpoint.npz"),
         )
         whole = time.process_time() - began
         epoch = float(np.median(np.diff(ends)))

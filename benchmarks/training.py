@@ -114,6 +114,7 @@ def start_keras(**environment: str) -> Any:
 def with_eegemo(store: Path, model: str, epochs: int) -> None:
     start_keras()
     from eegemo import fit_fold
+    from eegemo.models import FitFiles
     from eegemo.models.keras.callbacks import History
 
     windows, folds = windows_of(store)
@@ -131,14 +132,12 @@ def with_eegemo(store: Path, model: str, epochs: int) -> None:
                 windows,
                 fold,
                 model={"name": model},
-                epochs=epochs,
-                batch_size=BATCH,
-                learning_rate=RATE,
-                history_path=store / f"history-{k}.csv",
+                training={"epochs": epochs, "batch_size": BATCH, "learning_rate": RATE},
+                files=FitFiles(history=store / f"history-{k}.csv"),
             )
     sizes = [len(fold.train) for fold in folds]
     packages = ("eegemo", "keras", "tensorflow")
-    hand_over(marks, measured, sizes, fitted.model.count_params(), *packages)
+    hand_over(marks, measured, sizes, fitted.model.cost().parameters, *packages)
 
 
 def with_keras(store: Path, model: str, epochs: int) -> None:

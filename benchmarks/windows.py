@@ -122,12 +122,19 @@ def scaled(windows: Any) -> tuple[Callable[[], Iterable[Any]]]:
     import numpy as np
 
     from eegemo import fit_scaling
-    from eegemo.training import Batches
+    from eegemo.models import make_model
+    from eegemo.models.base import make_fit_data
+    from eegemo.models.keras.batches import Batches
+    from eegemo.scaling import ScaledWindows
+    from eegemo.splits import Fold
 
     rows = np.arange(len(windows))
     weights = np.ones(len(windows.labels.classes), np.float32)
     scaling = fit_scaling(windows, rows)
-    given = Batches(windows, rows, scaling, batch_size=BATCH, weights=weights, seed=0)
+    everything = Fold("all", rows, rows[:0], rows[:0])
+    shown = ScaledWindows(windows, scaling)
+    data = make_fit_data(windows, everything, shown, model=make_model("cnn_lstm"))
+    given = Batches(data, rows, batch_size=BATCH, weights=weights, seed=0)
 
     def batches() -> Iterable[Any]:
         for k in range(len(given)):

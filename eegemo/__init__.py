@@ -16,6 +16,9 @@ _PUBLIC = {
     "load_experiment": "config",
     "parse_experiment": "config",
     "find_recordings": "datasets",
+    "Dataset": "datasets",
+    "Memory": "datasets.memory",
+    "simulate_dreamer": "simulation",
     "read_epochs_deap": "datasets.deap",
     "read_raw_deap": "datasets.deap",
     "find_trials_deap": "datasets.deap",
@@ -67,10 +70,12 @@ if TYPE_CHECKING:
     from eegemo.comparison import compare as compare
     from eegemo.config import load_experiment as load_experiment
     from eegemo.config import parse_experiment as parse_experiment
+    from eegemo.datasets import Dataset as Dataset
     from eegemo.datasets import find_recordings as find_recordings
     from eegemo.datasets.deap import find_trials_deap as find_trials_deap
     from eegemo.datasets.deap import read_epochs_deap as read_epochs_deap
     from eegemo.datasets.deap import read_raw_deap as read_raw_deap
+    from eegemo.datasets.memory import Memory as Memory
     from eegemo.errors import EegemoError as EegemoError
     from eegemo.evaluation import confusion_matrix as confusion_matrix
     from eegemo.evaluation import evaluate as evaluate
@@ -88,6 +93,7 @@ if TYPE_CHECKING:
     from eegemo.runs.signals import preprocess_experiment as preprocess_experiment
     from eegemo.scaling import fit_scaling as fit_scaling
     from eegemo.simulation import simulate_deap as simulate_deap
+    from eegemo.simulation import simulate_dreamer as simulate_dreamer
     from eegemo.splits import check_folds as check_folds
     from eegemo.splits import make_folds as make_folds
     from eegemo.training import fit_fold as fit_fold

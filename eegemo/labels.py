@@ -15,7 +15,7 @@ import numpy as np
 from annotated_types import MinLen
 
 from eegemo.errors import DataError
-from eegemo.registry.options import NotNegative
+from eegemo.registry import NOT_IN_FILE, NotNegative
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,6 @@ TASKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "arousal": (("arousal",), ("HA", "LA")),
     "given": ((), ()),
 }
-
-_RATING_RANGE = (1.0, 9.0)
 
 
 @dataclass(frozen=True)
@@ -70,14 +68,15 @@ def make_labels(
     ties: Ties = "low",
     ambiguous_band: NotNegative = 0.0,
     classes: Annotated[Sequence[str], MinLen(2)] | None = None,
+    rating_range: Annotated[tuple[float, float], NOT_IN_FILE] = (1.0, 9.0),
 ) -> Labels:
     """Convert ratings to class labels.
 
     Parameters
     ----------
     metadata : DataFrame, one row per trial
-        With the columns ``valence`` and ``arousal`` (1 to 9, NaN where missing) as the task needs
-        them, ``trial_type`` for ``task="given"``, and ``subject`` for ``threshold="median"``.
+        With the columns ``valence`` and ``arousal`` (NaN where missing) as the task needs them,
+        ``trial_type`` for ``task="given"``, and ``subject`` for ``threshold="median"``.
     task : {"quadrant", "valence", "arousal", "given"}
         The four quadrants of valence and arousal (HVHA, HVLA, LVHA, LVLA); two classes of valence
         (HV, LV) or of arousal (HA, LA); or the recording's own `trial_type`.
@@ -92,6 +91,8 @@ def make_labels(
     classes : sequence of str, optional
         Only for `given`: the classes to keep, in the order of the model's outputs. `null` keeps
         all, sorted by name.
+    rating_range : (float, float)
+        The lowest and the highest rating that can be given; the data set knows them.
 
     Returns
     -------
@@ -121,7 +122,9 @@ def make_labels(
     if task == "given":
         codes, names, dropped = _given(metadata, classes)
     else:
-        codes, names, dropped = _from_ratings(metadata, task, threshold, ties, ambiguous_band)
+        codes, names, dropped = _from_ratings(
+            metadata, task, threshold, ties, ambiguous_band, rating_range
+        )
     labels = Labels(codes, names, dropped)
     empty = [name for name, n in labels.counts().items() if n == 0]
     if empty:
@@ -165,6 +168,7 @@ def _from_ratings(
     threshold: float | Literal["median"],
     ties: Ties,
     ambiguous_band: float,
+    rating_range: tuple[float, float],
 ) -> tuple[np.ndarray, tuple[str, ...], dict[str, int]]:
     dimensions, names = TASKS[task]
     absent = [name for name in dimensions if name not in metadata]
@@ -180,7 +184,7 @@ def _from_ratings(
     codes = np.zeros(n_trials, np.int64)
     for dimension in dimensions:
         rating = metadata[dimension].to_numpy(float)
-        _check_range(metadata, dimension, rating)
+        _check_range(metadata, dimension, rating, rating_range)
         limit = _limit(metadata, dimension, threshold)
         missing |= np.isnan(rating)
         distance = np.abs(rating - limit)
@@ -217,8 +221,10 @@ def _limit(
     return np.full(len(metadata), float(threshold))
 
 
-def _check_range(metadata: pd.DataFrame, dimension: str, rating: np.ndarray) -> None:
-    low, high = _RATING_RANGE
+def _check_range(
+    metadata: pd.DataFrame, dimension: str, rating: np.ndarray, rating_range: tuple[float, float]
+) -> None:
+    low, high = rating_range
     wrong = np.flatnonzero((rating < low) | (rating > high))
     if wrong.size:
         row = metadata.iloc[wrong[0]]

@@ -1,7 +1,13 @@
 """Trials, once on disk, as float32 in volts.
 
-Trials are stored time by channel, so that a window of one is a contiguous block of memory.
+Trials are stored time by channel, so that a window of one is a contiguous block of memory. Where
+trials of a recording differ in length, they lie one after another in a flat array::
+
+    equal      (n_trials, n_times, n_channels)
+    unequal    (n_samples, n_channels), and a column ``n_times`` in the metadata
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,10 +38,11 @@ class Trials:
     ----------
     arrays : tuple of ndarray, each of shape (n_trials, n_times, n_channels)
         One per recording (subject), float32, volts; memory-mapped when loaded from disk. The first
-        sample is at the onset of the stimulus, or at `tmin`.
+        sample is at the onset of the stimulus, or at `tmin`. Of a recording whose trials differ in
+        length the shape is (n_samples, n_channels), trial after trial.
     metadata : DataFrame
         One row per trial over all recordings, in order: subject, session, trial, stimulus, ratings
-        or trial_type.
+        or trial_type. With ``n_times``, the samples of each trial, if an array is flat.
     sfreq : float
         Sampling frequency in Hz.
     ch_names : tuple of str
@@ -47,7 +54,7 @@ class Trials:
     """
 
     arrays: tuple[np.ndarray, ...]
-    metadata: "pd.DataFrame"
+    metadata: pd.DataFrame
     sfreq: float
     ch_names: tuple[str, ...]
     tmin: float = 0.0
@@ -59,15 +66,51 @@ class Trials:
     @cached_property
     def position(self) -> tuple[np.ndarray, np.ndarray]:
         """Recording number and row within the recording, of each trial."""
-        sizes = [len(array) for array in self.arrays]
+        sizes = self._sizes
         recording = np.repeat(np.arange(len(sizes)), sizes)
         row = np.concatenate([np.arange(size) for size in sizes])
         return recording, row
 
+    @cached_property
+    def n_times(self) -> np.ndarray:
+        """Samples of each trial, shape (n_trials,)."""
+        if all(array.ndim == 3 for array in self.arrays):
+            return np.repeat([array.shape[1] for array in self.arrays], self._sizes)
+        n_times: np.ndarray = self.metadata["n_times"].to_numpy(np.int64)
+        return n_times
+
+    @cached_property
+    def begin(self) -> np.ndarray:
+        """First sample of each trial within `flat`, shape (n_trials,)."""
+        recording, _ = self.position
+        samples = np.array([len(array) for array in self.flat])
+        starts = np.cumsum(self.n_times) - self.n_times
+        begin: np.ndarray = starts - (np.cumsum(samples) - samples)[recording]
+        return begin
+
+    @cached_property
+    def flat(self) -> tuple[np.ndarray, ...]:
+        """The arrays as (n_samples, n_channels); nothing is copied."""
+        return tuple(array.reshape(-1, array.shape[-1]) for array in self.arrays)
+
+    @cached_property
+    def _sizes(self) -> list[int]:
+        """Number of trials of each recording."""
+        if all(array.ndim == 3 for array in self.arrays):
+            return [len(array) for array in self.arrays]
+        ends = np.cumsum(self.metadata["n_times"].to_numpy(np.int64))
+        samples = np.cumsum([len(array) for array in self.flat])
+        sizes: list[int] = np.diff(np.searchsorted(ends, samples, side="right"), prepend=0).tolist()
+        return sizes
+
     def array(self, trial: int) -> np.ndarray:
         """Return one trial, shape (n_times, n_channels), without copying it."""
         recording, row = self.position
-        view: np.ndarray = self.arrays[recording[trial]][row[trial]]
+        view: np.ndarray = self.arrays[recording[trial]]
+        if view.ndim == 3:
+            view = view[row[trial]]
+        else:
+            view = view[self.begin[trial] : self.begin[trial] + self.n_times[trial]]
         return view
 
     def __reduce__(self) -> Any:
@@ -77,14 +120,15 @@ class Trials:
         return Trials, (self.arrays, self.metadata, self.sfreq, self.ch_names, self.tmin)
 
 
-def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
+def make_trials(epochs: Sequence[mne.BaseEpochs | Sequence[mne.BaseEpochs]]) -> Trials:
     """Collect epochs in memory as trials.
 
     Parameters
     ----------
-    epochs : sequence of mne.Epochs
-        One per recording, with ``metadata`` (subject, session, trial, stimulus, ...). Samples
-        before time zero are left out.
+    epochs : sequence of mne.Epochs or of sequences of them
+        One per recording, or those of its runs, with ``metadata`` (subject, session, trial,
+        stimulus, ...). Samples before time zero are left out. Trials of one run have one length;
+        those of other runs may have another.
 
     Returns
     -------
@@ -97,59 +141,83 @@ def make_trials(epochs: "Sequence[mne.BaseEpochs]") -> Trials:
     """
     if not epochs:
         raise DataError("trials: no recording was given.")
-    epochs = _loaded(epochs)
-    for one in epochs:
-        _check(one)
-    arrays = []
-    for one in epochs:
-        array = np.empty(_shape([one]), np.float32)
-        for place, trial in zip(array, _arrays(one), strict=True):
-            place[:] = trial
+    arrays, about = [], []
+    for recording in epochs:
+        runs = _loaded(recording if isinstance(recording, Sequence) else [recording])
+        _check_runs(runs)
+        array = np.empty(_shape(runs), np.float32)
+        if array.ndim == 3:
+            places: Iterator[np.ndarray] = iter(array)
+        else:
+            places = iter(np.split(array, np.cumsum(_n_times(runs))[:-1]))
+        for run in runs:
+            order = _order(run, runs[0])
+            for trial in _arrays(run):
+                next(places)[:] = trial if order is None else trial[:, order]
         arrays.append(array)
-    about = [
-        _About(one.metadata, float(one.info["sfreq"]), tuple(one.ch_names), _first_time(one))
-        for one in epochs
-    ]
+        about.append(_about(runs))
     return _collect(tuple(arrays), about, ())
 
 
 class _About(NamedTuple):
     """What belongs to one recording's array."""
 
-    metadata: "pd.DataFrame"
+    metadata: pd.DataFrame
     sfreq: float
     ch_names: tuple[str, ...]
     tmin: float
 
 
-def _onset(epochs: "mne.BaseEpochs") -> int:
+def _about(runs: Sequence[mne.BaseEpochs]) -> _About:
+    import pandas as pd
+
+    first = runs[0]
+    metadata = pd.concat([run.metadata for run in runs], ignore_index=True)
+    if len(_shape(runs)) == 2:
+        metadata["n_times"] = _n_times(runs)
+    return _About(metadata, float(first.info["sfreq"]), tuple(first.ch_names), _first_time(first))
+
+
+def _onset(epochs: mne.BaseEpochs) -> int:
     return int(np.searchsorted(epochs.times, -0.5 / epochs.info["sfreq"]))
 
 
-def _first_time(epochs: "mne.BaseEpochs") -> float:
+def _first_time(epochs: mne.BaseEpochs) -> float:
     return float(epochs.times[_onset(epochs)]) + 0.0  # no negative zero
 
 
-def _check(epochs: "mne.BaseEpochs") -> None:
+def _check(epochs: mne.BaseEpochs) -> None:
     if epochs.metadata is None or not set(KEYS) <= set(epochs.metadata.columns):
         raise DataError(f"trials: epochs need metadata with the columns {', '.join(KEYS)}.")
     if epochs.times[-1] < -0.5 / epochs.info["sfreq"]:
         raise DataError("trials: the epochs end before the onset of the stimulus.")
 
 
-def _loaded(epochs: "Sequence[mne.BaseEpochs]") -> "list[mne.BaseEpochs]":
+def _loaded(epochs: Sequence[mne.BaseEpochs]) -> list[mne.BaseEpochs]:
     """Load what is not in memory, in a copy; only then is it known which trials there are."""
     return [one if one.preload else one.copy().load_data() for one in epochs]
 
 
-def _shape(runs: "Sequence[mne.BaseEpochs]") -> tuple[int, int, int]:
-    """Return the number of trials of all runs, and of samples and channels."""
-    first = runs[0]
-    n_times = len(first.times) - _onset(first)
-    return sum(len(run) for run in runs), n_times, len(first.ch_names)
+def _shape(runs: Sequence[mne.BaseEpochs]) -> tuple[int, ...]:
+    """Return trials of all runs, samples and channels; all samples and channels if uneven."""
+    lengths, n_channels = {len(run.times) - _onset(run) for run in runs}, len(runs[0].ch_names)
+    if len(lengths) == 1:
+        return sum(len(run) for run in runs), lengths.pop(), n_channels
+    return sum(_n_times(runs)), n_channels
 
 
-def _arrays(epochs: "mne.BaseEpochs") -> Iterator[np.ndarray]:
+def _n_times(runs: Sequence[mne.BaseEpochs]) -> list[int]:
+    """Return the samples of each trial, from time zero on."""
+    return [n for run in runs for n in [len(run.times) - _onset(run)] * len(run)]
+
+
+def _order(run: mne.BaseEpochs, first: mne.BaseEpochs) -> list[int] | None:
+    """Return where in a run the channels of the first are; None if they are in order."""
+    order = [run.ch_names.index(name) for name in first.ch_names]
+    return None if order == sorted(order) else order
+
+
+def _arrays(epochs: mne.BaseEpochs) -> Iterator[np.ndarray]:
     """Yield each trial from time zero on, shape (n_times, n_channels), float32."""
     data = epochs.get_data(copy=False)[:, :, _onset(epochs) :]
     for trial, signals in enumerate(data):
@@ -166,19 +234,20 @@ def _arrays(epochs: "mne.BaseEpochs") -> Iterator[np.ndarray]:
         yield array
 
 
-def _check_runs(runs: "Sequence[mne.BaseEpochs]") -> None:
+def _check_runs(runs: Sequence[mne.BaseEpochs]) -> None:
     """Refuse runs of one recording that cannot be put together."""
     first = runs[0]
     for number, run in enumerate(runs, start=1):
         _check(run)
-        where = f"subject {run.metadata['subject'].iloc[0]}, run {number} of {len(runs)}"
+        subject = run.metadata["subject"].iloc[0] if len(run) else "?"
+        where = f"subject {subject}, run {number} of {len(runs)}"
         if set(run.ch_names) != set(first.ch_names):
             odd = ", ".join(sorted(set(run.ch_names) ^ set(first.ch_names)))
             raise DataError(
                 f"{where}: its channels differ from the first run's ({odd}). "
                 "Choose channels that all runs have."
             )
-        if run.info["sfreq"] != first.info["sfreq"] or len(run.times) != len(first.times):
+        if run.info["sfreq"] != first.info["sfreq"]:
             raise DataError(
                 f"{where}: {len(run.times)} samples at {run.info['sfreq']:g} Hz a trial, "
                 f"{len(first.times)} at {first.info['sfreq']:g} Hz in the first run. "
@@ -192,20 +261,19 @@ def _check_runs(runs: "Sequence[mne.BaseEpochs]") -> None:
             )
 
 
-def _write_arrays(path: Path, runs: "Sequence[mne.BaseEpochs]") -> None:
+def _write_arrays(path: Path, runs: Sequence[mne.BaseEpochs]) -> None:
     """Write the trials of all runs as one array, trial by trial, to save memory."""
-    names = runs[0].ch_names
     about = {"descr": "<f4", "fortran_order": False, "shape": _shape(runs)}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, about)
         for run in runs:
-            order = [run.ch_names.index(name) for name in names]
+            order = _order(run, runs[0])
             for array in _arrays(run):
-                stream.write((array if order == sorted(order) else array[:, order].copy()).data)
+                stream.write((array if order is None else array[:, order].copy()).data)
 
 
 def store_trials(
-    epochs: "mne.BaseEpochs | Sequence[mne.BaseEpochs]",
+    epochs: mne.BaseEpochs | Sequence[mne.BaseEpochs],
     folder: str | Path,
     *,
     notes: Sequence[str] = (),
@@ -217,7 +285,8 @@ def store_trials(
     ----------
     epochs : mne.Epochs or sequence of mne.Epochs
         Of one recording, or of each of its runs, with ``metadata``; samples before time zero are
-        left out. Channels are put in the order of the first run.
+        left out. Channels are put in the order of the first run. Trials of one run have one length;
+        those of other runs may have another.
     folder : path
         Made by this function. If it exists it is left as it is.
     notes : sequence of str
@@ -229,26 +298,27 @@ def store_trials(
     -------
     folder : Path
         Holding ``trials.npy`` (n_trials, n_times, n_channels; float32, volts),
-        ``metadata.parquet``, ``signal.parquet`` (channel names, sampling frequency, time of the
+        or (n_samples, n_channels) where trials differ in length, ``metadata.parquet`` (then with a
+        column ``n_times``), ``signal.parquet`` (channel names, sampling frequency, time of the
         first sample) and ``notes.txt``.
 
     Raises
     ------
     DataError
-        If runs differ in channels, sampling frequency or length, or a sample is not a number.
+        If runs differ in channels, sampling frequency or time of the first sample, or a sample is
+        not a number.
     """
     import pandas as pd
 
     folder = Path(folder)
     runs = _loaded(epochs if isinstance(epochs, Sequence) else [epochs])
-    first = runs[0]
     _check_runs(runs)
     with atomic_folder(folder) as temporary:
         _write_arrays(temporary / "trials.npy", runs)
-        metadata = pd.concat([run.metadata for run in runs], ignore_index=True)
-        metadata.to_parquet(temporary / "metadata.parquet")
-        signal = pd.DataFrame({"channel": first.ch_names, "sfreq": float(first.info["sfreq"])})
-        signal["tmin"] = _first_time(first)
+        about = _about(runs)
+        about.metadata.to_parquet(temporary / "metadata.parquet")
+        signal = pd.DataFrame({"channel": list(about.ch_names), "sfreq": about.sfreq})
+        signal["tmin"] = about.tmin
         signal.to_parquet(temporary / "signal.parquet")
         lines = "".join(f"{' '.join(note.split())}\n" for note in notes)
         (temporary / "notes.txt").write_text(lines, encoding="utf-8")
@@ -320,9 +390,34 @@ def _collect(
                 f"subject {subject}: its trials begin {one.tmin:g} s after stimulus onset, those "
                 f"of the first recording {first.tmin:g} s."
             )
-        if len(array) != len(one.metadata):
+        if array.ndim == 2:
+            _check_flat(array, one.metadata, subject)
+        elif len(array) != len(one.metadata):
             raise DataError(
                 f"subject {subject}: {len(array)} trials but {len(one.metadata)} metadata rows."
             )
     metadata = pd.concat([one.metadata for one in about], ignore_index=True)
+    if any(array.ndim == 2 for array in arrays):
+        metadata["n_times"] = np.concatenate(
+            [
+                np.full(len(array), array.shape[1])
+                if array.ndim == 3
+                else one.metadata["n_times"].to_numpy(np.int64)
+                for array, one in zip(arrays, about, strict=True)
+            ]
+        )
     return Trials(arrays, metadata, first.sfreq, first.ch_names, first.tmin, folders)
+
+
+def _check_flat(array: np.ndarray, metadata: pd.DataFrame, subject: str) -> None:
+    """Refuse a flat array that is not as long as its trials together."""
+    import pandas as pd
+
+    lengths = metadata["n_times"] if "n_times" in metadata else pd.Series(dtype=float)
+    whole = pd.api.types.is_integer_dtype(lengths) and bool((lengths > 0).all())
+    if not whole or int(lengths.sum()) != len(array):
+        raise DataError(
+            f"subject {subject}: {len(array)} samples, but trials of "
+            f"{int(lengths.sum()) if whole else 'unknown'} samples by the column n_times of the "
+            "metadata."
+        )

@@ -88,7 +88,8 @@ class Windows:
         Every class is the first one, every stimulus is unknown, and there is no way back to the
         folders that the ratings are in.
         """
-        metadata = self.trials.metadata[list(KEYS)].assign(stimulus="")
+        kept = [name for name in self.trials.metadata if name in (*KEYS, "n_times")]
+        metadata = self.trials.metadata[kept].assign(stimulus="")
         trials = replace(self.trials, metadata=metadata, folders=())
         labels = Labels(np.zeros(len(trials), np.int64), self.labels.classes, {})
         return Windows(trials, labels, self.trial, self.first, self.n_times)
@@ -107,14 +108,14 @@ class Windows:
             Volts.
         """
         x = np.empty((len(rows), self.n_times, self.n_channels), np.float32)
-        arrays, n_times = self.trials.arrays, self.n_times
-        recording, row = self.trials.position
+        flat, n_times = self.trials.flat, self.n_times
+        recording, _ = self.trials.position
         trial = self.trial[rows]
-        places = zip(
-            recording[trial].tolist(), row[trial].tolist(), self.first[rows].tolist(), strict=True
-        )
-        for k, (which, where, start) in enumerate(places):
-            x[k] = arrays[which][where, start : start + n_times]
+        starts = self.trials.begin[trial] + self.first[rows]
+        for k, (which, start) in enumerate(
+            zip(recording[trial].tolist(), starts.tolist(), strict=True)
+        ):
+            x[k] = flat[which][start : start + n_times]
         return x
 
 
@@ -159,8 +160,7 @@ def make_windows(
     """
     n_times = _samples("duration", duration, trials.sfreq)
     step = _samples("stride", stride, trials.sfreq)
-    recording, _ = trials.position
-    length = np.array([array.shape[1] for array in trials.arrays])[recording]
+    length = trials.n_times
     usable = labels.codes >= 0
     number = np.where(usable, np.maximum((length - n_times) // step + 1, 0), 0)
     if not number.any():

@@ -39,6 +39,7 @@ ORDER = [
     "runs",
     "inference",
     "audit",
+    "testing",
     "cli",
     "__main__",
 ]

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eegemo.datasets import FileState
 from eegemo.runs.check import CheckedExperiment
-from eegemo.runs.check_data import CheckedData, FileState
+from eegemo.runs.check_data import CheckedData
 from eegemo.store import format_bytes
 
 __all__ = ["show_data", "show_experiment"]

@@ -8,7 +8,7 @@ from typing import Any
 from eegemo.comparison.contents import Comparison
 from eegemo.comparison.paired import ROPE, Pair
 from eegemo.comparison.words import TEST_NAMES, probability_text
-from eegemo.pages.words import listed, number_word, some
+from eegemo.pages.words import data_name, listed, number_word, some
 from eegemo.report.words import kept_apart
 
 _SPECIAL = {
@@ -88,10 +88,8 @@ def latex_table(comparison: Comparison) -> str:
 
 def data_words(comparison: Comparison) -> str:
     """Name the data, and say if they are simulated."""
-    source = str(comparison.first.provenance["data"]["source"])
-    if source == "simulated":
-        return "simulated data"
-    return f"{source.upper()}{' (simulated data)' if comparison.simulated else ''}"
+    data = {**comparison.first.provenance["data"], "simulated": comparison.simulated}
+    return data_name(data, remark="simulated data")
 
 
 def _caption(comparison: Comparison) -> str:

@@ -23,10 +23,12 @@ from eegemo.config.sections import (
     Section,
     Strict,
     data_section,
+    labels_section,
     model_section,
     stage_section,
 )
 from eegemo.config.strict_yaml import Place
+from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
 from eegemo.models import Model, TrainingOptions, make_model
 from eegemo.registry.tables import DATASETS, MODELS
@@ -178,13 +180,15 @@ class Experiment(Strict):
         return text
 
 
-def _made(data: Any, model: Any) -> type[Experiment]:
-    """Make the class of experiments with these types of the two sections that have a name."""
+def _made(data: Any, model: Any, labels: type[Section] | None = None) -> type[Experiment]:
+    """Make the class of experiments with these types of the sections that depend on a name."""
     about = {name: field.description for name, field in Experiment.model_fields.items()}
     fields: dict[str, Any] = {
         name: (stage_section(name), Field(stage_section(name)(), description=about[name]))
         for name in STAGES
     }
+    if labels is not None:
+        fields["labels"] = (labels, Field(labels(), description=about["labels"]))
     for name, kind in (("data", data), ("model", model)):
         fields[name] = (kind, Field(description=about[name]))
     return create_model("Experiment", __base__=Experiment, __module__=__name__, **fields)
@@ -215,7 +219,8 @@ def experiment_class(source: str, name: str) -> type[Experiment]:
     >>> list(kind.model_fields["model"].annotation.model_fields)[:3]
     ['name', 'filters', 'kernel_size']
     """
-    return _made(data_section(source), model_section(name))
+    threshold = dataset_class(source).default_threshold
+    return _made(data_section(source), model_section(name), labels_section(threshold))
 
 
 def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from eegemo.config.data_options import dataset_class
+from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
 from eegemo.labels import make_labels
 from eegemo.models.base import TrainingOptions
@@ -26,6 +26,7 @@ __all__ = [
     "Section",
     "Strict",
     "data_section",
+    "labels_section",
     "make_section",
     "model_section",
     "stage_section",
@@ -163,6 +164,17 @@ def stage_section(name: str) -> type[Section]:
 def data_section(source: str) -> type[Section]:
     """Return the section of a data set."""
     return make_section("data", dataset_class(source), key=("source", source))
+
+
+@cache
+def labels_section(threshold: float) -> type[Section]:
+    """Return the section of labels for a data set of which ratings above `threshold` are high."""
+    base = stage_section("labels")
+    field = base.model_fields["threshold"]
+    if field.default == threshold:
+        return base
+    other: Any = (field.annotation, Field(threshold, description=field.description))
+    return create_model("labels", __base__=base, __module__=__name__, threshold=other)
 
 
 @cache

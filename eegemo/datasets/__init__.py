@@ -1,28 +1,108 @@
-"""From files to recordings: one finder per data set, all giving `Recording` objects."""
+"""From files to recordings: one folder per data set, each with a class that answers for it.
 
-from collections.abc import Callable
+A data set is added by a folder here and a line in `eegemo.registry`, or by a class in a package of
+your own, which the experiment file names as ``source: "mypkg.mydata:MyData"``.
+"""
+
 from typing import Any
 
-from eegemo.datasets.base import RATINGS, Recording, Run
-from eegemo.datasets.bids.dataset import find_recordings_bids
+from eegemo.datasets.base import (
+    RATINGS,
+    Channels,
+    Context,
+    Dataset,
+    FileState,
+    Outline,
+    Recording,
+    Run,
+    Subjects,
+    Survey,
+)
 from eegemo.datasets.channels import EMOTIV_CHANNELS
-from eegemo.datasets.deap.dataset import find_recordings_deap
 from eegemo.errors import ConfigError
+from eegemo.registry import DATASETS, REQUIRED, options_of
 
 __all__ = [
     "EMOTIV_CHANNELS",
     "RATINGS",
-    "SOURCES",
+    "Channels",
+    "Context",
+    "Dataset",
+    "FileState",
+    "Outline",
     "Recording",
     "Run",
+    "Subjects",
+    "Survey",
+    "dataset_class",
     "find_recordings",
+    "open_dataset",
 ]
 
-#: Name of a source -> function ``(root, **options) -> list of Recording``.
-SOURCES: dict[str, Callable[..., Any]] = {
-    "deap": find_recordings_deap,
-    "bids": find_recordings_bids,
-}
+
+def dataset_class(source: str, *, trust: bool = True) -> type[Dataset]:
+    """Return the class of a data set by its name.
+
+    Parameters
+    ----------
+    source, trust
+        As for `open_dataset`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such data set, or it is no `Dataset`.
+    """
+    kind = DATASETS.resolve(source, trust=trust)
+    if not (isinstance(kind, type) and issubclass(kind, Dataset)):
+        raise ConfigError(
+            f"data.source: {source} is {kind!r}; expected a subclass of eegemo.datasets.Dataset."
+        )
+    return kind
+
+
+def open_dataset(source: str, *, trust: bool = True, **options: Any) -> Dataset:
+    """Return a data set by its name, with its options.
+
+    Parameters
+    ----------
+    source : str
+        ``"deap"``, ``"bids"``, ..., the name of a plug-in, or an import path.
+    trust : bool
+        Whether an import path may be imported, which runs its code.
+    **options
+        The fields of its class; `eegemo.datasets.deap.Deap`, for example.
+
+    Returns
+    -------
+    dataset : Dataset
+
+    Raises
+    ------
+    ConfigError
+        If there is no such data set, it is no `Dataset`, or has no such option.
+
+    Examples
+    --------
+    >>> open_dataset("deap", root="data/deap").title
+    'DEAP'
+    >>> open_dataset("deap", root="data/deap", subject="s01")
+    Traceback (most recent call last):
+    eegemo.errors.ConfigError: data: 'deap' has no option 'subject'; there are root, variant,
+    subjects, channels.
+    """
+    kind = dataset_class(source, trust=trust)
+    known = options_of(kind)
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"data: {source!r} has no option {name!r}; there are {', '.join(known)}."
+            )
+    for name, option in known.items():
+        if option.default is REQUIRED and name not in options:
+            raise ConfigError(f"data: {source!r} needs the option {name!r}.")
+    made: Dataset = kind(**options)
+    return made
 
 
 def find_recordings(source: str, root: str, **options: Any) -> list[Recording]:
@@ -30,11 +110,12 @@ def find_recordings(source: str, root: str, **options: Any) -> list[Recording]:
 
     Parameters
     ----------
-    source : {"deap", "bids"}
+    source : {"deap", "bids", "dreamer", ...}
+        As `data.source` has it.
     root : str
         The data set's folder.
     **options
-        As the source's own finder takes them: `find_recordings_deap`, `find_recordings_bids`.
+        The other options of the data set's class.
 
     Returns
     -------
@@ -44,11 +125,8 @@ def find_recordings(source: str, root: str, **options: Any) -> list[Recording]:
     Raises
     ------
     ConfigError
-        If there is no such source.
+        If there is no such data set, or it has no such option.
     DataError
         If the folder is not such a data set, or a subject is not in it.
     """
-    if source not in SOURCES:
-        raise ConfigError(f"data: source {source!r} is not known; there are {', '.join(SOURCES)}.")
-    found: list[Recording] = list(SOURCES[source](root, **options))
-    return found
+    return open_dataset(source, root=str(root), **options).find()

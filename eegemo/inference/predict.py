@@ -19,6 +19,7 @@ from eegemo.inference.recording import match_channels, read_recording, window_re
 from eegemo.pages.figures import class_timeline, save_figure, to_svg
 from eegemo.preprocessing import Record, preprocess
 from eegemo.results import Result, open_result
+from eegemo.runs.prepare import make_dataset
 from eegemo.scaling import Scaling
 from eegemo.store import atomic_file, write_json, write_text
 from eegemo.windows import Windows
@@ -95,7 +96,7 @@ def predict_recording(
     folds = _choose_folds(stored, fold, who)
     numbers = [int(record["fold"]) for record in folds]
     try:
-        windows, continuous, notes = _make_windows(stored, recording, who)
+        windows, continuous, notes = _make_windows(stored, recording, who, subject)
     except DataError as error:
         told = str(error).startswith(str(recording))
         raise DataError(str(error) if told else f"{recording}: {error}") from error
@@ -150,27 +151,19 @@ def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, A
 
 
 def _make_windows(
-    stored: Result, recording: Path, who: str
+    stored: Result, recording: Path, who: str, subject: str | None
 ) -> tuple[Windows, bool, tuple[str, ...]]:
     """Preprocess a recording as the experiment says; tell if it is continuous."""
     experiment, notes = stored.experiment, list[str]()
     steps = experiment.preprocessing.model_dump()
     by_kind = isinstance(experiment.data.channels, str)
-    run = read_recording(
+    runs = read_recording(
         recording,
-        deap=experiment.data.source != "bids",
+        dataset=make_dataset(experiment),
         eeg_only=by_kind and steps["eog"] == "none",
+        subject=subject,
     )
-    inst, renamed = match_channels(run.inst, stored.channels)
-    if by_kind:  # then they were EEG in training, whatever this file calls them
-        kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
-        other = [name for name in stored.channels if kinds[name] != "eeg"]
-        if other:
-            inst = inst.copy().set_channel_types(
-                dict.fromkeys(other, "eeg"), on_unit_change="ignore", verbose="ERROR"
-            )
-    sfreq = float(stored.provenance["data"]["sfreq"])
-    continuous = isinstance(inst, mne.io.BaseRaw) and run.cut is None
+    continuous = any(isinstance(run.inst, mne.io.BaseRaw) and run.cut is None for run in runs)
     centred = continuous and steps["baseline"] is not None
     if centred:
         steps["baseline"] = None
@@ -180,15 +173,34 @@ def _make_windows(
     if steps["reject"] is not None:
         steps["reject"] = None
         notes.append("Training left out trials of large amplitude; here all are classified.")
-    record = Record()
+    sfreq = float(stored.provenance["data"]["sfreq"])
     steps |= {"channels": stored.channels, "sfreq": sfreq}
-    done = preprocess(inst, **steps, cut=run.cut, record=record)
-    if centred:
-        done.apply_function(lambda x: x - x.mean(), picks="all", verbose="ERROR")
+    signals: list[Any] = []
+    before: list[str] = []  # said of the file
+    after: list[str] = []  # said of what was done to it
+    for run in runs:
+        inst, renamed = match_channels(run.inst, stored.channels)
+        if by_kind:  # then they were EEG in training, whatever this file calls them
+            kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
+            other = [name for name in stored.channels if kinds[name] != "eeg"]
+            if other:
+                inst = inst.copy().set_channel_types(
+                    dict.fromkeys(other, "eeg"), on_unit_change="ignore", verbose="ERROR"
+                )
+        record = Record()
+        done = preprocess(inst, **steps, cut=run.cut, record=record)
+        if centred:
+            done.apply_function(lambda x: x - x.mean(), picks="all", verbose="ERROR")
+        signals.append(done)
+        before += [*run.notes, *renamed]
+        after += record.notes
     windows = window_recording(
-        done, subject=who, classes=stored.classes, **experiment.windows.model_dump()
+        signals[0] if len(signals) == 1 else signals,
+        subject=who,
+        classes=stored.classes,
+        **experiment.windows.model_dump(),
     )
-    return windows, continuous, (*run.notes, *renamed, *notes, *record.notes)
+    return windows, continuous, tuple(dict.fromkeys([*before, *notes, *after]))
 
 
 def _say_models(folds: Sequence[dict[str, Any]]) -> str:

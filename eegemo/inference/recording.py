@@ -1,6 +1,5 @@
 """Open a recording of any format, name its channels as in training, and cut it into windows."""
 
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +9,9 @@ import mne
 import numpy as np
 import pandas as pd
 
-from eegemo.datasets import Run
+from eegemo.datasets import Dataset, Run
 from eegemo.datasets.bids.files import name_signal_files
-from eegemo.datasets.deap import find_trials_deap, read_epochs_deap
-from eegemo.datasets.deap.channels import open_raw_deap
-from eegemo.datasets.deap.ratings import find_ratings_table
+from eegemo.datasets.deap import read_epochs_deap
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file
 from eegemo.labels import Labels
@@ -37,24 +34,33 @@ _CONTINUOUS = (".fif", ".vhdr", ".edf", ".bdf", ".set")
 _MAX_EEG = 1.0  # volts
 
 
-def read_recording(path: str | Path, *, deap: bool = False, eeg_only: bool = False) -> Run:
+def read_recording(
+    path: str | Path,
+    *,
+    dataset: Dataset | None = None,
+    eeg_only: bool = False,
+    subject: str | None = None,
+) -> tuple[Run, ...]:
     """Open one recording of any kind.
 
     Parameters
     ----------
     path : path
         ``.dat`` or ``.mat`` of DEAP, or a continuous recording: ``.fif``, ``.vhdr``, ``.edf``,
-        ``.bdf`` or ``.set``.
-    deap : bool
-        Read a ``sNN.bdf`` as an original recording of DEAP: with its channels as eegemo names them,
-        and cut into trials where ``participant_ratings`` is in its folder or the one above.
+        ``.bdf`` or ``.set``; or whatever `dataset` knows how to open.
+    dataset : Dataset, optional
+        Is asked first (`eegemo.datasets.Dataset.read_file`): a ``sNN.bdf`` is then an original
+        recording of DEAP, for example.
     eeg_only : bool
-        Of ``.dat`` and ``.mat``, read only the EEG.
+        Of files that are made of trials, read only the EEG.
+    subject : str, optional
+        Who is meant, of a file that holds several.
 
     Returns
     -------
-    run : Run
-        Signals in volts; Epochs, or a Raw with or without a way to cut it.
+    runs : tuple of Run
+        Signals in volts; Epochs, or a Raw with or without a way to cut it. There are several where
+        trials differ in length.
 
     Raises
     ------
@@ -64,22 +70,19 @@ def read_recording(path: str | Path, *, deap: bool = False, eeg_only: bool = Fal
     path = Path(path)
     suffix = path.suffix.lower()
     check_file(path)
+    own = None
+    if dataset is not None:
+        own = dataset.read_file(path, eeg_only=eeg_only, subject=subject)
+    if own is not None:
+        return tuple(own)
     if suffix not in (*_DEAP, *_CONTINUOUS):
         raise DataError(
             f"{path}: expected a recording ({', '.join((*_DEAP, *_CONTINUOUS))}), found "
             f"{suffix or 'a file without an extension'}."
         )
     if suffix in _DEAP:
-        return Run(read_epochs_deap(path, eeg_only=eeg_only))
-    if deap and re.fullmatch(r"s\d\d+\.bdf", path.name):
-        raw, notes = open_raw_deap(path)
-        try:
-            table = find_ratings_table(path.parent)
-        except DataError:
-            return Run(raw, None, tuple(notes))
-        cut, more = find_trials_deap(raw, table)
-        return Run(raw, cut, (*notes, *more))
-    return _read_continuous(path)
+        return (Run(read_epochs_deap(path, eeg_only=eeg_only)),)
+    return (_read_continuous(path),)
 
 
 def _read_continuous(path: Path) -> Run:
@@ -163,7 +166,7 @@ def window_recording(
 
     Parameters
     ----------
-    inst : mne.io.BaseRaw or mne.BaseEpochs
+    inst : mne.io.BaseRaw, mne.BaseEpochs or sequence of mne.BaseEpochs
         Trials keep their numbers; continuous signals count as one trial from their first sample.
     subject : str
     classes : sequence of str
@@ -187,7 +190,7 @@ def window_recording(
             (signals,), pd.DataFrame(about), float(inst.info["sfreq"]), tuple(inst.ch_names)
         )
     else:
-        trials = make_trials([inst])
+        trials = make_trials([inst])  # of one recording, in one run or several
         trials.metadata["subject"] = subject
     unknown = Labels(np.zeros(len(trials), np.int64), tuple(classes), {})
     return make_windows(trials, unknown, duration=duration, stride=stride)

@@ -8,6 +8,32 @@ from typing import Any
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
+def data_name(data: Mapping[str, Any], *, remark: str = "simulated") -> str:
+    """Name the data of a result, and say if they are simulated.
+
+    Parameters
+    ----------
+    data : mapping
+        The entry ``data`` of ``provenance.json``. Results of before data sets had titles are named
+        by their source.
+    remark : str
+        What is said of simulated data under another name, in parentheses.
+
+    Examples
+    --------
+    >>> data_name({"title": "DEAP", "source": "deap", "simulated": True})
+    'DEAP (simulated)'
+    >>> data_name({"source": "bids", "simulated": False})
+    'BIDS'
+    >>> data_name({"source": "simulated", "simulated": True})
+    'simulated data'
+    """
+    old = "simulated data" if data["source"] == "simulated" else str(data["source"]).upper()
+    title = str(data.get("title") or old)
+    named = title.startswith("simulated")
+    return f"{title} ({remark})" if data["simulated"] and not named else title
+
+
 def number_word(n: int) -> str:
     """Spell small numbers.
 

@@ -36,9 +36,11 @@ DATASETS = Registry(
     "datasets",
     "data.source",
     {
-        "deap": "eegemo.config.data_options:DeapOptions",
-        "bids": "eegemo.config.data_options:BidsOptions",
-        "simulated": "eegemo.config.data_options:SimulatedOptions",
+        "deap": "eegemo.datasets.deap.dataset:Deap",
+        "bids": "eegemo.datasets.bids.dataset:Bids",
+        "simulated": "eegemo.simulation.dataset:Simulated",
+        "dreamer": "eegemo.datasets.dreamer.dataset:Dreamer",
+        "memory": "eegemo.datasets.memory:Memory",
     },
 )
 SPLITS = Registry(

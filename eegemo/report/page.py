@@ -9,7 +9,7 @@ from typing import Any
 from eegemo.evaluation import SUMMARY_SCORES
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
-from eegemo.pages.words import interval_words
+from eegemo.pages.words import data_name, interval_words
 from eegemo.report.choices import describe_choice
 from eegemo.report.figures import draw, votes
 from eegemo.report.remarks import remarks
@@ -76,6 +76,7 @@ def write_report(result_dir: str | Path) -> Path:
         figures.save_figure(figure, result.path / layout.FIGURES / f"{name}.png")
         figure.set_layout_engine("none")  # what was laid out once stays so
         drawn[name] = data_uri(figure)
+    title = data_name({**result.provenance["data"], "simulated": result.simulated})
     page = render(
         "report.html",
         result=result,
@@ -98,6 +99,7 @@ def write_report(result_dir: str | Path) -> Path:
         levels=result.assessment.levels,
         folds=result.records,
         run=result.provenance,
+        data_title=title[:1].upper() + title[1:],
     )
     path = result.path / layout.REPORT
     write_text(path, page)

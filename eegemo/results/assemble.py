@@ -98,6 +98,8 @@ def _describe(
         "digests": plan.digests,
         "data": {
             "source": experiment.data.source,
+            "title": plan.title,
+            "citation": plan.citation,
             "simulated": plan.simulated,
             "subjects": names,
             "n_trials": int((labels.codes >= 0).sum()),

@@ -38,6 +38,8 @@ class Plan:
         Whether the data was simulated.
     notes : tuple of str
         What the reader of the report should know.
+    title, citation : str
+        Of the data set.
     """
 
     experiment: Experiment
@@ -47,6 +49,8 @@ class Plan:
     digests: dict[str, str]
     simulated: bool
     notes: tuple[str, ...]
+    title: str = ""
+    citation: str = ""
 
     def fold_folder(self, number: int) -> FoldFolder:
         """Return where a fold's result goes."""

@@ -104,6 +104,7 @@ PROVENANCE = {
     "versions": Kind("entries with names", lambda value: isinstance(value, dict)),
     **{f"digests.{what}": _TEXT for what in ("experiment", "data", "labels", "folds")},
     "data.source": _TEXT,
+    "data.title": Kind("text or nothing", _is_text, optional=True),
     "data.simulated": _FLAG,
     "data.subjects": _TEXTS,
     "data.channels": Kind("a list of text or nothing", _are_texts, optional=True),

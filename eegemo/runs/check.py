@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from eegemo.config import Experiment
-from eegemo.datasets import Recording, find_recordings
-from eegemo.errors import DataError, EegemoError, InputError
+from eegemo.datasets import Dataset, FileState, Outline
+from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.base import shape_of
-from eegemo.runs.check_data import FileState, OnFile, check_recordings
-from eegemo.runs.outlines import Outline, join_outlines, outline_simulated
-from eegemo.runs.prepare import divide_trials, simulated_root, simulation_options
+from eegemo.runs.check_data import OnFile, check_recordings
+from eegemo.runs.outlines import join_outlines
+from eegemo.runs.prepare import divide_trials, make_dataset
 from eegemo.runs.resources import Needs, check_memory, estimate_needs
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes
@@ -93,7 +92,8 @@ def check_experiment(
     checked = CheckedExperiment(experiment.name)
     context = RunContext.of(results=results, jobs=jobs)
     try:
-        outlines = _outline(experiment, checked, full, on_file)
+        dataset = make_dataset(experiment)
+        outlines = _outline(dataset, checked, full, on_file)
         if any(not one.ok for one in checked.files):
             broken = ", ".join(one.name for one in checked.files if not one.ok)
             checked.problems.append(
@@ -102,8 +102,8 @@ def check_experiment(
         if not outlines:
             return checked
         steps = experiment.preprocessing
-        trials = join_outlines(outlines, sfreq=steps.sfreq, channels=experiment.data.channels)
-        windows, folds, checked.notes = divide_trials(experiment, trials)
+        trials = join_outlines(outlines, sfreq=steps.sfreq, channels=dataset.kept_channels)
+        windows, folds, checked.notes = divide_trials(experiment, trials, dataset)
         _describe(checked, windows, folds)
         candidates = [one for _, one in experiment.candidates()]
         needs = estimate_needs(
@@ -125,45 +125,17 @@ def check_experiment(
 
 
 def _outline(
-    experiment: Experiment,
-    checked: CheckedExperiment,
-    full: bool,
-    on_file: OnFile | None,
+    dataset: Dataset, checked: CheckedExperiment, full: bool, on_file: OnFile | None
 ) -> dict[str, Outline]:
     """Find and read the data, and keep the state of each file."""
-    data = experiment.data
-    root, duration = data.root, 60.0
-    if data.source == "simulated":
-        duration = data.duration
-        place = simulated_root(data)
-        if not place.is_dir():
-            checked.facts.append(("data", f"not there yet: to be simulated in {place}"))
-            numbers = range(1, data.n_subjects + 1)
-            drawn: dict[str, Any] = {"n_trials": data.n_trials, "duration": data.duration}
-            outlines = {f"s{k:02d}": outline_simulated(k, **drawn, seed=data.seed) for k in numbers}
-            if data.subjects == "all":
-                return outlines
-            wanted = [str(one) for one in data.subjects]
-            names = [f"s{int(one):02d}" if one.isdecimal() else one.lower() for one in wanted]
-            absent = [one for one, name in zip(wanted, names, strict=True) if name not in outlines]
-            if absent:
-                raise DataError(
-                    f"Subject {absent[0]!r} is not among the {data.n_subjects} to be simulated."
-                )
-            return {name: outlines[name] for name in sorted(set(names))}
-        root = str(place)
-    recordings = {one.subject: one for one in _find(experiment, root)}
-    checked.facts.append(("data", f"{len(recordings)} subjects in {root}"))
-    checked.files, outlines = check_recordings(
-        recordings, full=full, duration=duration, on_file=on_file
-    )
+    said = dataset.to_be_made()
+    if said is not None:
+        checked.facts.append(("data", said))
+        return dataset.expected()
+    recordings = {recording.subject: recording for recording in dataset.find()}
+    checked.facts.append(("data", f"{len(recordings)} subjects in {dataset.place}"))
+    checked.files, outlines = check_recordings(dataset, recordings, full=full, on_file=on_file)
     return outlines
-
-
-def _find(experiment: Experiment, root: str) -> list[Recording]:
-    data = experiment.data
-    options = data.model_dump(exclude={"source", "root", "channels"} | simulation_options())
-    return find_recordings("bids" if data.source == "bids" else "deap", root, **options)
 
 
 def _describe(checked: CheckedExperiment, windows: Windows, folds: list[Fold]) -> None:

@@ -1,69 +1,32 @@
 """The files of a data folder, each with its state."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eegemo.datasets import Recording, find_recordings
-from eegemo.datasets.bids.files import find_paths
-from eegemo.errors import DataError, InputError
-from eegemo.formats.files import list_folder
-from eegemo.runs.outlines import Outline, outline_recording
-from eegemo.simulation import read_simulation
+from eegemo.datasets import Dataset, FileState, Outline, Recording
+from eegemo.errors import ConfigError, DataError, InputError
+from eegemo.registry import DATASETS
 
 __all__ = [
     "CheckedData",
-    "FileState",
     "OnFile",
     "check_data",
     "check_recordings",
-    "is_data_folder",
+    "find_dataset",
 ]
 
 #: Told the name of a subject, its number, and how many there are.
 OnFile = Callable[[str, int, int], None]
 
-_FOLDERS = {
-    "python": ("data_preprocessed_python", ".dat"),
-    "matlab": ("data_preprocessed_matlab", ".mat"),
-    "bdf": ("data_original", ".bdf"),
-}
-_NAME = re.compile(r"s\d\d+")
-_PARTICIPANTS = 32  # of DEAP
 # What the readers say, and the word for it.
 _WORDS = {
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
-    "ratings out of range": ("expected 1 to 9",),
+    "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
     "not fetched": ("broken link",),
     "missing": ("no such", "found nothing", "holds no", "does not exist"),
 }
-
-
-@dataclass(frozen=True)
-class FileState:
-    """The state of one subject's files.
-
-    Attributes
-    ----------
-    name : str
-    n_bytes : int
-    state : str
-        ``ok``, ``missing``, or what is wrong in a word or two.
-    detail : str
-        What was found: trials and their length, or the reader's message.
-    """
-
-    name: str
-    n_bytes: int
-    state: str
-    detail: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.state == "ok"
 
 
 @dataclass(frozen=True)
@@ -91,28 +54,43 @@ class CheckedData:
         return all(one.ok or one.state == "missing" for one in self.files)
 
 
-def is_data_folder(path: Path) -> bool:
-    """Tell whether a folder looks like DEAP or BIDS rather than like a folder of experiments."""
-    if not path.is_dir():
-        return False
-    if (path / "dataset_description.json").is_file():
-        return True
-    return any((path / name).is_dir() or _named(path, end) for name, end in _FOLDERS.values())
+def find_dataset(folder: Path) -> Dataset | None:
+    """Ask every known data set whether a folder is one of its own.
 
+    Of two that say so, one of which is made from the other, the more special one is right. A
+    plug-in that cannot be imported is in nobody's way, unless no other data set knows the folder.
 
-def _named(folder: Path, suffix: str) -> list[Path]:
-    return [f for f in list_folder(folder) if f.suffix == suffix and _NAME.fullmatch(f.stem)]
+    Raises
+    ------
+    ConfigError
+        If nobody knows the folder, and a plug-in could not be asked.
+    """
+    found: Dataset | None = None
+    problems: list[ConfigError] = []
+    for name in DATASETS.names():
+        try:
+            kind = DATASETS.resolve(name)
+        except ConfigError as error:
+            problems.append(error)
+            continue
+        other = kind.detect(folder) if folder.is_dir() else None
+        if other is not None and (found is None or isinstance(other, type(found))):
+            found = other
+    if found is None and problems:
+        raise problems[0]
+    return found
 
 
 def check_data(
     root: str | Path, *, full: bool = False, on_file: OnFile | None = None
 ) -> CheckedData:
-    """Look at every file of a DEAP or BIDS folder.
+    """Look at every file of a data folder.
 
     Parameters
     ----------
     root : path
-        The release of DEAP, one of its folders, or a BIDS data set.
+        The release of DEAP, one of its folders, a BIDS data set, or the folder of any other data
+        set that eegemo or a plug-in knows.
     full : bool
         Read every signal, and not only headers where they tell enough.
     on_file : callable, optional
@@ -128,71 +106,25 @@ def check_data(
         If this is no such folder.
     """
     root = Path(root)
-    if not is_data_folder(root):
+    dataset = find_dataset(root)
+    if dataset is None:
         raise InputError(
             f"{root}: expected an experiment file, a folder of them, the folder of DEAP's release, "
             "or a BIDS data set (with dataset_description.json)."
         )
-    if (root / "dataset_description.json").is_file():
-        return _check_bids(root, full, on_file)
-    for variant, (name, suffix) in _FOLDERS.items():
-        form, folder = variant, (root / name if (root / name).is_dir() else root)
-        files = _named(folder, suffix)
-        if files:
-            break
-    else:
-        raise InputError(f"{root}: holds no file named like s01.dat, s01.mat or s01.bdf.")
-    found: dict[str, Recording] = {}
-    broken = []
-    for file in files:
-        try:
-            found |= {file.stem: _find_one("deap", root, file.stem, variant=form)}
-        except DataError as error:
-            broken.append(_broken(file.stem, [file], error))
-    states = [*check_recordings(found, full=full, on_file=on_file)[0], *broken]
-    release = read_simulation(root) or read_simulation(folder.parent)
-    n = _PARTICIPANTS if release is None else len(release.subjects)
-    expected = {f"s{number:02d}" for number in range(1, n + 1)}
-    absent = sorted(expected - {file.stem for file in files})
-    states += [FileState(name, 0, "missing", f"no {name}{suffix}") for name in absent]
-    kind = f"DEAP, {name}" + (", simulated by eegemo" if release is not None else "")
-    ignored = [f.name for f in list_folder(folder) if f.is_file() and f not in files]
-    return CheckedData(root, kind, tuple(sorted(states, key=lambda s: s.name)), tuple(ignored))
-
-
-def _check_bids(root: Path, full: bool, on_file: OnFile | None) -> CheckedData:
-    paths = find_paths(root)
-    tasks = sorted({str(path.task) for path in paths})
-    states: list[FileState] = []
-    for task in tasks:
-        found = {}
-        for subject in sorted({path.subject for path in paths if str(path.task) == task}):
-            name = f"sub-{subject}" + (f", {task}" if len(tasks) > 1 else "")
-            try:
-                found[name] = _find_one("bids", root, subject, task=task)
-            except DataError as error:
-                files = [Path(path.fpath) for path in paths if path.subject == subject]
-                states.append(_broken(name, files, error))
-        states += check_recordings(found, full=full, on_file=on_file)[0]
-    used = {path.subject for path in paths}
-    ignored = [
-        folder.name
-        for folder in list_folder(root)
-        if folder.name.startswith("sub-") and folder.name.removeprefix("sub-") not in used
-    ]
-    kind = f"BIDS, task {', '.join(tasks)}" if tasks else "BIDS, without EEG"
-    return CheckedData(root, kind, tuple(sorted(states, key=lambda s: s.name)), tuple(ignored))
-
-
-def _find_one(source: str, root: Path, subject: str, **options: str) -> Recording:
-    return find_recordings(source, str(root), subjects=[subject], **options)[0]
+    survey = dataset.survey()
+    states = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)[0]
+    states += [_broken(name, *why) for name, why in survey.broken.items()]
+    states += [FileState(name, 0, "missing", what) for name, what in survey.missing.items()]
+    states.sort(key=lambda state: state.name)
+    return CheckedData(root, survey.kind, tuple(states), survey.ignored)
 
 
 def check_recordings(
-    recordings: dict[str, Recording],
+    dataset: Dataset,
+    recordings: Mapping[str, Recording],
     *,
     full: bool = False,
-    duration: float = 60.0,
     on_file: OnFile | None = None,
 ) -> tuple[list[FileState], dict[str, Outline]]:
     """Read recordings, and return the state of each and the outlines of those that are well."""
@@ -201,13 +133,15 @@ def check_recordings(
         if on_file is not None:
             on_file(name, number, len(recordings))
         try:
-            one = outline_recording(recording, full=full, duration=duration)
+            outline = dataset.outline(recording, full=full)
         except DataError as error:
             states.append(_broken(name, recording.files, error))
             continue
-        outlines[name] = one
+        outlines[name] = outline
         n_bytes = sum(file.stat().st_size for file in recording.files)
-        detail = f"{len(one.metadata)} trials of {one.duration:g} s, {one.sfreq:g} Hz"
+        low, high = min(outline.durations), max(outline.durations)
+        seconds = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        detail = f"{len(outline.metadata)} trials of {seconds} s, {outline.sfreq:g} Hz"
         states.append(FileState(name, n_bytes, "ok", detail))
     return states, outlines
 

@@ -10,26 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from eegemo.config import Experiment, Section, code_for_digest, section_for_digest
-from eegemo.config.data_options import dataset_class
-from eegemo.datasets import Recording, find_recordings
-from eegemo.datasets.deap.dataset import _repeat_notes
-from eegemo.errors import DataError
+from eegemo.config import Experiment, code_for_digest, section_for_digest
+from eegemo.datasets import Dataset, Recording, open_dataset
+from eegemo.errors import ConfigError, DataError
 from eegemo.evaluation.statistics import shuffle_labels
-from eegemo.execution import Progress, RunContext, span
+from eegemo.execution import RunContext, span
 from eegemo.labels import Labels, make_labels
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
-from eegemo.registry import options_of
+from eegemo.registry import DATASETS, options_of
 from eegemo.results import Result
 from eegemo.results.plan import Plan, make_digests
-from eegemo.runs.resources import least_trial_bytes, simulated_bytes
-from eegemo.simulation import SimulatedRelease, is_simulated, read_simulation, simulate_deap
+from eegemo.simulation import is_simulated
 from eegemo.splits import Fold, make_repeats
 from eegemo.store import (
     FileDigests,
     digest_json,
     is_whole,
-    lock,
     remove_damaged,
     remove_leftovers,
 )
@@ -41,10 +37,12 @@ __all__ = [
     "StoredTrials",
     "TrialsTask",
     "divide_trials",
+    "make_dataset",
     "prepare_experiment",
     "prepare_result",
     "prepare_trials",
     "store_subject",
+    "with_dataset",
 ]
 
 
@@ -79,7 +77,48 @@ class StoredTrials:
     simulated: bool
 
 
-def prepare_experiment(experiment: Experiment, context: RunContext) -> Plan:
+def make_dataset(experiment: Experiment, *, trust: bool = True) -> Dataset:
+    """Return the data set that an experiment names, with the options of its section ``data``.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    trust : bool
+        Whether a data set by import path may be imported, which runs its code.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such data set.
+    """
+    options = experiment.data.model_dump()
+    return open_dataset(options.pop("source"), trust=trust, **options)
+
+
+def with_dataset(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """Return the experiment with a section ``data`` that says which data set it is.
+
+    Raises
+    ------
+    ConfigError
+        If the class of the data set can be named by no file, since it lies inside a function.
+    """
+    kind = type(dataset)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    source = next((name for name, where in DATASETS.built_in.items() if where == path), path)
+    options = {name: getattr(dataset, name) for name in options_of(kind)}
+    plain = {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()}
+    content = experiment.model_dump() | {"data": {"source": source, **plain}}
+    try:
+        return Experiment.model_validate(content)
+    except ValueError as error:
+        problem = " ".join(str(error).split())[:300]
+        raise ConfigError(f"data: {path} cannot be written to a file: {problem}") from error
+
+
+def prepare_experiment(
+    experiment: Experiment, context: RunContext, *, dataset: Dataset | None = None
+) -> Plan:
     """Read, preprocess and store trials, and make labels, windows and folds.
 
     Parameters
@@ -87,6 +126,8 @@ def prepare_experiment(experiment: Experiment, context: RunContext) -> Plan:
     experiment : Experiment
     context : RunContext
         Where trials are stored, and who does the work.
+    dataset : Dataset, optional
+        The data; what the experiment names, if not given.
 
     Returns
     -------
@@ -97,14 +138,25 @@ def prepare_experiment(experiment: Experiment, context: RunContext) -> Plan:
     InputError
         If the data is wrong, or cannot be divided as the experiment asks.
     """
-    stored = prepare_trials(experiment, context)
+    dataset = make_dataset(experiment) if dataset is None else dataset
+    stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
-    windows, folds, divided = divide_trials(experiment, trials)
+    windows, folds, divided = divide_trials(experiment, trials, dataset)
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
     folder = context.results / f"{experiment.name}-{digests['experiment'][:8]}"
-    return Plan(experiment, windows, folds, folder, digests, stored.simulated, tuple(notes))
+    return Plan(
+        experiment,
+        windows,
+        folds,
+        folder,
+        digests,
+        stored.simulated,
+        tuple(notes),
+        title=dataset.title,
+        citation=dataset.citation,
+    )
 
 
 def prepare_result(result: Result, context: RunContext) -> Plan:
@@ -131,9 +183,13 @@ def prepare_result(result: Result, context: RunContext) -> Plan:
     return prepare_experiment(result.experiment, context)
 
 
-def divide_trials(experiment: Experiment, trials: Trials) -> tuple[Windows, list[Fold], list[str]]:
+def divide_trials(
+    experiment: Experiment, trials: Trials, dataset: Dataset
+) -> tuple[Windows, list[Fold], list[str]]:
     """Label trials, cut them into windows, and divide these into folds; return notes, too."""
-    labels = make_labels(trials.metadata, **experiment.labels.model_dump())
+    labels = make_labels(
+        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
+    )
     notes = []
     if experiment.shuffle_labels is not None:
         labels = _shuffled(labels, trials, experiment.shuffle_labels)
@@ -151,7 +207,9 @@ def divide_trials(experiment: Experiment, trials: Trials) -> tuple[Windows, list
     return windows, folds, notes
 
 
-def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
+def prepare_trials(
+    experiment: Experiment, context: RunContext, *, dataset: Dataset | None = None
+) -> StoredTrials:
     """Read, preprocess and store the trials of each subject unless the very same are there.
 
     A subject's trials are stored as soon as they are made, and depend on the subject's files, the
@@ -159,7 +217,7 @@ def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
 
     Parameters
     ----------
-    experiment, context
+    experiment, context, dataset
         As in `prepare_experiment`.
 
     Returns
@@ -173,8 +231,10 @@ def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
     """
     progress, store = context.progress, context.store
     remove_leftovers(store, store / "trials", store / "features")
-    recordings = _find(experiment, _make_data(experiment, progress))
-    steps = experiment.preprocessing.model_dump() | {"channels": experiment.data.channels}
+    dataset = make_dataset(experiment) if dataset is None else dataset
+    dataset.prepare(context)
+    recordings = dataset.find()
+    steps = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
     decisive = section_for_digest(experiment.preprocessing) | {"channels": steps["channels"]}
     code = code_for_digest(experiment, "data")
     files = FileDigests(store / "files.json")
@@ -197,7 +257,7 @@ def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
                 progress.say(f"{folder} is damaged: making it again.")
             tasks.append(TrialsTask(recording, folder, steps, context.trace))
     files.save()
-    least = sum(least_trial_bytes(task.recording, steps) for task in tasks)
+    least = sum(task.recording.least_bytes(steps) for task in tasks)
     check_space(store, least, f"the trials of {len(tasks)} subjects")
     label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
     progress.update(label, done, len(folders), label)
@@ -210,62 +270,9 @@ def prepare_trials(experiment: Experiment, context: RunContext) -> StoredTrials:
         subjects=tuple(recording.subject for recording in recordings),
         folders=tuple(folders),
         made=tuple(task.recording.subject for task in tasks),
-        notes=(*_repeat_notes(recordings, steps), *(note for lines in notes for note in lines)),
-        simulated=experiment.data.source != "bids"
-        and any(is_simulated(file) for recording in recordings for file in recording.files),
+        notes=(*dataset.notes(recordings, steps), *(note for lines in notes for note in lines)),
+        simulated=any(is_simulated(file) for recording in recordings for file in recording.files),
     )
-
-
-def _make_data(experiment: Experiment, progress: Progress) -> str:
-    """Return the data set's folder, simulating it first where the experiment says so."""
-    data = experiment.data
-    if data.source != "simulated":
-        return str(data.root)
-    root, arguments = simulated_root(data), _simulation(data)
-    with lock(root.with_suffix(".lock"), wait=True, say=progress.say):
-        if not _is_simulated(root):
-            remove_leftovers(root, *root.glob("data_*"))
-            check_space(root, simulated_bytes(**_simulation(data)), "simulating this release")
-            progress.say(f"Simulating a DEAP release of {data.n_subjects} subjects in {root}.")
-            simulate_deap(
-                root,
-                **arguments,
-                on_subject=lambda subject, i, n: progress.update(
-                    "simulate", i, n, "simulate", subject
-                ),
-            )
-    return str(root)
-
-
-def _simulation(data: Section) -> dict[str, Any]:
-    """Return the arguments of `simulate_deap`."""
-    names = {"n_subjects", "n_trials", "duration", "effect", "fingerprint", "seed"}
-    return data.model_dump(include=names) | {"formats": [data.variant]}
-
-
-def simulated_root(data: Section) -> Path:
-    """Return the folder of a simulated release, named by all that decides what is in it."""
-    return Path(data.root) / digest_json(_simulation(data))[:8]
-
-
-def simulation_options() -> set[str]:
-    """Return the options of simulated data that say how to simulate, not how to read."""
-    return set(options_of(dataset_class("simulated"))) - set(options_of(dataset_class("deap")))
-
-
-def _is_simulated(root: Path) -> bool:
-    """Tell whether a whole simulated release is there, made by this version of the simulation."""
-    release = read_simulation(root)
-    if release is None or not release.complete or release.version != SimulatedRelease.version:
-        return False
-    files = [file for file in root.glob("data_*/s*.*") if file.is_file()]
-    return len(files) == len(release.subjects) * len(release.formats)
-
-
-def _find(experiment: Experiment, root: str) -> list[Recording]:
-    data = experiment.data
-    options = data.model_dump(exclude={"source", "root", "channels"} | simulation_options())
-    return find_recordings("deap" if data.source == "simulated" else data.source, root, **options)
 
 
 def _shuffled(labels: Labels, trials: Trials, seed: int) -> Labels:
@@ -281,10 +288,11 @@ def _shuffled(labels: Labels, trials: Trials, seed: int) -> Labels:
 
 
 def _length_notes(trials: Trials) -> list[str]:
-    seconds = {array.shape[1] / trials.sfreq for array in trials.arrays}
-    if len(seconds) == 1:
+    low, high = trials.n_times.min() / trials.sfreq, trials.n_times.max() / trials.sfreq
+    if low == high:
         return []
-    return [f"Trials differ in length between subjects: {min(seconds):g} to {max(seconds):g} s."]
+    between = "" if any(array.ndim == 2 for array in trials.arrays) else " between subjects"
+    return [f"Trials differ in length{between}: {low:g} to {high:g} s."]
 
 
 def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:

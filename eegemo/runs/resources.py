@@ -4,11 +4,9 @@ The figures are estimates from sizes alone, good to about a factor of two. A run
 even the least that it needs is missing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from eegemo.datasets import Recording
 from eegemo.errors import ConfigError
 from eegemo.execution import available_memory, may_use_gpu
 from eegemo.models import Model
@@ -23,8 +21,6 @@ __all__ = [
     "Needs",
     "check_memory",
     "estimate_needs",
-    "least_trial_bytes",
-    "simulated_bytes",
 ]
 
 
@@ -143,38 +139,6 @@ def check_memory(needs: Needs, *, on_gpu: bool = False) -> None:
         f"{format_bytes(needs.least_memory)} of memory; {format_bytes(free)} are free. Use smaller "
         "layers, shorter windows, or a smaller training.batch_size."
     )
-
-
-def least_trial_bytes(recording: Recording, steps: Mapping[str, Any]) -> int:
-    """Return a lower bound of what a recording's stored trials take, without reading it.
-
-    Parameters
-    ----------
-    recording : Recording
-    steps : mapping
-        Arguments of `eegemo.preprocessing.preprocess`.
-
-    Returns
-    -------
-    n_bytes : int
-        Half to a tenth of the truth: how much of a file is no trial is known only by reading it.
-    """
-    size = sum(file.stat().st_size for file in recording.files)
-    if not recording.reader.startswith("deap-") or recording.reader.startswith("deap-bdf"):
-        return size // 10
-    chosen = steps["channels"]
-    n_channels = {"eeg": 32, "emotiv": 14}.get(chosen) if isinstance(chosen, str) else len(chosen)
-    # 40 channels in double precision become these in single precision, without the baseline
-    return int(size * (n_channels or 1) / 40 / 2 * 0.4 * (steps["sfreq"] or 128) / 128)
-
-
-def simulated_bytes(
-    *, n_subjects: int, n_trials: int, duration: float, formats: Sequence[str], **_: Any
-) -> int:
-    """Return about how much a simulated release takes; arguments as of `simulate_deap`."""
-    preprocessed = n_trials * (duration + 3) * 128 * 40 * 8
-    raw = n_trials * (duration + 35) * 512 * 49 * 3  # half a minute between trials
-    return int(n_subjects * sum(raw if one == "bdf" else preprocessed for one in formats))
 
 
 def needs_of(plan: Plan) -> Needs:

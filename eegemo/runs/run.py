@@ -7,7 +7,7 @@ finish    predictions of all folds -> provenance -> report
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from eegemo.config import Experiment
+from eegemo.datasets import Dataset
 from eegemo.errors import InputError
 from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks, watching
 from eegemo.features.stored import store_features
@@ -34,7 +35,7 @@ from eegemo.runs.fit import (
     gather_folds,
     prepare_device_of,
 )
-from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.prepare import prepare_experiment, with_dataset
 from eegemo.runs.resources import check_needs
 from eegemo.scaling import fit_scaling
 from eegemo.splits import split_seed
@@ -77,15 +78,41 @@ def finish(run: _Run) -> None:
 def run_experiment(
     experiment: Experiment,
     *,
+    data: Dataset | None = None,
     results: str | Path = "results",
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Path:
     """Run one experiment, or what is left of it, and write its report.
 
-    See `run_experiments`.
+    Parameters
+    ----------
+    experiment : Experiment
+    data : Dataset, optional
+        Takes the place of the experiment's section ``data``, which is written anew: recordings as
+        objects (`eegemo.datasets.memory.Memory.of`), or any other data set.
+    results, jobs, progress
+        See `run_experiments`.
+
+    Returns
+    -------
+    folder : Path
+        The result folder.
+
+    Raises
+    ------
+    InputError
+        If the experiment or its data is wrong.
+    EegemoError
+        If the result folder is in use by another process.
     """
-    return run_experiments([experiment], results=results, jobs=jobs, progress=progress)[0]
+    given: dict[int, Dataset] = {}
+    if data is not None:
+        experiment, given = with_dataset(experiment, data), {0: data}
+    folders = run_experiments(
+        [experiment], results=results, jobs=jobs, progress=progress, given=given
+    )
+    return folders[0]
 
 
 def run_experiments(
@@ -98,6 +125,7 @@ def run_experiments(
     progress: Progress | None = None,
     runner: Runner = run_tasks,
     engine: Engine = "local",
+    given: Mapping[int, Dataset] | None = None,
 ) -> list[Path]:
     """Run experiments and write their reports.
 
@@ -126,6 +154,8 @@ def run_experiments(
         With ``"together"`` the folds of an experiment that are still to be fitted are fitted by one
         process, all at once, where its model can be (`eegemo.training.fit_folds_jointly`).
         ``"auto"`` does so on a GPU with Keras's JAX back end. The rest is done by `runner`.
+    given : mapping of int to Dataset, optional
+        By the place of an experiment: its data set, where a file cannot name it.
 
     Returns
     -------
@@ -142,11 +172,15 @@ def run_experiments(
     context = RunContext.of(
         results=results, store=store, jobs=jobs, progress=progress, runner=runner, engine=engine
     )
-    return run_all(experiments, context, report=report)
+    return run_all(experiments, context, report=report, given=given)
 
 
 def run_all(
-    experiments: Sequence[Experiment], context: RunContext, *, report: bool = True
+    experiments: Sequence[Experiment],
+    context: RunContext,
+    *,
+    report: bool = True,
+    given: Mapping[int, Dataset] | None = None,
 ) -> list[Path]:
     """Run experiments as `run_experiments` does, in a context that is there already."""
     results = context.results
@@ -158,14 +192,22 @@ def run_all(
             f"{results}: expected a folder for results, or a place where one can be made ({error})."
         ) from error
     with naming_full_disk(results):
-        return _run_all(experiments, context, report)
+        return _run_all(experiments, context, report, given or {})
 
 
-def _run_all(experiments: Sequence[Experiment], context: RunContext, report: bool) -> list[Path]:
+def _run_all(
+    experiments: Sequence[Experiment],
+    context: RunContext,
+    report: bool,
+    given: Mapping[int, Dataset],
+) -> list[Path]:
     progress, jobs = context.progress, context.jobs
     together = _ask_back_end(experiments, context)
     with context.span("prepare"):
-        plans = [prepare_experiment(one, context) for one in experiments]
+        plans = [
+            prepare_experiment(one, context, dataset=given.get(number))
+            for number, one in enumerate(experiments)
+        ]
     with ExitStack() as stack:
         open_runs, tasks = [], []
         at_once: list[AllFoldsTask] = []

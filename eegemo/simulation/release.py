@@ -48,7 +48,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from eegemo.datasets.deap import DEAP_CHANNELS
+from eegemo.datasets.dreamer.contents import FILE_NAME
 from eegemo.errors import InputError
+from eegemo.simulation.dreamer import is_simulated_dreamer
 from eegemo.simulation.files import FOLDERS, SUFFIXES, write_subject
 from eegemo.simulation.ratings import BASELINE, ratings_table, simulate_ratings, video_table
 from eegemo.simulation.raw import is_simulated_bdf
@@ -244,7 +246,7 @@ def read_simulation(root: str | Path) -> SimulatedRelease | None:
 
 
 def is_simulated(path: str | Path) -> bool:
-    """Tell whether a file of a release is one that `simulate_deap` wrote.
+    """Tell whether a file of a release is one that `simulate_deap` or `simulate_dreamer` wrote.
 
     The marker beside it is not enough, since the real DEAP may have been copied over a simulation:
     the file has to hold what the simulation puts there, too.
@@ -252,7 +254,7 @@ def is_simulated(path: str | Path) -> bool:
     Parameters
     ----------
     path : str | Path
-        A ``.dat``, ``.mat`` or ``.bdf`` file.
+        A ``.dat``, ``.mat`` or ``.bdf`` file of DEAP, or ``DREAMER.mat``.
 
     Returns
     -------
@@ -264,7 +266,11 @@ def is_simulated(path: str | Path) -> bool:
     >>> is_simulated("data/deap/data_preprocessed_python/s01.dat")
     False
     """
+    if Path(path).name == FILE_NAME:
+        return is_simulated_dreamer(path)
     path = Path(path).resolve()
+    if path.suffix not in SUFFIXES.values():
+        return False
     release = read_simulation(path.parent.parent)
     return release is not None and _is_simulated(path, release)
 

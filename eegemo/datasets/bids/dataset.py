@@ -1,221 +1,119 @@
-"""BIDS EEG, read through MNE-BIDS: continuous recordings, and trials from ``events.tsv``.
+"""BIDS EEG as a data set: its options, what a folder holds, and what a subject holds."""
 
-Every row of ``events.tsv`` whose ``trial_type`` is asked for is a trial. Its class is
-``trial_type``, its ratings are the columns valence, arousal, dominance and liking, its stimulus the
-column ``stimulus`` or ``stim_file``::
-
-    onset   duration  trial_type  stim_file   valence  arousal
-    12.0    60.0      music       clip03.mp4  7.1      n/a
-
-Where `tmin` and `tmax` lie around the onset of an event (time zero)::
-
-    time (s)   tmin <= 0            0.0                    tmax
-                |     baseline       |       stimulus       |
-
-The interval is half open: a trial of 3 s at 128 Hz has 384 samples. Trials may overlap before their
-onsets only: a sample in two trials could be in training and in the test.
-"""
-
-import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import mne_bids
-import pandas as pd
-
-from eegemo.datasets.bids.events import (
-    check_overlap,
-    check_trial_types,
-    find_bad_spans,
-    number_trials,
-    read_events,
-    read_tsv,
-    shortest_duration,
-)
-from eegemo.datasets.bids.files import find_paths, list_files, name_signal_files
-from eegemo.datasets.bids.recording import BidsRecording
-from eegemo.datasets.bids.sidecars import check_sidecars
+from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Subjects, Survey
 from eegemo.errors import DataError
-from eegemo.formats.files import check_file, check_inside, named_errors
 
-__all__ = [
-    "find_recordings_bids",
-]
+__all__ = ["Bids"]
+
+_DESCRIPTION = "dataset_description.json"
 
 
-def find_recordings_bids(
-    root: str | Path,
-    *,
-    task: str | None = None,
-    subjects: str | Sequence[str | int] = "all",
-    tmin: float = 0.0,
-    tmax: float | None = None,
-    trial_types: Sequence[str] | None = None,
-) -> list[BidsRecording]:
-    """List the subjects of a BIDS data set that have EEG, with all their sessions and runs.
+@dataclass(frozen=True, kw_only=True)
+class Bids(Dataset):
+    """EEG in BIDS.
 
     Parameters
     ----------
-    root : str | pathlib.Path
-        The folder with ``dataset_description.json``.
-    task : str | None
-        Label of the task; may be left out when there is only one.
-    subjects : "all" | sequence of str or int
-        Labels of the subjects to keep, with or without ``sub-``.
-    tmin, tmax : float | None
-        The trial, in seconds from the onset of its event; `tmax` is not included. None takes the
-        shortest duration of all trials of the subjects chosen.
-    trial_types : sequence of str | None
-        Which events are trials, by ``trial_type``. None takes all but marks of bad stretches.
-
-    Returns
-    -------
-    list of BidsRecording
-        One per subject, sorted by label; no signal is read yet. Trials are numbered within a
-        session over its runs, those left out later included, so that numbers never shift.
-
-    Raises
-    ------
-    DataError
-        If this is not a BIDS data set, or it lacks EEG, events, the task, a subject or a trial type
-        that was asked for, its events are not readable or overlap, or a file or folder of what was
-        chosen cannot be read.
+    root : path
+        Folder that holds `dataset_description.json`. A relative path starts at the folder in which
+        the command is run.
+    task : str, optional
+        Label of the task in the file names; needed if there are several tasks.
+    subjects : "all" or sequence
+        Participants to include, by label, with or without `sub-`.
+    channels : "eeg", "emotiv" or sequence of str
+        All EEG channels (also those marked bad, so that all recordings have the same channels), the
+        14 positions of an Emotiv EPOC headset, or channels by name.
+    tmin : float
+        Start of a trial in seconds from its event. Make it negative to subtract a baseline; samples
+        before 0 are used for nothing else.
+    tmax : float, optional
+        End of a trial in seconds from its event, exclusive. `null` takes the shortest `duration` of
+        all trials.
+    trial_types : sequence of str, optional
+        Events that are trials, by their `trial_type`. `null` takes all events, except for marks of
+        bad segments.
     """
-    root = Path(root)
-    with named_errors(root):
-        if not (root / "dataset_description.json").is_file():
-            raise DataError(
-                f"{root} is not a BIDS data set: expected a folder with dataset_description.json, "
-                f"found {'no such file in it' if root.is_dir() else 'no such folder'}."
-            )
-    paths = find_paths(root)
-    if not paths:
-        raise DataError(f"{root} holds no EEG; expected files such as sub-01/eeg/*_eeg.vhdr.")
-    task = _choose_task(paths, task, root)
-    paths = _choose_subjects([path for path in paths if str(path.task) == task], subjects, root)
-    _check_formats(paths)
-    for path in paths:
-        check_file(Path(path.fpath))
-        check_inside(Path(path.fpath), root)
-    _check_signals_apart(paths, root)
-    runs: dict[str, list[tuple[mne_bids.BIDSPath, Path, pd.DataFrame]]] = {}
-    for path in sorted(paths, key=lambda path: (path.subject, path.session or "", str(path.fpath))):
-        events_file = _find_events_file(path)
-        check_inside(events_file, root)
-        check_sidecars([events_file])
-        runs.setdefault(path.subject, []).append((path, events_file, read_tsv(events_file)))
-    check_trial_types(
-        [table for found in runs.values() for _, _, table in found], trial_types, root
-    )
 
-    trials = {
-        subject: number_trials([read_events(*run, trial_types) for run in found])
-        for subject, found in runs.items()
-    }
-    for subject, tables in trials.items():
-        if not any(len(table) for table in tables):
-            raise DataError(
-                f"{root}: subject {subject} has no trial in the events of task {task!r}. Choose "
-                "other trial_types, or leave the subject out by listing the others in subjects."
-            )
-    if tmax is None:
-        tmax = shortest_duration([t for tables in trials.values() for t in tables], root)
-    if not max(tmin, 0.0) < tmax:
-        raise DataError(
-            f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples after its onset."
+    title: ClassVar[str] = "BIDS"
+    root: str
+    task: str | None = None
+    subjects: Subjects = "all"
+    channels: Channels = "eeg"
+    tmin: float = 0.0
+    tmax: float | None = None
+    trial_types: Sequence[str] | None = None
+
+    def find(self) -> list[Recording]:
+        """List the subjects with EEG (see `eegemo.datasets.bids.find_recordings_bids`)."""
+        from eegemo.datasets.bids.finding import find_recordings_bids
+
+        found = find_recordings_bids(
+            self.root,
+            task=self.task,
+            subjects=self.subjects,
+            tmin=self.tmin,
+            tmax=self.tmax,
+            trial_types=self.trial_types,
         )
-    for subject, found in runs.items():
-        for (_, file, table), run in zip(found, trials[subject], strict=True):
-            check_overlap(run, tmin, tmax, file, find_bad_spans(table, file))
-    options: dict[str, object] = {
-        "task": task,
-        "tmin": tmin,
-        "tmax": tmax,
-        "trial_types": None if trial_types is None else sorted(trial_types),
-    }
-    return [
-        BidsRecording(
-            subject=subject,
-            files=tuple(sorted({f for path, *_ in found for f in list_files(path, root)})),
-            reader="bids-2",
-            options=options,
-            paths=tuple(path for path, *_ in found),
-            events=tuple(trials[subject]),
-            bad_spans=tuple(find_bad_spans(table, file) for _, file, table in found),
-            root=root,
-            tmin=tmin,
-            tmax=tmax,
-        )
-        for subject, found in runs.items()
-    ]
+        return list(found)
 
+    def outline(self, recording: Recording, *, full: bool = False) -> Outline:
+        """Outline a subject by its events, and the first of its runs or all of them."""
+        import pandas as pd
 
-def _choose_subjects(
-    paths: list[Any], subjects: str | Sequence[str | int], root: Path
-) -> list[Any]:
-    present = sorted({path.subject for path in paths})
-    if isinstance(subjects, str):
-        if subjects == "all":
-            return paths
-        subjects = [subjects]
-    wanted = set()
-    for subject in subjects:
-        label = str(subject).strip().removeprefix("sub-")
-        # 1 and "1" may be written 01 or 001 in the data set
-        same = [name for name in present if name == label] or [
-            name for name in present if name.isdecimal() and name.lstrip("0") == label.lstrip("0")
+        from eegemo.datasets.bids.recording import BidsRecording
+
+        if not isinstance(recording, BidsRecording):
+            raise TypeError(f"expected a recording of BIDS, found {type(recording).__name__}")
+        runs = recording.read(eeg_only=not full)
+        inst = next(runs).inst  # there is one, or `read` has said why not
+        kinds = zip(inst.ch_names, inst.get_channel_types(), strict=True)
+        names = tuple(name for name, kind in kinds if kind == "eeg")
+        sfreq = float(inst.info["sfreq"])
+        del inst
+        if full:
+            for _ in runs:
+                pass
+        events = pd.concat(recording.events, ignore_index=True).drop(columns="onset")
+        seconds = recording.tmax - max(recording.tmin, 0.0)
+        return Outline(events, (seconds,) * len(events), sfreq, names)
+
+    def survey(self) -> Survey:
+        """Look at each subject by itself, and at every task."""
+        from dataclasses import replace
+
+        from eegemo.datasets.bids.files import find_paths
+        from eegemo.formats.files import list_folder
+
+        root = Path(self.root)
+        paths = find_paths(root)
+        tasks = sorted({str(path.task) for path in paths})
+        found: dict[str, Recording] = {}
+        broken = {}
+        for task in tasks:
+            for subject in sorted({path.subject for path in paths if str(path.task) == task}):
+                name = f"sub-{subject}" + (f", {task}" if len(tasks) > 1 else "")
+                try:
+                    found[name] = replace(self, task=task, subjects=[subject]).find()[0]
+                except DataError as error:
+                    files = [Path(path.fpath) for path in paths if path.subject == subject]
+                    broken[name] = files, error
+        used = {path.subject for path in paths}
+        ignored = [
+            folder.name
+            for folder in list_folder(root)
+            if folder.name.startswith("sub-") and folder.name.removeprefix("sub-") not in used
         ]
-        if len(same) != 1:
-            close = difflib.get_close_matches(label, present, n=3)
-            hint = f" Did you mean {', '.join(close)}?" if close else ""
-            raise DataError(
-                f"Subject {subject!r} has no EEG in {root}.{hint} It is there for "
-                f"{', '.join(present)}."
-            )
-        wanted.add(same[0])
-    if not wanted:
-        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
-    return [path for path in paths if path.subject in wanted]
+        kind = f"BIDS, task {', '.join(tasks)}" if tasks else "BIDS, without EEG"
+        return Survey(kind, found, broken, {}, tuple(ignored))
 
-
-def _choose_task(paths: list[Any], task: str | None, root: Path) -> str:
-    present = sorted({str(path.task) for path in paths})
-    if task is None and len(present) > 1:
-        raise DataError(f"{root} holds several tasks, choose one: {', '.join(present)}.")
-    if task is not None and task not in present:
-        close = difflib.get_close_matches(task, present, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise DataError(f"{root} holds no EEG of task {task!r}.{hint} Tasks: {', '.join(present)}.")
-    return task or present[0]
-
-
-def _check_formats(paths: list[Any]) -> None:
-    """Refuse a run that is there in two formats: its trials would count twice, and leak."""
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        file = Path(path.fpath)
-        other = seen.setdefault(file.with_suffix(""), file)
-        if other != file:
-            raise DataError(f"{file} and {other.name} are the same run; expected only one of them.")
-
-
-def _check_signals_apart(paths: list[Any], root: Path) -> None:
-    """Refuse runs whose headers name the same signals, as renamed copies do: they would leak."""
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        file = Path(path.fpath)
-        for signals in {named.resolve() for named in name_signal_files(file, root)}:
-            other = seen.setdefault(signals, file)
-            if other != file:
-                raise DataError(
-                    f"{file} and {other} name the same file as their signals, {signals.name}: one "
-                    "of them was renamed. Correct DataFile in its header."
-                )
-
-
-def _find_events_file(path: Any) -> Path:
-    found = path.find_matching_sidecar(suffix="events", extension=".tsv", on_error="ignore")
-    if found is None:
-        raise DataError(f"{path.fpath} has no events.tsv; expected one that tells its trials.")
-    return Path(found)
+    @classmethod
+    def detect(cls, folder: Path) -> Dataset | None:
+        """Recognise a BIDS data set by its description."""
+        return cls(root=str(folder)) if (folder / _DESCRIPTION).is_file() else None

@@ -1,9 +1,12 @@
-"""DEAP in numbers: channels, rates, times."""
+"""DEAP in numbers: channels, rates, times, and the names of its folders."""
+
+from typing import NamedTuple
 
 __all__ = [
     "BASELINE_DURATION",
     "DEAP_CHANNELS",
     "DEAP_EEG_CHANNELS",
+    "FORMS",
     "PERIPHERAL",
     "SFREQ",
 ]
@@ -42,3 +45,18 @@ PERIPHERAL = {
 
 
 DEAP_CHANNELS: tuple[str, ...] = (*DEAP_EEG_CHANNELS, *PERIPHERAL)
+
+
+class Form(NamedTuple):
+    """One form in which DEAP is distributed; a further form is one more entry."""
+
+    folder: str
+    suffix: str
+
+
+#: Variant -> where in the release it is, and how its files end.
+FORMS = {
+    "python": Form("data_preprocessed_python", ".dat"),
+    "matlab": Form("data_preprocessed_matlab", ".mat"),
+    "bdf": Form("data_original", ".bdf"),
+}

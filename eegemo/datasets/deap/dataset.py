@@ -1,30 +1,179 @@
-"""Which participants a folder of DEAP holds, in any of its three forms."""
+"""DEAP as a data set: its options, what its folder holds, and what its authors did already."""
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal
 
-from eegemo.datasets.base import Recording
-from eegemo.datasets.deap.preprocessed import DeapRecording
-from eegemo.datasets.deap.ratings import find_ratings_table, read_ratings_table
-from eegemo.datasets.deap.raw import RawDeapRecording
-from eegemo.datasets.deap.trials import participant_number
-from eegemo.errors import DataError
-from eegemo.formats.bdf import read_bdf_header
-from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
+from eegemo.datasets.base import (
+    RATINGS,
+    Channels,
+    Dataset,
+    Outline,
+    Recording,
+    Run,
+    Subjects,
+    Survey,
+)
+from eegemo.datasets.deap.constants import (
+    BASELINE_DURATION,
+    DEAP_EEG_CHANNELS,
+    FORMS,
+    SFREQ,
+)
+from eegemo.errors import DataError, InputError
 
-__all__ = [
-    "find_recordings_deap",
-]
+__all__ = ["Deap", "outline_ratings"]
+
+_NAME = re.compile(r"s\d\d+")
+_PARTICIPANTS = 32
+_VIDEO = 60.0  # seconds
+_RAW_SFREQ = 512.0
 
 
-def _repeat_notes(recordings: Sequence[Recording], steps: Mapping[str, Any]) -> list[str]:
-    """Say which steps DEAP's authors have done already, where they are asked for again."""
-    # the reader of the preprocessed files; that of the original recordings has another name
-    if not any(re.fullmatch(r"deap-\d+", recording.reader) for recording in recordings):
-        return []
+@dataclass(frozen=True, kw_only=True)
+class Deap(Dataset):
+    """DEAP, as preprocessed by its authors or as it was recorded.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the release, or the one that holds the `sNN` files. A relative path starts at the
+        folder in which the command is run.
+    variant : {"python", "matlab", "bdf"}
+        Read the `.dat` files, the `.mat` files, or the original recordings (`.bdf`).
+    subjects : "all" or sequence
+        Participants to include, by name or number, as in `[s01, s02]` or `[1, 2]`.
+    channels : "eeg", "emotiv" or sequence of str
+        All 32 EEG channels, the 14 positions of an Emotiv EPOC headset, or channels by name, which
+        may include DEAP's peripheral channels.
+    """
+
+    title: ClassVar[str] = "DEAP"
+    citation: ClassVar[str] = (
+        'Koelstra et al. (2012), "DEAP: A Database for Emotion Analysis using Physiological '
+        'Signals", IEEE Transactions on Affective Computing 3(1), 18-31'
+    )
+    root: str
+    variant: Literal["python", "matlab", "bdf"] = "python"
+    subjects: Subjects = "all"
+    channels: Channels = "eeg"
+
+    def find(self) -> list[Recording]:
+        """List the participants (see `eegemo.datasets.deap.find_recordings_deap`)."""
+        from eegemo.datasets.deap.finding import find_recordings_deap
+
+        return find_recordings_deap(self.place, variant=self.variant, subjects=self.subjects)
+
+    def outline(self, recording: Recording, *, full: bool = False) -> Outline:
+        """Outline a participant; of an original recording, only the ratings are read."""
+        import pandas as pd
+
+        from eegemo.datasets.deap.preprocessed import load_deap_arrays
+        from eegemo.datasets.deap.ratings import read_ratings_table
+        from eegemo.datasets.deap.raw import RawDeapRecording
+        from eegemo.datasets.deap.trials import participant_number
+
+        if isinstance(recording, RawDeapRecording):
+            if full and not list(recording.read()):
+                raise DataError(f"subject {recording.subject} has no run with trials.")
+            table = read_ratings_table(recording.ratings, participant_number(recording.files[0]))
+            ratings = table.sort_values("experiment_id")
+            return outline_ratings(
+                recording.subject, ratings, self._video, _RAW_SFREQ, DEAP_EEG_CHANNELS
+            )
+        data, labels = load_deap_arrays(recording.files[0])
+        ratings = pd.DataFrame(labels, columns=list(RATINGS))
+        seconds = data.shape[2] / SFREQ - BASELINE_DURATION
+        return outline_ratings(recording.subject, ratings, seconds, SFREQ, DEAP_EEG_CHANNELS)
+
+    @property
+    def _video(self) -> float:
+        """Seconds of a video, which original recordings tell by their signals only."""
+        return _VIDEO
+
+    def read_file(
+        self, path: Path, *, eeg_only: bool = False, subject: str | None = None
+    ) -> Sequence[Run] | None:
+        """Open ``sNN.bdf`` as an original recording.
+
+        Its channels get DEAP's names, and it is cut into trials where ``participant_ratings`` is in
+        its folder or the one above. (``.dat`` and ``.mat`` are opened for any data set.)
+        """
+        if not re.fullmatch(r"s\d\d+\.bdf", path.name):
+            return None
+        from eegemo.datasets.deap.channels import open_raw_deap
+        from eegemo.datasets.deap.ratings import find_ratings_table
+        from eegemo.datasets.deap.trials import find_trials_deap
+
+        raw, notes = open_raw_deap(path)
+        try:
+            table = find_ratings_table(path.parent)
+        except DataError:
+            return [Run(raw, None, tuple(notes))]
+        cut, more = find_trials_deap(raw, table)
+        return [Run(raw, cut, (*notes, *more))]
+
+    def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
+        """Say which steps DEAP's authors have done already, where they are asked for again."""
+        # the reader of the preprocessed files; that of the original recordings has another name
+        if not any(re.fullmatch(r"deap-\d+", recording.reader) for recording in recordings):
+            return []
+        return [f"DEAP's preprocessed files {note}" for note in _repeated(preprocessing)]
+
+    def survey(self) -> Survey:
+        """Look at every file that is named like a participant's, one by one."""
+        from dataclasses import replace
+
+        from eegemo.formats.files import list_folder
+
+        root = Path(self.root)
+        name, suffix = FORMS[self.variant]
+        folder = root / name if (root / name).is_dir() else root
+        files = _named(folder, suffix)
+        if not files:
+            raise InputError(f"{root}: holds no file named like s01.dat, s01.mat or s01.bdf.")
+        found: dict[str, Recording] = {}
+        broken = {}
+        for file in files:
+            try:
+                found[file.stem] = replace(self, subjects=[file.stem]).find()[0]
+            except DataError as error:
+                broken[file.stem] = [file], error
+        wanted = [f"s{number:02d}" for number in range(1, self._n_participants + 1)]
+        there = {file.stem for file in files}
+        missing = {name: f"no {name}{suffix}" for name in wanted if name not in there}
+        ignored = [f.name for f in list_folder(folder) if f.is_file() and f not in files]
+        return Survey(f"{self.title}, {name}", found, broken, missing, tuple(ignored))
+
+    @property
+    def _n_participants(self) -> int:
+        return _PARTICIPANTS
+
+    @classmethod
+    def detect(cls, folder: Path) -> Dataset | None:
+        """Recognise the release of DEAP, or one of its folders, by names."""
+        if (folder / "dataset_description.json").is_file():
+            return None  # BIDS, which may keep a copy of what it was made from
+        forms = {
+            variant: (folder / name if (folder / name).is_dir() else folder)
+            for variant, (name, suffix) in FORMS.items()
+            if (folder / name).is_dir() or _named(folder, suffix)
+        }
+        if not forms:
+            return None
+        filled = [variant for variant, place in forms.items() if _named(place, FORMS[variant][1])]
+        return Deap(root=str(folder), variant=(filled or list(forms))[0])  # type: ignore[arg-type]
+
+
+def _named(folder: Path, suffix: str) -> list[Path]:
+    from eegemo.formats.files import list_folder
+
+    return [f for f in list_folder(folder) if f.suffix == suffix and _NAME.fullmatch(f.stem)]
+
+
+def _repeated(steps: Mapping[str, Any]) -> list[str]:
     low, high = steps["l_freq"], steps["h_freq"]
     notes = []
     if (low is not None and low < 4) or (high is not None and high > 45):
@@ -42,132 +191,18 @@ def _repeat_notes(recordings: Sequence[Recording], steps: Mapping[str, Any]) -> 
         notes.append(
             "have the average reference of all 32 channels; that of the chosen ones was taken."
         )
-    return [f"DEAP's preprocessed files {note}" for note in notes]
+    return notes
 
 
-class _Variant(NamedTuple):
-    """One form in which DEAP is distributed; a further form is one more entry."""
+def outline_ratings(
+    subject: str, ratings: Any, duration: float, sfreq: float, ch_names: Sequence[str]
+) -> Outline:
+    """Outline a participant by the ratings of all videos, a DataFrame in their order."""
+    import numpy as np
+    import pandas as pd
 
-    folder: str
-    suffix: str
-
-
-_VARIANTS = {
-    "python": _Variant("data_preprocessed_python", ".dat"),
-    "matlab": _Variant("data_preprocessed_matlab", ".mat"),
-    "bdf": _Variant("data_original", ".bdf"),
-}
-
-
-def find_recordings_deap(
-    root: str | Path,
-    *,
-    variant: str = "python",
-    subjects: str | Sequence[str | int] = "all",
-) -> list[Recording]:
-    """List the participants in a DEAP folder, sorted by name.
-
-    Parameters
-    ----------
-    root : str | pathlib.Path
-        The release (which holds ``data_preprocessed_python``, ``data_preprocessed_matlab`` or
-        ``data_original``), or one of these folders itself. Only files named like ``s01.dat`` count;
-        others are ignored.
-    variant : "python" | "matlab" | "bdf"
-        Which form of the release to read; "bdf" are the original recordings, which need
-        ``participant_ratings`` in the release's folder.
-    subjects : "all" | sequence of str or int
-        Participants to keep, as ``"s01"``, ``"01"`` or ``1``.
-
-    Returns
-    -------
-    list of Recording
-        One per participant; no signal is read yet.
-
-    Raises
-    ------
-    DataError
-        If the folder is missing or cannot be read, holds no such file, lacks a participant that was
-        asked for, or has something else than a file, or a link that leads out of the folder, under
-        the name of one.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> for name in ["s02.dat", "s01.dat", ".DS_Store", "._s01.dat"]:
-    ...     _ = (folder / name).write_bytes(b"")
-    >>> [recording.subject for recording in find_recordings_deap(folder)]
-    ['s01', 's02']
-    """
-    root = Path(root)
-    if variant not in _VARIANTS:
-        raise DataError(
-            f"Unknown variant of DEAP {variant!r}; expected one of {', '.join(_VARIANTS)}."
-        )
-    with named_errors(root):
-        if not root.is_dir():
-            kind = "is a file, not a folder" if root.exists() else "does not exist"
-            raise DataError(f"The DEAP folder {root} {kind}; expected the folder of the release.")
-    found = _list_files(root, variant)
-    if not found:
-        others = [name for name in _VARIANTS if name != variant and _list_files(root, name)]
-        hint = f" It does hold variant '{others[0]}': choose that." if others else ""
-        raise DataError(
-            f"No file named like s01{_VARIANTS[variant].suffix} in {root} or in "
-            f"{root / _VARIANTS[variant].folder}.{hint}"
-        )
-    chosen = _choose_subjects(list(found), subjects, root)
-    for name in chosen:
-        check_file(found[name])
-        check_inside(found[name], root)
-    if variant != "bdf":
-        return [
-            DeapRecording(subject=name, files=(found[name],), reader="deap-1") for name in chosen
-        ]
-    table = find_ratings_table(root)
-    check_inside(table, root.resolve().parent)
-    for name in chosen:
-        read_bdf_header(found[name])
-        read_ratings_table(table, participant_number(found[name]))
-    return [
-        RawDeapRecording(
-            subject=name, files=(found[name], table), reader="deap-bdf-1", ratings=table
-        )
-        for name in chosen
-    ]
-
-
-def _list_files(root: Path, variant: str) -> dict[str, Path]:
-    """Return what is named like the subjects' files, from the release or the folder itself."""
-    folder, suffix = _VARIANTS[variant]
-    inner = root / folder
-    pattern = re.compile(rf"(s\d\d+){re.escape(suffix)}")
-    with named_errors(inner):
-        files = list_folder(inner if inner.is_dir() else root)
-    matches = ((pattern.fullmatch(file.name), file) for file in files)
-    return {match[1]: file for match, file in matches if match}
-
-
-def _choose_subjects(
-    present: list[str], subjects: str | Sequence[str | int], root: Path
-) -> list[str]:
-    if isinstance(subjects, str):
-        if subjects == "all":
-            return present
-        subjects = [subjects]
-    wanted = set()
-    for subject in subjects:
-        digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
-        name = f"s{int(digits[1]):02d}" if digits else str(subject)
-        if name not in present:
-            close = difflib.get_close_matches(name, present, n=3)
-            hint = f" Did you mean {', '.join(close)}?" if close else ""
-            raise DataError(
-                f"Subject {subject!r} is not in {root}.{hint} "
-                f"It holds {len(present)}: {', '.join(present)}."
-            )
-        wanted.add(name)
-    if not wanted:
-        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
-    return sorted(wanted)
+    n = len(ratings)
+    names = {"subject": [subject] * n, "session": ["1"] * n, "trial": np.arange(1, n + 1)}
+    names["stimulus"] = [f"video{k:02d}" for k in range(1, n + 1)]
+    about = pd.DataFrame(names).assign(**{name: ratings[name].to_numpy() for name in RATINGS})
+    return Outline(about, (duration,) * n, sfreq, tuple(ch_names))

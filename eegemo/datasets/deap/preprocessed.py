@@ -14,7 +14,7 @@ filtered it to 4-45 Hz, referenced it to the common average, and put trials in t
 videos. So trial k of every file is the same video.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,15 @@ class DeapRecording(Recording):
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield the participant's trials as one run of Epochs (see `Recording.read`)."""
         yield Run(read_epochs_deap(self.files[0], eeg_only=eeg_only))
+
+    def least_bytes(self, steps: Mapping[str, Any]) -> int:
+        """Return a lower bound of what the stored trials take (see `Recording.least_bytes`)."""
+        size = sum(file.stat().st_size for file in self.files)
+        chosen = steps["channels"]
+        named = isinstance(chosen, str)
+        n_channels = {"eeg": 32, "emotiv": 14}.get(chosen) if named else len(chosen)
+        # 40 channels in double precision become these in single precision, without the baseline
+        return int(size * (n_channels or 1) / 40 / 2 * 0.4 * (steps["sfreq"] or 128) / 128)
 
 
 def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

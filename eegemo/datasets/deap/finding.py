@@ -1,0 +1,130 @@
+"""Find the participants in a folder of DEAP, in any of its three forms."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from eegemo.datasets.base import Recording
+from eegemo.datasets.deap.constants import FORMS
+from eegemo.datasets.deap.preprocessed import DeapRecording
+from eegemo.datasets.deap.ratings import find_ratings_table, read_ratings_table
+from eegemo.datasets.deap.raw import RawDeapRecording
+from eegemo.datasets.deap.trials import participant_number
+from eegemo.errors import DataError
+from eegemo.formats.bdf import read_bdf_header
+from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
+
+__all__ = ["find_recordings_deap"]
+
+
+def find_recordings_deap(
+    root: str | Path,
+    *,
+    variant: str = "python",
+    subjects: str | Sequence[str | int] = "all",
+) -> list[Recording]:
+    """List the participants in a DEAP folder, sorted by name.
+
+    Parameters
+    ----------
+    root : str | pathlib.Path
+        The release (which holds ``data_preprocessed_python``, ``data_preprocessed_matlab`` or
+        ``data_original``), or one of these folders itself. Only files named like ``s01.dat`` count;
+        others are ignored.
+    variant : "python" | "matlab" | "bdf"
+        Which form of the release to read; "bdf" are the original recordings, which need
+        ``participant_ratings`` in the release's folder.
+    subjects : "all" | sequence of str or int
+        Participants to keep, as ``"s01"``, ``"01"`` or ``1``.
+
+    Returns
+    -------
+    list of Recording
+        One per participant; no signal is read yet.
+
+    Raises
+    ------
+    DataError
+        If the folder is missing or cannot be read, holds no such file, lacks a participant that was
+        asked for, or has something else than a file, or a link that leads out of the folder, under
+        the name of one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ["s02.dat", "s01.dat", ".DS_Store", "._s01.dat"]:
+    ...     _ = (folder / name).write_bytes(b"")
+    >>> [recording.subject for recording in find_recordings_deap(folder)]
+    ['s01', 's02']
+    """
+    root = Path(root)
+    if variant not in FORMS:
+        raise DataError(f"Unknown variant of DEAP {variant!r}; expected one of {', '.join(FORMS)}.")
+    with named_errors(root):
+        if not root.is_dir():
+            kind = "is a file, not a folder" if root.exists() else "does not exist"
+            raise DataError(f"The DEAP folder {root} {kind}; expected the folder of the release.")
+    found = _list_files(root, variant)
+    if not found:
+        others = [name for name in FORMS if name != variant and _list_files(root, name)]
+        hint = f" It does hold variant '{others[0]}': choose that." if others else ""
+        raise DataError(
+            f"No file named like s01{FORMS[variant].suffix} in {root} or in "
+            f"{root / FORMS[variant].folder}.{hint}"
+        )
+    chosen = _choose_subjects(list(found), subjects, root)
+    for name in chosen:
+        check_file(found[name])
+        check_inside(found[name], root)
+    if variant != "bdf":
+        return [
+            DeapRecording(subject=name, files=(found[name],), reader="deap-1") for name in chosen
+        ]
+    table = find_ratings_table(root)
+    check_inside(table, root.resolve().parent)
+    for name in chosen:
+        read_bdf_header(found[name])
+        read_ratings_table(table, participant_number(found[name]))
+    return [
+        RawDeapRecording(
+            subject=name, files=(found[name], table), reader="deap-bdf-1", ratings=table
+        )
+        for name in chosen
+    ]
+
+
+def _list_files(root: Path, variant: str) -> dict[str, Path]:
+    """Return what is named like the subjects' files, from the release or the folder itself."""
+    folder, suffix = FORMS[variant]
+    inner = root / folder
+    pattern = re.compile(rf"(s\d\d+){re.escape(suffix)}")
+    with named_errors(inner):
+        files = list_folder(inner if inner.is_dir() else root)
+    matches = ((pattern.fullmatch(file.name), file) for file in files)
+    return {match[1]: file for match, file in matches if match}
+
+
+def _choose_subjects(
+    present: list[str], subjects: str | Sequence[str | int], root: Path
+) -> list[str]:
+    if isinstance(subjects, str):
+        if subjects == "all":
+            return present
+        subjects = [subjects]
+    wanted = set()
+    for subject in subjects:
+        digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
+        name = f"s{int(digits[1]):02d}" if digits else str(subject)
+        if name not in present:
+            close = difflib.get_close_matches(name, present, n=3)
+            hint = f" Did you mean {', '.join(close)}?" if close else ""
+            raise DataError(
+                f"Subject {subject!r} is not in {root}.{hint} "
+                f"It holds {len(present)}: {', '.join(present)}."
+            )
+        wanted.add(name)
+    if not wanted:
+        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
+    return sorted(wanted)

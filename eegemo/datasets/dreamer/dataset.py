@@ -1,0 +1,140 @@
+"""DREAMER as a data set: its options, its traps, and how to recognise its folder."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le
+
+from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Run, Subjects
+from eegemo.errors import DataError
+from eegemo.registry import Positive
+
+__all__ = ["Dreamer"]
+
+_FILE = "DREAMER.mat"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dreamer(Dataset):
+    """DREAMER, as its authors give it out: one file, `DREAMER.mat`.
+
+    Time zero is the start of what is used of a clip. Signals are taken as microvolts, since the
+    file does not state their unit, and keep their offset.
+
+    Parameters
+    ----------
+    root : path
+        Folder that holds `DREAMER.mat`. A relative path starts at the folder in which the command
+        is run.
+    subjects : "all" or sequence
+        Participants to include, by name or number, as in `[s01, s02]` or `[1, 2]`.
+    channels : "eeg", "emotiv" or sequence of str
+        All 14 channels, which are those of an Emotiv EPOC headset, or channels by name.
+    last : float, optional
+        Seconds before the end of each clip that are used. Clips differ in length, from about one
+        minute to more than six; the authors used the last 60 s. `null` takes clips as they are.
+    rest : float
+        Seconds of the neutral clip, from its end, that come before time zero, for
+        `preprocessing.baseline`.
+    """
+
+    title: ClassVar[str] = "DREAMER"
+    citation: ClassVar[str] = (
+        'Katsigiannis & Ramzan (2018), "DREAMER: A Database for Emotion Recognition Through EEG '
+        'and ECG Signals From Wireless Low-cost Off-the-Shelf Devices", IEEE Journal of Biomedical '
+        "and Health Informatics 22(1), 98-107"
+    )
+    rating_range: ClassVar[tuple[float, float]] = (1.0, 5.0)
+    default_threshold: ClassVar[float] = 3.0
+    root: str
+    subjects: Subjects = "all"
+    channels: Channels = "eeg"
+    last: Positive | None = 60.0
+    rest: Annotated[float, Ge(0), Le(61)] = 3.0
+
+    def find(self) -> list[Recording]:
+        """List the people in the file, by its beginning."""
+        from eegemo.datasets.dreamer.contents import count_people
+        from eegemo.formats.files import check_inside, named_errors
+
+        file = Path(self.root) / _FILE
+        with named_errors(file):
+            if not file.is_file() and not file.is_symlink():
+                raise DataError(f"{self.root}: expected a folder that holds {_FILE}, found none.")
+        check_inside(file, Path(self.root))
+        names = [f"s{number:02d}" for number in range(1, count_people(file) + 1)]
+        return [self._recording(file, name) for name in self._chosen(names, file)]
+
+    def _recording(self, file: Path, name: str) -> Recording:
+        from eegemo.datasets.dreamer.recording import DreamerRecording
+
+        number = int(name[1:])
+        last = None if self.last is None else float(self.last)
+        return DreamerRecording(
+            subject=name,
+            files=(file,),
+            reader="dreamer-1",
+            options={"subject": number, "last": last, "rest": float(self.rest)},
+            number=number - 1,
+            last=last,
+            rest=float(self.rest),
+        )
+
+    def _chosen(self, present: list[str], file: Path) -> list[str]:
+        if self.subjects == "all":
+            return present
+        chosen = set()
+        for subject in [self.subjects] if isinstance(self.subjects, str) else self.subjects:
+            digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
+            name = f"s{int(digits[1]):02d}" if digits else str(subject)
+            if name not in present:
+                close = difflib.get_close_matches(name, present, n=3)
+                hint = f" Did you mean {', '.join(close)}?" if close else ""
+                raise DataError(
+                    f"Subject {subject!r} is not in {file}.{hint} It holds "
+                    f"{present[0]} to {present[-1]}."
+                )
+            chosen.add(name)
+        return [name for name in present if name in chosen]
+
+    def outline(self, recording: Recording, *, full: bool = False) -> Outline:
+        """Outline a person by what the file says of each clip; all of it is checked."""
+        from eegemo.datasets.dreamer.recording import DreamerRecording
+
+        if not isinstance(recording, DreamerRecording):
+            raise TypeError(f"expected a recording of DREAMER, found {type(recording).__name__}")
+        if full:
+            for _ in recording.read():
+                pass
+        return recording.outline()
+
+    def read_file(
+        self, path: Path, *, eeg_only: bool = False, subject: str | None = None
+    ) -> Sequence[Run] | None:
+        """Open ``DREAMER.mat``, and take the clips of one person out of it."""
+        if path.name != _FILE:
+            return None
+        if subject is None:
+            raise DataError(f"{path} holds several people: say who is meant, as --subject s01.")
+        found = replace(self, root=str(path.parent), subjects=[subject]).find()
+        return list(found[0].read(eeg_only=eeg_only))
+
+    def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
+        """Say what is not known of the signals."""
+        notes = ["DREAMER does not state the unit of its signals; they are taken as microvolts."]
+        if preprocessing["l_freq"] is None and preprocessing["baseline"] is None:
+            notes.append(
+                "DREAMER's signals have an offset of about 4,000 microvolts, which neither l_freq "
+                "nor baseline removes here."
+            )
+        return notes
+
+    @classmethod
+    def detect(cls, folder: Path) -> Dataset | None:
+        """Recognise the folder that holds ``DREAMER.mat``; clips are told as they are."""
+        file = folder / _FILE
+        return cls(root=str(folder), last=None) if file.is_file() or file.is_symlink() else None
