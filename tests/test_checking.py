@@ -233,3 +233,28 @@ def test_changes_to_an_experiment_are_refused_with_a_data_folder(tmp_path, capsy
     code, _, err = call(capsys, "check", tmp_path, "--set", "training.epochs=1")
     assert code == 2
     assert "is a data folder" in err
+
+
+def test_a_simulated_release_is_told_apart_from_deap(tmp_path):
+    """By the description beside it; what is missing is counted by that, too."""
+    from eegemo.simulation import simulate_deap
+
+    simulate_deap(tmp_path, n_subjects=3, n_trials=2, duration=2.0)
+    folder = tmp_path / "data_preprocessed_python"
+    (folder / "s02.dat").unlink()
+    for place in (tmp_path, folder):
+        checked = check_data(place)
+        assert checked.kind == "DEAP, data_preprocessed_python, simulated by eegemo"
+        assert {one.name: one.state for one in checked.files} == {
+            "s01": "ok", "s02": "missing", "s03": "ok",
+        }  # fmt: skip
+    (tmp_path / "simulation.json").unlink()
+    checked = check_data(tmp_path)
+    assert checked.kind == "DEAP, data_preprocessed_python"
+    assert len(checked.files) == 32
+
+
+def test_a_whole_number_of_seconds_is_the_same_release():
+    from eegemo.simulation import Simulated
+
+    assert Simulated(duration=3, effect=1).folder == Simulated(duration=3.0, effect=1.0).folder

@@ -55,24 +55,26 @@ def make_pair(gaps, *, unit="fold", votes=(ALIKE, ALIKE), names=("A", "B"), base
     )
 
 
+def assessment(n_subjects, **window):
+    """As much of an assessment as sentences need."""
+    levels = {"window": window}
+    return SimpleNamespace(metrics={"n_subjects": n_subjects, "levels": levels}, levels=levels)
+
+
 def make_results(scores, *, above=True, simulated=False):
     """As much of results as sentences need."""
     permutation = {"p_value": 0.0002 if above else 0.4, "n_permutations": 4999}
     return {
         name: SimpleNamespace(
-            experiment={},
+            settings={},
             simulated=simulated,
             leaks=False,
-            metrics={
-                "n_subjects": 4,
-                "levels": {
-                    "window": {
-                        "total": {"balanced_accuracy": score},
-                        "significance": {"permutation": permutation},
-                        "baselines": {"chance": {"balanced_accuracy": 0.25}},
-                    }
-                },
-            },
+            assessment=assessment(
+                4,
+                total={"balanced_accuracy": score},
+                significance={"permutation": permutation},
+                baselines={"chance": {"balanced_accuracy": 0.25}},
+            ),
         )
         for name, score in scores.items()
     }
@@ -212,7 +214,7 @@ def test_many_results_are_counted():
 )
 def test_the_split_alone_chooses_the_test(within, n_subjects, unit):
     result = SimpleNamespace(
-        provenance={"split": {"within": within}}, metrics={"n_subjects": n_subjects}
+        provenance={"split": {"within": within}}, assessment=assessment(n_subjects)
     )
     assert deciding_unit(result) == unit
 
@@ -220,7 +222,7 @@ def test_the_split_alone_chooses_the_test(within, n_subjects, unit):
 def test_wilcoxon_decides_only_where_it_could_reject_after_holm():
     provenance = {"split": {"within": "subject"}}
     for n_subjects, n_pairs, unit in ((6, 1, "subject"), (6, 3, "fold"), (7, 3, "subject")):
-        result = SimpleNamespace(provenance=provenance, metrics={"n_subjects": n_subjects})
+        result = SimpleNamespace(provenance=provenance, assessment=assessment(n_subjects))
         assert deciding_unit(result, n_pairs) == unit
         assert (2.0 ** (1 - n_subjects) * n_pairs <= 0.05) == (unit == "subject")
 
@@ -228,7 +230,7 @@ def test_wilcoxon_decides_only_where_it_could_reject_after_holm():
 def test_other_differences_than_the_model_are_named():
     common = {"name": "a", "model": {"name": "cnn_lstm"}, "training": {"epochs": 8}, "seed": 0}
     other = {"name": "b", "model": {"name": "cnn_gru"}, "training": {"epochs": 50}, "seed": 0}
-    results = [SimpleNamespace(experiment=one) for one in (common, other)]
+    results = [SimpleNamespace(settings=one) for one in (common, other)]
     found = other_settings(dict(zip("ab", results, strict=True)))
     assert found == ["training.epochs (8, 50)"]
 

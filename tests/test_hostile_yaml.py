@@ -83,6 +83,8 @@ UNSAFE = {
 MESSAGES = {("process.py", "pickle.loads"), ("working.py", "pickle.loads")}
 # The contract test of data sets sends an object to itself: what is read was just written.
 MESSAGES |= {("findings.py", "pickle.loads")}
+# the one that reads descriptions first, by its plain name
+OUR_LOADERS = {"load_model"}
 
 
 def test_eegemo_has_no_reader_that_runs_code():
@@ -105,6 +107,6 @@ def test_eegemo_has_no_reader_that_runs_code():
             assert given.get("shell", "False") == "False", f"{file}: {name}"
             if name == "yaml.load":
                 assert [ast.unparse(one) for one in node.args[1:]] == ["StrictLoader"], file
-            if knows_keras and name.split(".")[-1] == "load_model":
+            if knows_keras and name.split(".")[-1] == "load_model" and name not in OUR_LOADERS:
                 loaders.append((file.name, given.get("safe_mode"), given.get("compile")))
     assert loaders == [("loading.py", "True", "False")]

@@ -72,7 +72,7 @@ def test_commands_are_those_of_the_command_line():
 
 
 def test_kinds_are_those_that_the_design_names():
-    kinds = {"models", "datasets", "splits", "scaling", "exporters", "commands"}
+    kinds = {"models", "adapters", "datasets", "splits", "scaling", "exporters", "commands"}
     assert set(REGISTRIES) == kinds
 
 
@@ -91,7 +91,7 @@ def test_an_unknown_name_is_refused_with_the_nearest():
     said = refusal("cnn_lsmt")
     assert said == f"model.name: {FIRST}, found the text 'cnn_lsmt'; did you mean 'cnn_lstm'?"
     assert refusal("svm") == f"model.name: {FIRST}, found the text 'svm'."
-    assert refusal("daep", DATASETS).startswith("data.source: expected 'deap', 'bids' or 'simulat")
+    assert refusal("daep", DATASETS).startswith("data.source: expected 'deap', 'bids', 'simulat")
 
 
 def test_a_long_name_is_cut():

@@ -136,8 +136,9 @@ def test_losses_are_those_of_each_part(windows, fold, model, class_weight):
     for prefix, rows in known.items() if model is NETWORK else [("", fold.train)]:
         # not by the function that is used within: each window with the scaling of its trial
         x = scaling.transform(windows.gather(rows), scaling.unit_of(windows)[rows])
-        own = fitted.model.predict_on_batch if model is NETWORK else fitted.model.predict_proba
-        p = own(x).astype(float)
+        network = model is NETWORK
+        own = fitted.model.network if network else fitted.model.pipeline
+        p = (own.predict_on_batch(x) if network else own.predict_proba(x)).astype(float)
         np.testing.assert_allclose(
             predict_windows(fitted.model, windows, rows, scaling), p, atol=1e-4
         )
