@@ -56,6 +56,7 @@ for _command, _help in (
     (commands.schema, "Print a JSON schema of the experiment file."),
 ):
     app.command(short_help=_help)(_command)
+app.command("list", short_help="List models, data sets and options.")(commands.list_names)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@
 ``docs/experiment.schema.json`` again; a test says if they are stale.
 """
 
+import difflib
 import json
 import re
 import textwrap
@@ -17,11 +18,20 @@ from pydantic.fields import FieldInfo
 
 from eegemo.config.experiment import Experiment, experiment_class
 from eegemo.config.sections import STAGES, ChoiceSection, data_section, model_section, stage_section
+from eegemo.datasets import Dataset
 from eegemo.errors import ConfigError
 from eegemo.registry.options import choices_of, words_for
 from eegemo.registry.tables import DATASETS, MODELS
 
-__all__ = ["schema", "schema_text", "table", "tables_in", "template", "write_reference"]
+__all__ = [
+    "options_text",
+    "schema",
+    "schema_text",
+    "table",
+    "tables_in",
+    "template",
+    "write_reference",
+]
 
 #: Where a table of options stands in a page: ``<!-- options: windows -->``, the table, and
 #: ``<!-- end of options -->``. A section that depends on a name is called ``data deap``, or, where
@@ -69,6 +79,61 @@ def table(title: str) -> str:
         cells = [f"`{name}`", field.description or "", allowed, default]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
+
+
+def options_text(name: str | None = None, *, width: int = 96) -> str:
+    """Return the options of a section, a model or a data set as text for a terminal.
+
+    Parameters
+    ----------
+    name : str, optional
+        A section of the experiment file, a model or a data set, built in, of a plug-in or by import
+        path; the sections themselves if not given.
+    width : int
+        Of a line.
+
+    Returns
+    -------
+    text : str
+        A paragraph for each option: name, default, allowed values, meaning.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing of that name; it gives the nearest.
+
+    Examples
+    --------
+    >>> print(options_text("windows").splitlines()[0])
+    duration: 2.0  [number above 0]
+    """
+    lines: list[str] = []
+    for option, field in _section_named(name).model_fields.items():
+        default = "its defaults" if option in STAGES else _default(field).strip("`")
+        lines.append(f"{option}: {default}  [{_allowed(field).replace('`', '')}]")
+        about = (field.description or "").replace("`", "")
+        lines += [*textwrap.wrap(about, width - 4, initial_indent="    ", subsequent_indent="    ")]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _section_named(name: str | None) -> type[BaseModel]:
+    """Return the section of a stage, of a data set or of a model; the whole file without a name."""
+    if name is None:
+        return Experiment
+    if name == "choice" or name in STAGES:
+        return _sections_of(name)[0]
+    for registry, make in ((MODELS, model_section), (DATASETS, data_section)):
+        if name in registry.names():
+            return make(name)
+    if ":" in name:
+        thing = MODELS.resolve(name)
+        is_data = isinstance(thing, type) and issubclass(thing, Dataset)
+        return data_section(name) if is_data else model_section(name)
+    known = [*STAGES, "choice", *MODELS.names(), *DATASETS.names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+    raise ConfigError(f"options: there is no section, model or data set {name!r}; {hint}")
 
 
 def _type_of(field: FieldInfo) -> Any:

@@ -75,7 +75,8 @@ COMMANDS = Registry(
             "init",
             "schema",
         )
-    },
+    }
+    | {"list": "eegemo.cli.commands:list_names"},
 )
 
 #: Every registry by its kind; other packages add names by entry points ``eegemo.<kind>``.

@@ -7,6 +7,7 @@ experiment file is told before anything heavy is loaded.
 
 from eegemo.cli.commands.experiments import audit, run
 from eegemo.cli.commands.files import init, schema
+from eegemo.cli.commands.listing import list_names
 from eegemo.cli.commands.results import compare, predict, report
 from eegemo.cli.commands.signals import check, preprocess, simulate
 
@@ -15,6 +16,7 @@ __all__ = [
     "check",
     "compare",
     "init",
+    "list_names",
     "predict",
     "preprocess",
     "report",
