@@ -211,7 +211,7 @@ def test_a_fold_sent_twice_at_once_is_fitted_once(cluster, tmp_path, monkeypatch
 
 def test_a_task_that_ends_every_process_is_named_and_all_others_are_done(cluster):
     said, done = [], []
-    options = {"name": "task {}".format, "say": said.append}
+    options = {"name": "task {}".format, "message": said.append}
     results = run_tasks_dask(die, [1, 2, 3], scheduler=cluster[0], **options)
     with pytest.raises(EegemoError, match=r"^task 2: lost its worker or process again and again"):
         done.extend(results)
@@ -314,7 +314,7 @@ def test_a_worker_killed_at_a_fold_costs_that_fold_and_changes_nothing(
     def runner(function, tasks, **options):
         if function.__name__ == "fit_and_save":
             function = fit_or_wait
-        return run_tasks_dask(function, tasks, scheduler=client, say=said.append)
+        return run_tasks_dask(function, tasks, scheduler=client, message=said.append)
 
     expected = tables(run_light(None, tmp_path / "here", monkeypatch))
     killer = threading.Thread(target=kill)
@@ -361,7 +361,7 @@ def test_a_network_whose_worker_is_killed_goes_on_after_its_last_epoch(tmp_path,
     with open_cluster(jobs=2) as client:
 
         def runner(function, tasks, **_):
-            return run_tasks_dask(function, tasks, scheduler=client, say=said.append)
+            return run_tasks_dask(function, tasks, scheduler=client, message=said.append)
 
         (there,) = run_experiments([experiment], results=folder, report=False, runner=runner)
     killer.join()

@@ -136,7 +136,7 @@ def test_a_worker_that_dies_is_reported_in_words():
 
 def test_a_task_that_kills_its_process_is_named_and_all_others_are_done():
     said, done = [], []
-    results = run_tasks(die, range(2, 8), jobs=2, name="task {}".format, say=said.append)
+    results = run_tasks(die, range(2, 8), jobs=2, name="task {}".format, message=said.append)
     with pytest.raises(EegemoError, match=r"^task 2: a worker process ended.*twice"):
         done.extend(results)
     assert sorted(done) == [3, 4, 5, 6, 7]
@@ -397,12 +397,12 @@ def test_a_context_does_its_work_by_its_runner_and_tells_its_progress():
     told, asked = [], []
 
     class Told(Progress):
-        def say(self, text):
+        def message(self, text):
             told.append(text)
 
-    def runner(function, tasks, *, jobs, say):
+    def runner(function, tasks, *, jobs, message):
         asked.append(jobs)
-        say(f"{len(tasks)} tasks")
+        message(f"{len(tasks)} tasks")
         return map(function, tasks)
 
     context = RunContext(jobs=3, runner=runner, progress=Told())

@@ -37,7 +37,7 @@ class Heard(Progress):
     def __init__(self):
         self.lines = []
 
-    def say(self, text):
+    def message(self, text):
         self.lines.append(text)
 
 

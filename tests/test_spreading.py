@@ -143,16 +143,16 @@ def test_a_result_is_repeated_by_workers_and_elsewhere(
 def test_an_audit_passes_on_what_a_user_has_to_know(place, audited, experiment):
     """Single runs are quiet, but not about workers, nor about an engine that cannot be used."""
 
-    def runner(function, tasks, *, say=None, **options):
+    def runner(function, tasks, *, message=None, **options):
         if function.__name__ == "fit_and_save":
-            say("Dask has no worker now: waiting for one.")
-        return run_tasks(function, tasks, say=say, **options)
+            message("Dask has no worker now: waiting for one.")
+        return run_tasks(function, tasks, message=message, **options)
 
     progress = mock.create_autospec(Progress, instance=True)
     asked = {"progress": progress, "runner": runner, "engine": "together"}
     with mock.patch("eegemo.audit.run.write_audit"):
         audit_experiment(experiment, results=place / "here", draws=0, **asked)
-    said = [one.args[0] for one in progress.say.call_args_list]
+    said = [one.args[0] for one in progress.message.call_args_list]
     assert said[0].startswith("tiny: folds are fitted one by one, since band_power_logreg is no")
     assert said[1].startswith("tiny: 3 protocols")
     assert said[2:] == ["Dask has no worker now: waiting for one."]

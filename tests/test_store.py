@@ -297,7 +297,7 @@ def test_waiting_for_a_lock_gets_it_when_it_is_free(holder):
     path, process = holder
     threading.Timer(0.3, process.kill).start()
     said = []
-    with lock(path, wait=True, say=said.append):
+    with lock(path, wait=True, message=said.append):
         assert process.wait() != 0  # it is gone, which took a while
         assert path.read_text().startswith(f"process {os.getpid()} ")
     assert len(said) == 1

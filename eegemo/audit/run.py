@@ -80,7 +80,7 @@ def audit_experiment(
     context = RunContext.of(
         results=results, jobs=jobs, progress=progress, runner=runner, engine=engine
     )
-    say = context.progress.say
+    message = context.progress.message
     base = with_model(experiment, model or (BASELINE if quick else None))
     if draws is None:
         draws = _QUICK_DRAWS if quick else _DRAWS[base.make_model().in_epochs]
@@ -92,7 +92,7 @@ def audit_experiment(
             runs_together(engine, jobs=jobs)  # refused before a signal is read
         reason = base.make_model().cannot_fit_many([])
         if reason is not None:
-            say(f"{experiment.name}: folds are fitted one by one, since {reason}.")
+            message(f"{experiment.name}: folds are fitted one by one, since {reason}.")
     with context.span("prepare"):
         stored = prepare_trials(base, context)
     about = load_trials(stored.folders).metadata
@@ -134,7 +134,7 @@ def audit_experiment(
     folder = context.results / f"audit-{experiment.name}-{key[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / ".lock"):
-        say(
+        message(
             f"{experiment.name}: {len(plan)} protocols, each with true labels and "
             f"{draws} times with shuffled ones."
         )
@@ -142,7 +142,7 @@ def audit_experiment(
             context,
             results=folder / "runs",
             progress=_Quiet(context.progress, experiment.name, len(runs)),
-            runner=_telling(context.runner, say),
+            runner=_telling(context.runner, message),
         )
         folders = run_all(runs, inner, report=False)
         for one in folders:
@@ -194,11 +194,11 @@ def _split(experiment: Experiment, split: dict[str, Any]) -> Experiment:
     return Experiment.model_validate(experiment.model_dump() | {"split": split})
 
 
-def _telling(runner: Runner, say: Callable[[str], None]) -> Runner:
+def _telling(runner: Runner, message: Callable[[str], None]) -> Runner:
     """Let a runner tell of lost processes and missing workers, whatever single runs keep quiet."""
 
     def run(function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> Iterator[Any]:
-        return runner(function, tasks, **(options | {"say": say}))
+        return runner(function, tasks, **(options | {"message": message}))
 
     return run
 
@@ -210,7 +210,7 @@ class _Quiet(Progress):
         self._progress, self._name, self._n = progress, name, n_runs
         self._done: dict[str, float] = {}
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Say nothing of single runs."""
 
     def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:

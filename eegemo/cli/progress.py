@@ -49,7 +49,7 @@ class TerminalProgress(execution.Progress):
         if self._bars is not None:
             self._bars.stop()
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Print a line."""
         self._console.print(text, markup=False)
 

@@ -219,5 +219,5 @@ def compare_if_alike(
     try:
         return compare(list(results), comparison_folder(results, parent))
     except ResultError as error:
-        (progress or Progress()).say(f"No comparison: {error}")
+        (progress or Progress()).message(f"No comparison: {error}")
         return None

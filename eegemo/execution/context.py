@@ -30,7 +30,7 @@ Runner: TypeAlias = Callable[..., Iterator[Any]]
 class Progress:
     """What a long run reports; this one says nothing, the command line's draws bars."""
 
-    def say(self, text: str) -> None:
+    def message(self, text: str) -> None:
         """Tell something once."""
 
     def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:
@@ -121,7 +121,7 @@ class RunContext:
             Fewer processes than the context has.
         """
         at_once = self.jobs if jobs is None else jobs
-        return self.runner(function, tasks, jobs=at_once, say=self.progress.say)
+        return self.runner(function, tasks, jobs=at_once, message=self.progress.message)
 
     def span(self, name: str) -> AbstractContextManager[None]:
         """Record the time that a block takes; see `eegemo.execution.trace`."""

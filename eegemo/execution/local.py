@@ -35,7 +35,7 @@ def run_tasks(
     *,
     jobs: int = 1,
     name: Callable[[Task], str] = str,
-    say: Callable[[str], None] | None = None,
+    message: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
     """Apply a function to every task and yield results as they come, in any order.
 
@@ -50,7 +50,7 @@ def run_tasks(
         A script that asks for processes needs Python's usual ``if __name__ == "__main__":``.
     name : callable, optional
         Says what a task is called in messages.
-    say : callable, optional
+    message : callable, optional
         Told when tasks are tried again.
 
     Yields
@@ -88,9 +88,9 @@ def run_tasks(
             (lost if alone else again).extend(error.at_work)
             if n_broken > 1 and not n_done:  # nothing works here: no use in trying it all
                 raise _tell_lost(error.at_work, name) from error
-            if not alone and say is not None:
+            if not alone and message is not None:
                 names = ", ".join(map(name, error.at_work))
-                say(f"A worker process ended unexpectedly. To be tried again: {names}.")
+                message(f"A worker process ended unexpectedly. To be tried again: {names}.")
     if lost:
         raise _tell_lost(lost, name)
 

@@ -161,7 +161,7 @@ def gather_folds(
         reason = candidate.model.cannot_fit_many(scalings)
         if reason is not None:
             experiment = tasks[0].folder.parent.parent.name
-            progress.say(f"{experiment}: folds are fitted one by one, since {reason}.")
+            progress.message(f"{experiment}: folds are fitted one by one, since {reason}.")
             return list(tasks)
     at_once.append(AllFoldsTask(tuple(tasks)))
     return []

@@ -254,7 +254,7 @@ def prepare_trials(
         folders.append(folder)
         if not is_whole(folder, files):
             if remove_damaged(folder, files):
-                progress.say(f"{folder} is damaged: making it again.")
+                progress.message(f"{folder} is damaged: making it again.")
             tasks.append(TrialsTask(recording, folder, steps, context.trace))
     files.save()
     least = sum(task.recording.least_bytes(steps) for task in tasks)

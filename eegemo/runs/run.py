@@ -216,7 +216,7 @@ def _run_all(
         for plan in unlike:
             if is_complete(plan.folder, report=report):
                 if report:
-                    progress.say(
+                    progress.message(
                         f"{plan.experiment.name}: already complete, nothing to train "
                         "(delete its folder to run it again)."
                     )
@@ -233,13 +233,15 @@ def _run_all(
             tasks += own
         with watching(lambda: _look(open_runs, progress)):
             # one after another, since each fills the device
-            for _ in run_tasks(fit_all_and_save, at_once, jobs=min(jobs, 1), say=progress.say):
+            for _ in run_tasks(
+                fit_all_and_save, at_once, jobs=min(jobs, 1), message=progress.message
+            ):
                 pass
             for _ in context.map(fit_and_save, tasks):
                 pass  # what a fold has to say lies in its folder
         for run in open_runs:
             if report:
-                progress.say(f"{run.plan.experiment.name}: writing the report.")
+                progress.message(f"{run.plan.experiment.name}: writing the report.")
             with context.span(f"finish {run.plan.experiment.name}"):
                 finish(run)
     return [plan.folder for plan in plans]
@@ -304,7 +306,7 @@ def _begin(run: _Run) -> list[FitTask]:
             tasks.append(task)
     kept = len(plan.folds) - len(tasks)
     if kept:
-        run.context.progress.say(
+        run.context.progress.message(
             f"{experiment.name}: going on after {kept} of {len(plan.folds)} folds."
         )
     return tasks

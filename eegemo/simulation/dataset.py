@@ -86,12 +86,12 @@ class Simulated(Deap):
         from eegemo.store.space import check_space
 
         progress, root = context.progress, self.folder
-        with lock(root.with_suffix(".lock"), wait=True, say=progress.say):
+        with lock(root.with_suffix(".lock"), wait=True, message=progress.message):
             if _is_whole(root):
                 return
             remove_leftovers(root, *root.glob("data_*"))
             check_space(root, simulated_bytes(**self._arguments), "simulating this release")
-            progress.say(f"Simulating a DEAP release of {self.n_subjects} subjects in {root}.")
+            progress.message(f"Simulating a DEAP release of {self.n_subjects} subjects in {root}.")
             simulate_deap(
                 root,
                 **self._arguments,

@@ -16,7 +16,7 @@ __all__ = ["lock"]
 
 @contextmanager
 def lock(
-    path: Path, *, wait: bool = False, say: Callable[[str], None] | None = None
+    path: Path, *, wait: bool = False, message: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold an exclusive lock for the block; it ends with the process, however that ends.
 
@@ -26,7 +26,7 @@ def lock(
         The lock file; it is made if need be and stays. It tells who holds the lock.
     wait : bool
         Wait for another holder instead of raising.
-    say : callable, optional
+    message : callable, optional
         Told whom we wait for.
 
     Raises
@@ -45,8 +45,8 @@ def lock(
                 raise EegemoError(
                     f"{path.parent} is in use by {holder}. Wait for it, or stop it first."
                 )
-            if say is not None:
-                say(f"{path.parent} is in use by {holder}: waiting for it.")
+            if message is not None:
+                message(f"{path.parent} is in use by {holder}: waiting for it.")
             _acquire(stream, wait=True)
         try:
             with naming_full_disk(path):

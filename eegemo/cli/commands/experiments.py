@@ -51,9 +51,9 @@ def run(
     go_on = "Run the same command again to go on; finished folds are kept."
     with working(go_on, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
         for code in foreign_code(loaded):
-            work.progress.say(f"{code.module} is imported from {code.file}.")
+            work.progress.message(f"{code.module} is imported from {code.file}.")
         names = ", ".join(one.name for one in loaded)
-        work.progress.say(f"{len(loaded)} experiment(s): {names}.")
+        work.progress.message(f"{len(loaded)} experiment(s): {names}.")
         from eegemo.comparison.page import compare_if_alike
         from eegemo.runs.run import run_experiments
 

@@ -161,7 +161,7 @@ def run_tasks_dask(
     scheduler: str | Client | None = None,
     jobs: int = 1,
     name: Callable[[Task], str] = str,
-    say: Callable[[str], None] | None = None,
+    message: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
     """Apply a function to every task on Dask's workers, and yield results as they come.
 
@@ -183,7 +183,7 @@ def run_tasks_dask(
         Their number.
     name : callable, optional
         Says what a task is called in messages.
-    say : callable, optional
+    message : callable, optional
         Told when workers are waited for, or are gone.
 
     Yields
@@ -204,23 +204,23 @@ def run_tasks_dask(
     """
     if scheduler is None or isinstance(scheduler, str):
         with open_cluster(scheduler, jobs=jobs) as client:
-            yield from run_tasks_dask(function, tasks, scheduler=client, name=name, say=say)
+            yield from run_tasks_dask(function, tasks, scheduler=client, name=name, message=message)
         return
     from distributed import KilledWorker
 
     client, settings = scheduler, _settings()
     left, at_work, lost = deque(enumerate(tasks)), dict[Any, tuple[int, Task]](), list[Task]()
     losses: Counter[int] = Counter()
-    workers = _Workers(client, say)
+    workers = _Workers(client, message)
     try:
         n_workers = workers.count()
         while left or at_work:
             # with a thread for each there is no queue in which a task is lost with its neighbour
             while left and len(at_work) < max(1, n_workers):
                 number, task = left.popleft()
-                message = pickle.dumps((function, task))
+                request = pickle.dumps((function, task))
                 key = f"{getattr(function, '__name__', 'task')}-{uuid.uuid4().hex}"
-                future = client.submit(work, message, settings, key=key, pure=False)
+                future = client.submit(work, request, settings, key=key, pure=False)
                 at_work[future] = number, task
             ended = _done(at_work, client)
             n_workers = workers.count()
@@ -237,8 +237,8 @@ def run_tasks_dask(
                         lost.append(task)
                         continue
                     left.append((number, task))
-                    if say is not None:
-                        say(f"{error} To be tried again: {name(task)}.")
+                    if message is not None:
+                        message(f"{error} To be tried again: {name(task)}.")
                     continue
                 _wait_for_outcome(task, name)
                 yield result
@@ -256,9 +256,9 @@ def run_tasks_dask(
 class _Workers:
     """How many threads the workers have, with a word on workers that are missing."""
 
-    def __init__(self, client: Client, say: Callable[[str], None] | None) -> None:
+    def __init__(self, client: Client, message: Callable[[str], None] | None) -> None:
         self._client = client
-        self._say = say or (lambda _: None)
+        self._message = message or (lambda _: None)
         self._known: set[str] = set()
         self._waiting = False
 
@@ -269,9 +269,9 @@ class _Workers:
             raise _gone(self._client) from error
         there = set(threads)
         for one in sorted(self._known - there):
-            self._say(f"Worker {one} is gone. What it was at is for another one.")
+            self._message(f"Worker {one} is gone. What it was at is for another one.")
         if not there and not self._waiting:
-            self._say(f"{_address(self._client)} has no worker now: waiting for one.")
+            self._message(f"{_address(self._client)} has no worker now: waiting for one.")
         self._known, self._waiting = there, not there
         return sum(threads.values())
 
