@@ -227,7 +227,7 @@ def _read_bids(path: Path) -> Any:
     results = []
     for recording in find_recordings_bids(root):
         for run in recording.read():
-            epochs = run.cut(run.inst)
+            epochs = run.make_epochs(run.inst)
             signals = epochs.get_data(copy=False)
             results += [epochs.metadata, signals, np.array([epochs.info["sfreq"]])]
     return results

@@ -102,7 +102,7 @@ def test_signals_events_and_metadata(tmp_path):
     assert run.inst.get_channel_types() == ["eeg", "eeg", "eeg", "eog"]
     # 32-bit floats in the file
     np.testing.assert_allclose(run.inst.get_data(), make_signal() * 1e-6, rtol=1e-6)
-    epochs = run.cut(run.inst)
+    epochs = run.make_epochs(run.inst)
     metadata = epochs.metadata
     assert list(metadata) == ["subject", "session", "trial", "stimulus", "run", "trial_type"]
     assert metadata["trial_type"].tolist() == ["happy", "sad", "happy"]
@@ -123,7 +123,7 @@ def test_only_eeg(tmp_path):
 def test_trials_are_cut_at_the_same_moments_after_resampling(tmp_path):
     write_run(tmp_path, events=[(1.003, 2.0, "a"), (4.5, 2.0, "b")])
     (run,) = find_recordings_bids(tmp_path, tmin=-0.5, tmax=1.0)[0].read()
-    epochs = preprocess(run.inst, sfreq=125.0, cut=run.cut)
+    epochs = preprocess(run.inst, sfreq=125.0, make_epochs=run.make_epochs)
     # -62.5 to 125 samples from the onset: whole ones inside, the end not included
     assert (epochs.tmin, len(epochs.times)) == (-62 / 125, 62 + 125)
     onset = epochs.get_data()[:, 0, 62] * 1e6 - 100
@@ -138,7 +138,7 @@ def test_ratings_and_stimuli(tmp_path):
         events=[(1, 2, "clip1.mp4", 7.5, "n/a", "x"), (4, 2, "n/a", 3, 1, "y")],
     )
     (run,) = find_recordings_bids(tmp_path)[0].read()
-    metadata = run.cut(run.inst).metadata
+    metadata = run.make_epochs(run.inst).metadata
     assert metadata["stimulus"].tolist() == ["clip1.mp4", ""]
     assert metadata["valence"].tolist() == [7.5, 3.0]
     assert metadata["arousal"].isna().tolist() == [True, False]
@@ -153,7 +153,7 @@ def test_trials_are_numbered_over_runs_and_sessions(tmp_path):
     write_run(tmp_path, subject="02", session="a", run="01")
     first, second = find_recordings_bids(tmp_path)
     assert (first.subject, second.subject) == ("01", "02")
-    runs = [run.cut(run.inst).metadata for run in first.read()]
+    runs = [run.make_epochs(run.inst).metadata for run in first.read()]
     found = [(m["session"].iloc[0], m["run"].iloc[0], m["trial"].tolist()) for m in runs]
     assert found == [
         ("a", "01", [1, 2, 3]),
@@ -162,7 +162,11 @@ def test_trials_are_numbered_over_runs_and_sessions(tmp_path):
         ("b", "02", [4, 5, 6]),
     ]
     copy = pickle.loads(pickle.dumps(first))
-    assert [run.cut(run.inst).metadata["trial"].tolist() for run in copy.read()][1] == [4, 5, 6]
+    assert [run.make_epochs(run.inst).metadata["trial"].tolist() for run in copy.read()][1] == [
+        4,
+        5,
+        6,
+    ]
 
 
 def test_trials_left_out_are_reported_and_keep_their_numbers(tmp_path):
@@ -170,8 +174,8 @@ def test_trials_left_out_are_reported_and_keep_their_numbers(tmp_path):
     write_run(tmp_path, run="1", events=events)
     write_run(tmp_path, run="2")
     first, second = find_recordings_bids(tmp_path, tmin=-0.5, tmax=2.0)[0].read()
-    assert first.cut(first.inst).metadata["trial"].tolist() == [2]
-    assert second.cut(second.inst).metadata["trial"].tolist() == [5, 6, 7]
+    assert first.make_epochs(first.inst).metadata["trial"].tolist() == [2]
+    assert second.make_epochs(second.inst).metadata["trial"].tolist() == [5, 6, 7]
     notes = " ".join(first.notes)
     assert "2 trials left out, outside the recording: 1, 4" in notes
     assert "1 trial left out, marked bad: 3" in notes
@@ -183,7 +187,7 @@ def test_trial_at_the_very_end(tmp_path):
     write_run(tmp_path, events=[(0.0, 2, "a"), (8.0, 2, "b")])
     (run,) = find_recordings_bids(tmp_path)[0].read()
     for sfreq in (250.0, 128.0, 99.0, 33.0):
-        epochs = preprocess(run.inst, sfreq=sfreq, cut=run.cut)
+        epochs = preprocess(run.inst, sfreq=sfreq, make_epochs=run.make_epochs)
         assert epochs.get_data().shape == (2, 3, round(2 * sfreq))
     assert not run.notes
 
@@ -193,7 +197,7 @@ def test_runs_without_usable_trials(tmp_path):
     write_run(tmp_path, run="2", events=[])
     write_run(tmp_path, run="3")
     (run,) = find_recordings_bids(tmp_path)[0].read()
-    assert run.cut(run.inst).metadata["trial"].tolist() == [2, 3, 4]
+    assert run.make_epochs(run.inst).metadata["trial"].tolist() == [2, 3, 4]
     assert any("run-1" in note and "left out" in note for note in run.notes)
     for stem in ("run-1", "run-3"):
         write_run(tmp_path, run=stem[-1], events=[(9.5, 2, "a")])
@@ -206,7 +210,7 @@ def test_trial_types(tmp_path):
     write_run(tmp_path, events=events)
     (recording,) = find_recordings_bids(tmp_path, trial_types=["sad", "happy"])
     (run,) = recording.read()
-    assert run.cut(run.inst).metadata["trial_type"].tolist() == ["happy", "sad", "happy"]
+    assert run.make_epochs(run.inst).metadata["trial_type"].tolist() == ["happy", "sad", "happy"]
     assert recording.options["trial_types"] == ["happy", "sad"]
     with pytest.raises(DataError, match=r"trial_type 'hapy'\. Did you mean 'happy'\?"):
         find_recordings_bids(tmp_path, trial_types=["hapy"])
@@ -234,7 +238,7 @@ def test_trials_that_overlap_are_refused(tmp_path, onsets, options, says):
     write_run(tmp_path, run="2", events=[(onset, 2, "a") for onset in onsets])
     if says is None:
         recordings = find_recordings_bids(tmp_path, **options)
-        assert [len(run.cut(run.inst)) for run in recordings[0].read()] == [3, len(onsets)]
+        assert [len(run.make_epochs(run.inst)) for run in recordings[0].read()] == [3, len(onsets)]
         return
     says = says.replace("trials 1 and 2", "trials 4 and 5").replace("trials 2 and 3", "5 and 6")
     with pytest.raises(DataError, match=r"run-2_events\.tsv: .*" + says):
@@ -244,7 +248,7 @@ def test_trials_that_overlap_are_refused(tmp_path, onsets, options, says):
 def test_a_trial_marked_bad_may_overlap(tmp_path):
     write_run(tmp_path, events=[(1, 2, "a"), (2, 2, "a"), (5, 2, "a"), (1, 0.5, "BAD_start")])
     (run,) = find_recordings_bids(tmp_path, trial_types=["a"])[0].read()
-    assert run.cut(run.inst).metadata["trial"].tolist() == [2, 3]
+    assert run.make_epochs(run.inst).metadata["trial"].tolist() == [2, 3]
 
 
 @pytest.mark.parametrize("length", [0.31, 0.54, 0.5, 1.0])
@@ -255,7 +259,7 @@ def test_neighbours_share_no_sample_at_any_rate(tmp_path, length, first):
     write_run(tmp_path, events=[(onset, length, "a") for onset in onsets])
     (run,) = find_recordings_bids(tmp_path)[0].read()
     for sfreq in (250.0, 128.0, 99.0, 33.0, 7.0):
-        epochs = preprocess(run.inst, sfreq=sfreq, cut=run.cut)
+        epochs = preprocess(run.inst, sfreq=sfreq, make_epochs=run.make_epochs)
         starts = epochs.events[:, 0]
         assert len(starts) == n
         assert np.diff(starts).min() >= len(epochs.times)
@@ -268,7 +272,7 @@ def test_a_rate_too_low_for_any_sample(tmp_path):
     write_run(tmp_path)
     (run,) = find_recordings_bids(tmp_path, tmax=0.5)[0].read()
     with pytest.raises(DataError, match=r"tmax=0\.5 s has no sample after its onset at 1 Hz"):
-        preprocess(run.inst, sfreq=1.0, cut=run.cut)
+        preprocess(run.inst, sfreq=1.0, make_epochs=run.make_epochs)
 
 
 def test_subjects(tmp_path):

@@ -247,7 +247,7 @@ def test_finds_subjects_by_file_name(release):
         assert [recording.subject for recording in recordings] == ["s01", "s02", "s10"]
     assert recordings[1].files == (release / "data_preprocessed_python" / "s02.dat",)
     (run,) = recordings[1].read(eeg_only=True)
-    assert run.cut is None
+    assert run.make_epochs is None
     assert isinstance(run.inst, mne.BaseEpochs)
     assert run.inst.metadata.loc[0, "subject"] == "s02"
     assert pickle.loads(pickle.dumps(recordings[1])).files == recordings[1].files

@@ -192,9 +192,9 @@ def test_signals_and_labels_belong_together(release, number, order):
     root, truth = release
     subject = make_subject(number)
     raw = read_raw_deap(root / RAW / f"s{number:02d}.bdf")
-    cut, notes = find_trials_deap(raw, root / "participant_ratings.csv", order=order)
+    make_epochs, notes = find_trials_deap(raw, root / "participant_ratings.csv", order=order)
     assert notes == ()
-    epochs = cut(preprocess(raw, sfreq=128.0, l_freq=6.0, h_freq=40.0, reference="average"))
+    epochs = make_epochs(preprocess(raw, sfreq=128.0, l_freq=6.0, h_freq=40.0, reference="average"))
     table = epochs.metadata
     presented = subject.rated.order
     assert presented.tolist() != sorted(presented), "the test needs another order"
@@ -223,14 +223,14 @@ def test_signals_and_labels_belong_together(release, number, order):
 def test_trials_are_like_those_of_the_preprocessed_files(release):
     root, _ = release
     raw = read_raw_deap(root / RAW / "s01.bdf", ratings=root / "participant_ratings.csv")
-    cut, _ = find_trials_deap(raw, root / "participant_ratings.csv")
-    whole = cut(raw)
+    make_epochs, _ = find_trials_deap(raw, root / "participant_ratings.csv")
+    whole = make_epochs(raw)
     assert (whole.tmin, whole.tmax) == (-3.0, DURATION - 1 / 512)
     assert whole.times[3 * 512] == 0.0
     codes = whole.get_data(picks="Status")[:, 0]
     assert np.all(codes[:, 3 * 512] == 4)
     assert np.all(codes[:, 3 * 512 - 1] == 3)
-    slow = cut(preprocess(raw, sfreq=128.0))
+    slow = make_epochs(preprocess(raw, sfreq=128.0))
     assert slow.get_data().shape == (4, 32, round((3 + DURATION) * 128))
     first = raw.annotations[0]
     assert first["description"] == whole.metadata.set_index("presentation")["stimulus"][1]
@@ -240,14 +240,16 @@ def test_trials_are_like_those_of_the_preprocessed_files(release):
 def test_a_cropped_recording_keeps_its_times(release):
     root, _ = release
     raw = read_raw_deap(root / RAW / "s23.bdf")
-    cut, _ = find_trials_deap(raw, root / "participant_ratings.csv")
+    make_epochs, _ = find_trials_deap(raw, root / "participant_ratings.csv")
     start = raw.annotations.onset[0] - 3.0
-    np.testing.assert_array_equal(cut(raw.copy().crop(tmin=start)).get_data(), cut(raw).get_data())
+    np.testing.assert_array_equal(
+        make_epochs(raw.copy().crop(tmin=start)).get_data(), make_epochs(raw).get_data()
+    )
     with pytest.raises(DataError, match="do not hold all of the trials presented as number 1"):
-        cut(raw.copy().crop(tmin=start + 1))
+        make_epochs(raw.copy().crop(tmin=start + 1))
     last = raw.annotations.onset[-1]
     with pytest.raises(DataError, match="presented as number 4"):
-        cut(raw.copy().crop(tmax=last + 1))
+        make_epochs(raw.copy().crop(tmax=last + 1))
 
 
 def test_the_finder_offers_recordings(release):
@@ -261,7 +263,7 @@ def test_the_finder_offers_recordings(release):
     assert run.inst.ch_names == [*DEAP_CHANNELS, "Status"]
     (run,) = one.read(eeg_only=True)
     assert run.inst.ch_names == list(DEAP_EEG_CHANNELS)
-    epochs = run.cut(run.inst)
+    epochs = run.make_epochs(run.inst)
     assert epochs.metadata["subject"].unique().tolist() == ["s23"]
     assert epochs.metadata["familiarity"].isna().all()  # participant 23 was not asked
     inner = find_recordings_deap(root / RAW, variant="bdf", subjects=[1, 32])
@@ -275,8 +277,8 @@ def test_other_names_need_the_participant(release, tmp_path):
     raw = read_raw_deap(tmp_path / "anna.bdf")
     with pytest.raises(DataError, match="does not tell which participant"):
         find_trials_deap(raw, root / "participant_ratings.csv")
-    cut, _ = find_trials_deap(raw, root / "participant_ratings.csv", participant=30)
-    assert len(cut.trials) == N_TRIALS
+    make_epochs, _ = find_trials_deap(raw, root / "participant_ratings.csv", participant=30)
+    assert len(make_epochs.trials) == N_TRIALS
     with pytest.raises(DataError, match="order='random'"):
         find_trials_deap(raw, root / "participant_ratings.csv", participant=30, order="random")
 

@@ -91,10 +91,10 @@ def test_a_video_that_ended_early_is_told(tmp_path):
     raw = write_full_session(tmp_path / "s07.bdf", 40, ends={4: 31})
     table = write_table(tmp_path / "participant_ratings.csv", 40, 60.0)
     pd.read_csv(table).drop(columns="Start_time").to_csv(table, index=False)  # other times
-    cut, notes = find_trials_deap(raw, table)
-    assert cut.duration == 60.0
+    make_epochs, notes = find_trials_deap(raw, table)
+    assert make_epochs.duration == 60.0
     assert notes == ("s07.bdf: the codes end presentation 5 after 31.0 of 60 s",)
-    assert cut(raw).get_data(picks=["Cz"]).shape == (40, 1, 63 * 64)
+    assert make_epochs(raw).get_data(picks=["Cz"]).shape == (40, 1, 63 * 64)
 
 
 def test_times_that_differ_from_the_table_are_told(place, small, tmp_path):
@@ -143,13 +143,13 @@ def test_trials_at_the_ends_are_left_out_and_told(place, small):
         put(slice(236, 244), str(n_records - first))(content)
 
     raw = read_raw_deap(place(change=change))
-    cut, notes = find_trials_deap(raw, small[1])
+    make_epochs, notes = find_trials_deap(raw, small[1])
     assert len(notes) == 1
     assert "left out" in notes[0]
     assert notes[0].endswith("presentation 1")
     order = make_subject(32, 3, 1.0).rated.order
-    assert cut.trials["trial"].tolist() == [k + 1 for k in range(3) if order[k] != 1]
-    assert cut(raw).metadata["presentation"].tolist() == [k for k in order if k != 1]
+    assert make_epochs.trials["trial"].tolist() == [k + 1 for k in range(3) if order[k] != 1]
+    assert make_epochs(raw).metadata["presentation"].tolist() == [k for k in order if k != 1]
 
 
 # --- the table of ratings -------------------------------------------------------------------------
@@ -249,8 +249,8 @@ def test_tables_of_other_forms_are_read(place, small, tmp_path, form):
 def test_a_missing_rating_is_missing(place, small, tmp_path):
     table = with_value("Dominance", 0, None)(pd.read_csv(small[1]))
     path = change_table(table, tmp_path / "participant_ratings.csv")
-    cut, _ = find_trials_deap(read_raw_deap(place()), path)
-    assert cut.trials.set_index("presentation")["dominance"].isna().to_dict() == {
+    make_epochs, _ = find_trials_deap(read_raw_deap(place()), path)
+    assert make_epochs.trials.set_index("presentation")["dominance"].isna().to_dict() == {
         1: True, 2: False, 3: False,
     }  # fmt: skip
 

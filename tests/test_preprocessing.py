@@ -402,10 +402,10 @@ def test_wrong_baselines(baseline, says):
 def test_order_of_the_steps():
     """Doing the steps one by one gives the same; the reference is that of the chosen channels."""
     raw = make_raw(RNG.normal(size=(6, 5120)) * 1e-5)
-    cut_at = []
+    rates = []
 
-    def cut(raw):
-        cut_at.append(raw.info["sfreq"])
+    def make_epochs(raw):
+        rates.append(raw.info["sfreq"])
         events = np.array([[1280, 0, 1]])
         return mne.Epochs(
             raw, events, tmin=-1.0, tmax=2.0, baseline=None, preload=True, verbose="ERROR"
@@ -420,11 +420,11 @@ def test_order_of_the_steps():
         h_freq=40.0,
         reference="average",
         baseline=(-1.0, 0.0),
-        cut=cut,
+        make_epochs=make_epochs,
     )
     by_hand = set_reference(band_pass(resample(pick_channels(raw, names), 128.0), 4.0, 40.0))
-    by_hand = correct_baseline(cut(by_hand), (-1.0, 0.0))
-    assert cut_at == [128.0, 128.0]
+    by_hand = correct_baseline(make_epochs(by_hand), (-1.0, 0.0))
+    assert rates == [128.0, 128.0]
     assert new.ch_names == names
     np.testing.assert_allclose(new.get_data(), by_hand.get_data(), atol=1e-18)
     assert np.abs(new.get_data().sum(axis=1)).max() < 1e-17

@@ -181,9 +181,9 @@ class TwoRuns(Recording):
                 raw.pick("eeg")
             if change is not None:
                 change(raw)
-            yield Run(raw, partial(self.cut, number), (f"run {number + 1} was read",))
+            yield Run(raw, partial(self.make_epochs, number), (f"run {number + 1} was read",))
 
-    def cut(self, run, raw):
+    def make_epochs(self, run, raw):
         metadata = pd.DataFrame({"trial": np.arange(4) + 1 + 4 * run, "subject": "x"})
         metadata["session"], metadata["stimulus"] = "1", metadata["trial"].astype(str)
         onsets = np.arange(4) * 6 * int(raw.info["sfreq"]) + int(raw.info["sfreq"])
@@ -212,7 +212,7 @@ def test_the_same_section_drives_continuous_runs(tmp_path):
     assert [list(record.bads) for record in records] == [[], [DEAP_CHANNELS[2]]]
     raw = simulate(1, 30)[0]
     flat(raw)
-    alone = preprocess(raw, **steps, cut=partial(TwoRuns.cut, None, 1))
+    alone = preprocess(raw, **steps, make_epochs=partial(TwoRuns.make_epochs, None, 1))
     np.testing.assert_array_equal(
         trials.arrays[0][4:], alone.get_data().swapaxes(1, 2).astype(np.float32)
     )

@@ -47,8 +47,8 @@ def relative_error(found, known):
 
 def cut_trials(root, number, **steps):
     raw = read_raw_deap(root / f"s{number:02d}.bdf")
-    cut, _ = find_trials_deap(raw, root / "participant_ratings.csv")
-    return preprocess(raw, sfreq=128.0, reference="average", cut=cut, **steps)
+    make_epochs, _ = find_trials_deap(raw, root / "participant_ratings.csv")
+    return preprocess(raw, sfreq=128.0, reference="average", make_epochs=make_epochs, **steps)
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_the_dat_file_agrees_with_the_recording(folder, number):
 
     # channels 33 to 40 were only resampled
     raw = read_raw_deap(path)
-    cut, _ = find_trials_deap(raw, folder / "participant_ratings.csv")
-    whole = cut(raw)
+    make_epochs, _ = find_trials_deap(raw, folder / "participant_ratings.csv")
+    whole = make_epochs(raw)
     for name in DEAP_CHANNELS[32:]:
         own = scipy.signal.resample_poly(
             whole.get_data(picks=name)[:, 0], 1, 4, axis=-1, padtype="line"
@@ -300,7 +300,12 @@ def test_full_size(tmp_path):
     assert recording.files[0].stat().st_size == pytest.approx(282e6, rel=0.05)
     (run,) = recording.read()
     epochs = preprocess(
-        run.inst, sfreq=128.0, l_freq=6.0, h_freq=40.0, reference="average", cut=run.cut
+        run.inst,
+        sfreq=128.0,
+        l_freq=6.0,
+        h_freq=40.0,
+        reference="average",
+        make_epochs=run.make_epochs,
     )
     assert epochs.get_data(copy=False).shape == (40, 32, 8064)
     truth = np.load(tmp_path / "truth" / "s01.npz")

@@ -7,7 +7,7 @@ only one run is in memory at a time. The loop over any data set is the same::
 
     for recording in dataset.find():
         for run in recording.read(eeg_only=True):
-            epochs = preprocess(run.inst, cut=run.cut, ...)
+            epochs = preprocess(run.inst, make_epochs=run.make_epochs, ...)
 
 Time zero is the onset of the stimulus, everywhere. A data set of your own is a class with `find`,
 whose keyword-only fields are its options; `eegemo.testing.check_dataset` tells what is still
@@ -61,7 +61,7 @@ class Run:
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The signals in volts. Those of a Raw may still be on disk, and be read when asked for.
-    cut : callable | None
+    make_epochs : callable | None
         For continuous signals: takes the (preprocessed) Raw and returns its trials as Epochs with
         metadata. None when `inst` is already made of trials.
     notes : tuple of str
@@ -69,7 +69,7 @@ class Run:
     """
 
     inst: mne.io.BaseRaw | mne.BaseEpochs
-    cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None
+    make_epochs: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -369,7 +369,7 @@ def outline_runs(recording: Recording) -> Outline:
     durations: list[float] = []
     sfreq, names = 0.0, ()
     for run in recording.read(eeg_only=True):
-        epochs: Any = run.inst if run.cut is None else run.cut(run.inst)
+        epochs: Any = run.inst if run.make_epochs is None else run.make_epochs(run.inst)
         sfreq = float(epochs.info["sfreq"])
         kinds = zip(epochs.ch_names, epochs.get_channel_types(), strict=True)
         names = tuple(name for name, kind in kinds if kind == "eeg")

@@ -30,7 +30,7 @@ class MemoryRecording(Recording):
             inst = run.inst.copy()
             if eeg_only:
                 inst.pick("eeg", exclude=(), verbose="ERROR")
-            yield Run(inst, run.cut, run.notes)
+            yield Run(inst, run.make_epochs, run.notes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ class Memory(Dataset):
 
 def _by_subject(run: Run, place: int) -> list[tuple[str, Run]]:
     """Divide a run by subject."""
-    epochs = run.inst if run.cut is None else run.cut(run.inst.copy())
+    epochs = run.inst if run.make_epochs is None else run.make_epochs(run.inst.copy())
     metadata = getattr(epochs, "metadata", None)
     absent = [name for name in _KEYS if metadata is None or name not in metadata]
     if metadata is None or absent:
@@ -146,7 +146,7 @@ def _by_subject(run: Run, place: int) -> list[tuple[str, Run]]:
     names = list(dict.fromkeys(subjects))
     if len(names) == 1:
         return [(names[0], run)]
-    if run.cut is not None:
+    if run.make_epochs is not None:
         raise DataError(
             f"Memory.of: recording {place + 1} is continuous and of {len(names)} subjects; "
             "expected one."
@@ -163,8 +163,8 @@ def _digest(runs: Sequence[Run]) -> str:
     parts: list[bytes] = []
     for run in runs:
         instances: list[Any] = [run.inst]
-        if run.cut is not None:  # what a function does is told by what it returns
-            instances.append(run.cut(run.inst.copy()))
+        if run.make_epochs is not None:  # what a function does is told by what it returns
+            instances.append(run.make_epochs(run.inst.copy()))
         for inst in instances:
             about = [
                 *inst.ch_names,

@@ -163,7 +163,9 @@ def _make_windows(
         eeg_only=by_kind and steps["eog"] == "none",
         subject=subject,
     )
-    continuous = any(isinstance(run.inst, mne.io.BaseRaw) and run.cut is None for run in runs)
+    continuous = any(
+        isinstance(run.inst, mne.io.BaseRaw) and run.make_epochs is None for run in runs
+    )
     centred = continuous and steps["baseline"] is not None
     if centred:
         steps["baseline"] = None
@@ -188,7 +190,7 @@ def _make_windows(
                     dict.fromkeys(other, "eeg"), on_unit_change="ignore", verbose="ERROR"
                 )
         record = Record()
-        done = preprocess(inst, **steps, cut=run.cut, record=record)
+        done = preprocess(inst, **steps, make_epochs=run.make_epochs, record=record)
         if centred:
             done.apply_function(lambda x: x - x.mean(), picks="all", verbose="ERROR")
         signals.append(done)

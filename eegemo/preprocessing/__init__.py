@@ -102,7 +102,7 @@ def preprocess(
     reference: Literal["average"] | None = None,
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
-    cut: Annotated[Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None, NOT_IN_FILE] = None,
+    make_epochs: Annotated[Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
@@ -142,7 +142,7 @@ def preprocess(
     reject : float | None
         Drop trials in which the peak-to-peak amplitude of an EEG channel exceeds this, in volts
         (`0.00015` is 150 µV). The report names them.
-    cut : callable | None
+    make_epochs : callable | None
         Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
     record : Record | None
         Filled with what was done, found and left out.
@@ -153,7 +153,7 @@ def preprocess(
     Returns
     -------
     mne.io.BaseRaw | mne.BaseEpochs
-        New Epochs, or a new Raw if `inst` is one and `cut` is None.
+        New Epochs, or a new Raw if `inst` is one and `make_epochs` is None.
 
     Raises
     ------
@@ -191,7 +191,7 @@ def preprocess(
         reference=reference,
         baseline=baseline,
         reject=reject,
-        cut=cut,
+        make_epochs=make_epochs,
         record=record,
         copy=copy,
     )

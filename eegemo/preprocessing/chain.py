@@ -49,7 +49,7 @@ def run_steps(
     reference: str | None,
     baseline: Sequence[float] | None,
     reject: float | None,
-    cut: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None,
+    make_epochs: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None,
     record: Record | None,
     copy: bool,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
@@ -94,8 +94,8 @@ def run_steps(
         del fit_on
         if names != keep:
             new.pick(keep, exclude=(), verbose="ERROR")
-    if isinstance(new, mne.io.BaseRaw) and cut is not None:
-        new = cut(new)
+    if isinstance(new, mne.io.BaseRaw) and make_epochs is not None:
+        new = make_epochs(new)
     if isinstance(new, mne.BaseEpochs):
         log.n_trials = len(new)
         log.steps.append(f"{len(new)} trials")
@@ -108,7 +108,7 @@ def run_steps(
         log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV left out")
     if record is not None:
         # segments are centred for their spectra, so that a baseline does not show in them
-        given = (notch, l_freq, h_freq, reference, reject, cut)
+        given = (notch, l_freq, h_freq, reference, reject, make_epochs)
         alike = not eyes and bads == "keep" and all(one is None for one in given)
         record.end(new, alike=alike)
     return new

@@ -392,7 +392,11 @@ def _store_subject(task: TrialsTask) -> str:
     for run in task.recording.read(eeg_only=eeg_only):
         record = Record()
         try:
-            epochs.append(preprocess(run.inst, **steps, cut=run.cut, record=record, copy=False))
+            epochs.append(
+                preprocess(
+                    run.inst, **steps, make_epochs=run.make_epochs, record=record, copy=False
+                )
+            )
         except NoTrialLeftError as error:  # another run may have some
             failure = str(error)
             record.notes.append(failure)

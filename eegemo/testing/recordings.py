@@ -46,10 +46,12 @@ def _read(recording: Recording, *, eeg_only: bool) -> ReadTrials:
             fail(read, f"eegemo.datasets.Run {who}", run)
         trials = run.inst
         if isinstance(trials, mne.io.BaseRaw):
-            if run.cut is None:
-                fail(read, f"a function that cuts a Raw into trials, as Run.cut {who}", None)
-            with calling(run.cut):
-                trials = run.cut(trials)
+            if run.make_epochs is None:
+                fail(
+                    read, f"a function that cuts a Raw into trials, as Run.make_epochs {who}", None
+                )
+            with calling(run.make_epochs):
+                trials = run.make_epochs(trials)
         if not isinstance(trials, mne.BaseEpochs):
             fail(read, f"mne Epochs, or a Raw that is cut into Epochs {who}", trials)
         trials = trials if trials.preload else trials.copy().load_data()

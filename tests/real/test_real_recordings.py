@@ -47,7 +47,7 @@ def test_trials_agree_with_the_table(runs):
     ]
     first = 1
     for run, table in zip(runs, tables, strict=True):
-        epochs = run.cut(run.inst)
+        epochs = run.make_epochs(run.inst)
         fits = table["onset"] + 3.0 <= len(run.inst.times) / 256.0
         assert epochs.metadata["trial_type"].tolist() == table["trial_type"][fits].tolist()
         assert epochs.metadata["trial"].tolist() == (first + np.flatnonzero(fits)).tolist()
@@ -63,7 +63,12 @@ def test_flicker_is_in_the_signal_after_preprocessing(runs):
     power = {"flicker_20hz": [], "flicker_30hz": []}
     for run in runs:
         epochs = preprocess(
-            run.inst, channels=["POz"], sfreq=128.0, l_freq=4.0, h_freq=45.0, cut=run.cut
+            run.inst,
+            channels=["POz"],
+            sfreq=128.0,
+            l_freq=4.0,
+            h_freq=45.0,
+            make_epochs=run.make_epochs,
         )
         assert epochs.get_data().shape[1:] == (1, 384)
         freqs, spectra = scipy.signal.periodogram(epochs.get_data()[:, 0], 128.0, "hann", axis=-1)

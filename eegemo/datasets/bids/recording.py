@@ -107,7 +107,7 @@ class BidsRecording(Recording):
     tmax: float
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
-        """Yield each run as a Raw in volts, with its `cut` (see `Recording.read`).
+        """Yield each run as a Raw in volts, with its `make_epochs` (see `Recording.read`).
 
         Raises
         ------

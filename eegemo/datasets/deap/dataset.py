@@ -112,8 +112,8 @@ class Deap(Dataset):
             table = find_ratings_table(path.parent)
         except DataError:
             return [Run(raw, None, tuple(notes))]
-        cut, more = find_trials_deap(raw, table)
-        return [Run(raw, cut, (*notes, *more))]
+        make_epochs, more = find_trials_deap(raw, table)
+        return [Run(raw, make_epochs, (*notes, *more))]
 
     def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
         """Say which steps DEAP's authors have done already, where they are asked for again."""

@@ -99,7 +99,7 @@ class RawDeapRecording(Recording):
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield the session as a Raw that is read when needed (see `Recording.read`)."""
         raw, notes = open_raw_deap(self.files[0])
-        cut, more = find_trials_deap(raw, self.ratings)
+        make_epochs, more = find_trials_deap(raw, self.ratings)
         if eeg_only:
             raw.pick("eeg", exclude=(), verbose="ERROR")
-        yield Run(raw, cut, (*notes, *more))
+        yield Run(raw, make_epochs, (*notes, *more))

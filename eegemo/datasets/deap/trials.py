@@ -129,7 +129,7 @@ def find_trials_deap(
 
     Returns
     -------
-    cut : DeapCut
+    make_epochs : DeapCut
         Call it with the recording, or with what preprocessing made of it, to get the trials.
     notes : tuple of str
         What the user should know: trials left out, videos that ended early.
@@ -147,8 +147,8 @@ def find_trials_deap(
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = simulate_deap(folder, n_subjects=1, n_trials=2, duration=1, formats="bdf")
     >>> raw = read_raw_deap(folder / "data_original" / "s01.bdf")
-    >>> cut, notes = find_trials_deap(raw, folder / "participant_ratings.csv")
-    >>> epochs = cut(raw)
+    >>> make_epochs, notes = find_trials_deap(raw, folder / "participant_ratings.csv")
+    >>> epochs = make_epochs(raw)
     >>> epochs.get_data(picks="eeg").shape, epochs.metadata["trial"].tolist()
     ((2, 32, 2048), [1, 2])
     """
@@ -245,9 +245,9 @@ def annotate_videos(raw: RawDeap, ratings: str | Path | None = None) -> None:
         times, names = onsets / sfreq, ["video"] * len(onsets)
         duration = _choose_duration(lengths / sfreq)
     else:
-        cut, _ = find_trials_deap(raw, ratings, order="presentation")
-        times, names = cut.trials["onset"].to_numpy(), list(cut.trials["stimulus"])
-        duration = cut.duration
+        make_epochs, _ = find_trials_deap(raw, ratings, order="presentation")
+        times, names = make_epochs.trials["onset"].to_numpy(), list(make_epochs.trials["stimulus"])
+        duration = make_epochs.duration
     durations = np.minimum(duration, len(raw.times) / float(raw.info["sfreq"]) - times)
     raw.set_annotations(mne.Annotations(times, durations, names), verbose="ERROR")
 
