@@ -1,7 +1,7 @@
-"""What eegemo raises on purpose.
+"""Errors that eegemo raises on purpose.
 
-Every message is one a person can act on: it names the file or option, what was expected and what
-was found. The command line prints it without a traceback.
+Every message names the file or option, what was expected and what was found. The command line
+prints it without a traceback.
 """
 
 __all__ = ["ConfigError", "DataError", "EegemoError", "InputError", "LeakageError", "ResultError"]
@@ -10,14 +10,14 @@ _LONGEST = 5_000  # characters of a message
 
 
 class EegemoError(Exception):
-    """Base class of every error that eegemo raises on purpose."""
+    """Base class of the errors that eegemo raises on purpose."""
 
 
 class InputError(EegemoError, ValueError):
-    r"""Something the user gave is wrong; the command line exits with code 2.
+    r"""Error in the user's input; the command line exits with code 2.
 
-    Files may hold anything. What a terminal would obey rather than show is escaped in the message,
-    and the middle of a very long one is left out.
+    Control characters, which a hostile file may put into a message, are escaped. Very long messages
+    are shortened in the middle.
 
     Examples
     --------
@@ -38,16 +38,16 @@ class InputError(EegemoError, ValueError):
 
 
 class ConfigError(InputError):
-    """The experiment file is wrong."""
+    """Error in an experiment file."""
 
 
 class DataError(InputError):
-    """A recording, a ratings table or a data folder is wrong."""
+    """Error in a recording, a ratings table or a data folder."""
 
 
 class ResultError(InputError):
-    """A result folder is missing, incomplete, or cannot be compared with another."""
+    """Error in a result: its folder is missing or incomplete, or results cannot be compared."""
 
 
 class LeakageError(EegemoError):
-    """A split shares windows, trials or subjects between training and test."""
+    """Windows, trials or subjects that are both in the training set and in the test set."""

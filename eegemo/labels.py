@@ -1,8 +1,8 @@
-"""Ratings to classes, with every choice explicit.
+"""Conversion of ratings to class labels.
 
-Public code disagrees on what happens to a rating that is exactly the threshold, and some of it
-turns a missing rating into a class at random. Here the threshold, the tie rule and the ambiguous
-band are arguments, and a trial without the ratings it needs never gets a class.
+Published code disagrees on ratings equal to the threshold, and some of it turns a missing rating
+into an arbitrary class. Here the threshold, the rule for ties and the ambiguous band are arguments,
+and a trial with a missing rating never gets a class.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ TASKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Labels:
-    """The class of each trial, and what became of the trials without one.
+    """Class labels of trials, and the number of trials without a class.
 
     Attributes
     ----------
@@ -45,9 +45,9 @@ class Labels:
     classes : tuple of str
         Class names, in the order of the model's outputs.
     dropped : dict of str to int
-        How many trials have no class because a rating was ``missing``, because it was on the
-        threshold (``tie``) or within the ambiguous band (``ambiguous``), or because its class was
-        not asked for (``excluded``). A trial counts once, in this order of precedence.
+        Number of trials without a class because a rating is ``missing``, equal to the threshold
+        (``tie``) or within the ambiguous band (``ambiguous``), or because the class was not asked
+        for (``excluded``). A trial counts once, in this order of precedence.
     """
 
     codes: np.ndarray
@@ -55,7 +55,7 @@ class Labels:
     dropped: dict[str, int]
 
     def counts(self, where: np.ndarray | slice = slice(None)) -> dict[str, int]:
-        """Trials per class, over all trials or those that `where` selects."""
+        """Return the number of trials per class, of all trials or those that `where` selects."""
         codes = self.codes[where]
         return {name: int((codes == code).sum()) for code, name in enumerate(self.classes)}
 
@@ -92,7 +92,7 @@ def make_labels(
         Only for `given`: the classes to keep, in the order of the model's outputs. `null` keeps
         all, sorted by name.
     rating_range : (float, float)
-        The lowest and the highest rating that can be given; the data set knows them.
+        Lowest and highest possible rating; the data set defines them.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def make_labels(
     Raises
     ------
     DataError
-        If a column is missing, a rating lies outside 1 to 9, or a class has no trial at all.
+        If a column is missing, a rating is outside `rating_range`, or a class has no trial.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Trials, once on disk, as float32 in volts.
+"""Trials stored once on disk, as float32 in volts.
 
-Trials are stored time by channel, so that a window of one is a contiguous block of memory. Where
-trials of a recording differ in length, they lie one after another in a flat array::
+Each trial is stored as (time, channel), so a window is a contiguous block of memory. Trials of
+unequal length within a recording are concatenated in a flat array::
 
     equal      (n_trials, n_times, n_channels)
     unequal    (n_samples, n_channels), and a column ``n_times`` in the metadata
@@ -32,25 +32,25 @@ KEYS = ("subject", "session", "trial", "stimulus")
 
 @dataclass(frozen=True)
 class Trials:
-    """The trials of any number of recordings.
+    """Trials of one or more recordings.
 
     Attributes
     ----------
     arrays : tuple of ndarray, each of shape (n_trials, n_times, n_channels)
-        One per recording (subject), float32, volts; memory-mapped when loaded from disk. The first
-        sample is at the onset of the stimulus, or at `tmin`. Of a recording whose trials differ in
-        length the shape is (n_samples, n_channels), trial after trial.
+        One per recording (subject), float32, in volts; memory-mapped when loaded from disk. The
+        first sample is at stimulus onset, or at `tmin`. If the trials of a recording differ in
+        length, they are concatenated and the shape is (n_samples, n_channels).
     metadata : DataFrame
         One row per trial over all recordings, in order: subject, session, trial, stimulus, ratings
-        or trial_type. With ``n_times``, the samples of each trial, if an array is flat.
+        or trial_type. If an array is flat, also ``n_times``, the samples of each trial.
     sfreq : float
         Sampling frequency in Hz.
     ch_names : tuple of str
     tmin : float
-        Time of the first sample, in seconds from the onset of the stimulus: 0, or later where
-        the epochs begin later.
+        Time of the first sample, in seconds from stimulus onset: 0, or later if the epochs begin
+        later.
     folders : tuple of Path
-        Where the arrays lie; empty if they are only in memory.
+        Folders of the arrays; empty if they are only in memory.
     """
 
     arrays: tuple[np.ndarray, ...]
@@ -126,9 +126,9 @@ def make_trials(epochs: Sequence[mne.BaseEpochs | Sequence[mne.BaseEpochs]]) -> 
     Parameters
     ----------
     epochs : sequence of mne.Epochs or of sequences of them
-        One per recording, or those of its runs, with ``metadata`` (subject, session, trial,
-        stimulus, ...). Samples before time zero are left out. Trials of one run have one length;
-        those of other runs may have another.
+        One per recording, or one per run of each recording, with ``metadata`` (subject, session,
+        trial, stimulus, ...). Samples before time zero are dropped. Trials of a run have the same
+        length; runs may differ.
 
     Returns
     -------
@@ -147,20 +147,20 @@ def make_trials(epochs: Sequence[mne.BaseEpochs | Sequence[mne.BaseEpochs]]) -> 
         _check_runs(runs)
         array = np.empty(_shape(runs), np.float32)
         if array.ndim == 3:
-            places: Iterator[np.ndarray] = iter(array)
+            targets: Iterator[np.ndarray] = iter(array)
         else:
-            places = iter(np.split(array, np.cumsum(_n_times(runs))[:-1]))
+            targets = iter(np.split(array, np.cumsum(_n_times(runs))[:-1]))
         for run in runs:
             order = _order(run, runs[0])
             for trial in _arrays(run):
-                next(places)[:] = trial if order is None else trial[:, order]
+                next(targets)[:] = trial if order is None else trial[:, order]
         arrays.append(array)
         about.append(_about(runs))
     return _collect(tuple(arrays), about, ())
 
 
 class _About(NamedTuple):
-    """What belongs to one recording's array."""
+    """Description of a recording's array."""
 
     metadata: pd.DataFrame
     sfreq: float
@@ -194,12 +194,12 @@ def _check(epochs: mne.BaseEpochs) -> None:
 
 
 def _loaded(epochs: Sequence[mne.BaseEpochs]) -> list[mne.BaseEpochs]:
-    """Load what is not in memory, in a copy; only then is it known which trials there are."""
-    return [one if one.preload else one.copy().load_data() for one in epochs]
+    """Load epochs that are not in memory, in a copy: only then are their trials known."""
+    return [run if run.preload else run.copy().load_data() for run in epochs]
 
 
 def _shape(runs: Sequence[mne.BaseEpochs]) -> tuple[int, ...]:
-    """Return trials of all runs, samples and channels; all samples and channels if uneven."""
+    """Return the shape of a recording's array: flat if its trials differ in length."""
     lengths, n_channels = {len(run.times) - _onset(run) for run in runs}, len(runs[0].ch_names)
     if len(lengths) == 1:
         return sum(len(run) for run in runs), lengths.pop(), n_channels
@@ -212,7 +212,7 @@ def _n_times(runs: Sequence[mne.BaseEpochs]) -> list[int]:
 
 
 def _order(run: mne.BaseEpochs, first: mne.BaseEpochs) -> list[int] | None:
-    """Return where in a run the channels of the first are; None if they are in order."""
+    """Return the positions in a run of the first run's channels; None if they are in order."""
     order = [run.ch_names.index(name) for name in first.ch_names]
     return None if order == sorted(order) else order
 
@@ -262,7 +262,7 @@ def _check_runs(runs: Sequence[mne.BaseEpochs]) -> None:
 
 
 def _write_arrays(path: Path, runs: Sequence[mne.BaseEpochs]) -> None:
-    """Write the trials of all runs as one array, trial by trial, to save memory."""
+    """Write the trials of all runs as one array, trial by trial to save memory."""
     about = {"descr": "<f4", "fortran_order": False, "shape": _shape(runs)}
     with path.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, about)
@@ -284,23 +284,24 @@ def store_trials(
     Parameters
     ----------
     epochs : mne.Epochs or sequence of mne.Epochs
-        Of one recording, or of each of its runs, with ``metadata``; samples before time zero are
-        left out. Channels are put in the order of the first run. Trials of one run have one length;
-        those of other runs may have another.
+        One recording, or its runs, with ``metadata``. Samples before time zero are dropped.
+        Channels are put in the order of the first run. Trials of a run have the same length; runs
+        may differ.
     folder : path
-        Made by this function. If it exists it is left as it is.
+        Created by this function. An existing folder is left as it is.
     notes : sequence of str
-        What happened on the way here, a line each: trials left out, channels repaired.
+        What happened during reading and preprocessing, one line each: trials dropped, channels
+        repaired.
     extra : callable, optional
-        Called with the folder before it gets its name, to put files of its own into it.
+        Called with the temporary folder, to write further files into it.
 
     Returns
     -------
     folder : Path
-        Holding ``trials.npy`` (n_trials, n_times, n_channels; float32, volts),
-        or (n_samples, n_channels) where trials differ in length, ``metadata.parquet`` (then with a
-        column ``n_times``), ``signal.parquet`` (channel names, sampling frequency, time of the
-        first sample) and ``notes.txt``.
+        With ``trials.npy`` (n_trials, n_times, n_channels; float32, volts; flat as (n_samples,
+        n_channels) if trials differ in length), ``metadata.parquet`` (then with a column
+        ``n_times``), ``signal.parquet`` (channel names, sampling frequency, time of the first
+        sample) and ``notes.txt``.
 
     Raises
     ------
@@ -328,12 +329,12 @@ def store_trials(
 
 
 def load_trials(folders: Sequence[str | Path]) -> Trials:
-    """Map stored trials into memory.
+    """Memory-map stored trials.
 
     Parameters
     ----------
     folders : sequence of path
-        As made by `store_trials`.
+        Created by `store_trials`.
 
     Returns
     -------
@@ -342,7 +343,7 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
     Raises
     ------
     DataError
-        If a folder is damaged, or recordings differ in channels or sampling frequency.
+        If a folder is corrupt, or recordings differ in channels or sampling frequency.
     """
     import pandas as pd
 
@@ -359,8 +360,8 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
             sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
         except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
             raise DataError(
-                f"{path}: not a whole folder of stored trials ({error}). If it is one that eegemo "
-                "stored, delete it and run again: it will be made anew."
+                f"{path}: not a complete folder of stored trials ({error}). If eegemo stored "
+                "it, delete it and run again: it will be created again."
             ) from error
         about.append(_About(metadata, sfreq, tuple(signal["channel"]), tmin))
     return _collect(tuple(arrays), about, paths)
@@ -372,45 +373,46 @@ def _collect(
     import pandas as pd
 
     first = about[0]
-    for array, one in zip(arrays, about, strict=True):
-        subject = one.metadata["subject"].iloc[0] if len(one.metadata) else "?"
-        if one.ch_names != first.ch_names:
-            odd = sorted(set(one.ch_names) ^ set(first.ch_names)) or ["in another order"]
+    for array, recording in zip(arrays, about, strict=True):
+        subject = recording.metadata["subject"].iloc[0] if len(recording.metadata) else "?"
+        if recording.ch_names != first.ch_names:
+            odd = sorted(set(recording.ch_names) ^ set(first.ch_names)) or ["in another order"]
             raise DataError(
                 f"subject {subject}: its channels differ from the first recording's "
                 f"({', '.join(odd)}). Choose channels that all recordings have."
             )
-        if one.sfreq != first.sfreq:
+        if recording.sfreq != first.sfreq:
             raise DataError(
-                f"subject {subject}: sampled at {one.sfreq:g} Hz, the first recording at "
+                f"subject {subject}: sampled at {recording.sfreq:g} Hz, the first recording at "
                 f"{first.sfreq:g} Hz. Set preprocessing.sfreq."
             )
-        if abs(one.tmin - first.tmin) > 0.5 / first.sfreq:
+        if abs(recording.tmin - first.tmin) > 0.5 / first.sfreq:
             raise DataError(
-                f"subject {subject}: its trials begin {one.tmin:g} s after stimulus onset, those "
-                f"of the first recording {first.tmin:g} s."
+                f"subject {subject}: its trials begin {recording.tmin:g} s after stimulus onset, "
+                f"those of the first recording {first.tmin:g} s."
             )
         if array.ndim == 2:
-            _check_flat(array, one.metadata, subject)
-        elif len(array) != len(one.metadata):
+            _check_flat(array, recording.metadata, subject)
+        elif len(array) != len(recording.metadata):
             raise DataError(
-                f"subject {subject}: {len(array)} trials but {len(one.metadata)} metadata rows."
+                f"subject {subject}: {len(array)} trials but {len(recording.metadata)} rows of "
+                "metadata."
             )
-    metadata = pd.concat([one.metadata for one in about], ignore_index=True)
+    metadata = pd.concat([recording.metadata for recording in about], ignore_index=True)
     if any(array.ndim == 2 for array in arrays):
         metadata["n_times"] = np.concatenate(
             [
                 np.full(len(array), array.shape[1])
                 if array.ndim == 3
-                else one.metadata["n_times"].to_numpy(np.int64)
-                for array, one in zip(arrays, about, strict=True)
+                else recording.metadata["n_times"].to_numpy(np.int64)
+                for array, recording in zip(arrays, about, strict=True)
             ]
         )
     return Trials(arrays, metadata, first.sfreq, first.ch_names, first.tmin, folders)
 
 
 def _check_flat(array: np.ndarray, metadata: pd.DataFrame, subject: str) -> None:
-    """Refuse a flat array that is not as long as its trials together."""
+    """Refuse a flat array whose length is not the sum of its trials' lengths."""
     import pandas as pd
 
     lengths = metadata["n_times"] if "n_times" in metadata else pd.Series(dtype=float)

@@ -1,7 +1,7 @@
-"""An index of windows into trials that are on disk once.
+"""Sliding windows over trials, stored as indices so that no signal is copied.
 
-A minute of EEG cut into 256-sample windows every 16 samples holds each sample sixteen times. All of
-DEAP would be 19.5 GB as windows; it is 1.3 GB as trials plus an index of two integers per window::
+With windows of 256 samples every 16 samples, each sample is in sixteen windows. All of DEAP would
+take 19.5 GB as windows; as trials plus two integers per window it takes 1.3 GB::
 
     trial   |----------------------------------------------|   (n_times, n_channels), float32, volts
     window   [======]                                          first = 0
@@ -30,7 +30,7 @@ __all__ = ["Windows", "make_windows"]
 
 @dataclass(frozen=True)
 class Windows:
-    """An index of windows into trials; `gather` is the only thing that copies samples.
+    """Sliding windows over trials, stored as indices; only `gather` copies samples.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Windows:
     labels : Labels
         The class of each trial.
     trial : ndarray of int32, shape (n_windows,)
-        Which trial (row of ``trials.metadata``) a window lies in.
+        Trial of each window, a row of ``trials.metadata``.
     first : ndarray of int32, shape (n_windows,)
-        Its first sample, counted from the start of the trial's array.
+        First sample of each window, counted from the start of its trial.
     n_times : int
         Samples per window.
     """
@@ -83,10 +83,9 @@ class Windows:
 
     @cached_property
     def unlabelled(self) -> Windows:
-        """The same windows without classes, ratings and stimuli, for what may not see them.
+        """The same windows without classes, ratings and stimuli, for code that must not see them.
 
-        Every class is the first one, every stimulus is unknown, and there is no way back to the
-        folders that the ratings are in.
+        Every class is 0, every stimulus is unknown, and the folders with the ratings are not known.
         """
         kept = [name for name in self.trials.metadata if name in (*KEYS, "n_times")]
         metadata = self.trials.metadata[kept].assign(stimulus="")
@@ -95,12 +94,12 @@ class Windows:
         return Windows(trials, labels, self.trial, self.first, self.n_times)
 
     def gather(self, rows: np.ndarray) -> np.ndarray:
-        """Copy windows out of their trials.
+        """Copy the signals of windows.
 
         Parameters
         ----------
         rows : ndarray of int, shape (n,)
-            Window numbers.
+            Numbers of windows.
 
         Returns
         -------
@@ -122,7 +121,7 @@ class Windows:
 def make_windows(
     trials: Trials, labels: Labels, *, duration: Positive = 2.0, stride: Positive = 1.0
 ) -> Windows:
-    """Cut every labelled trial into windows.
+    """Split every labelled trial into windows.
 
     The first window starts at stimulus onset. An incomplete window at the end of a trial is
     dropped.
@@ -145,7 +144,7 @@ def make_windows(
     Raises
     ------
     DataError
-        If duration or stride are not whole samples or not positive, or no trial is long enough.
+        If duration or stride is not a positive whole number of samples, or no trial is long enough.
 
     Examples
     --------

@@ -95,7 +95,7 @@ def test_a_flipped_byte_is_noticed(tmp_path):
     content = bytearray(path.read_bytes())
     content[500] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DataError, match="is damaged"):
+    with pytest.raises(DataError, match="is corrupt"):
         load_arrays(path, {"a": "f"})
 
 
@@ -122,7 +122,7 @@ ARRAYS = {
     "integers": (npy([1]), "expected the kind 'f', found int64"),
     "a huge shape": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (10**15,)}"),
-        "header is damaged",
+        "header is corrupt",
     ),
     "a huge number": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,)}"),
@@ -130,18 +130,18 @@ ARRAYS = {
     ),
     "a negative shape": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}"),
-        "is none|damaged",
+        "is none|corrupt",
     ),
     "a shape of texts": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': ('a',)}"),
-        "damaged",
+        "corrupt",
     ),
-    "a call": (header("__import__('os').system('touch harm')"), "header is damaged"),
-    "a deep header": (header("(" * 5000), "header is damaged"),
-    "a long header": (header("[" + "0," * 20_000 + "]"), "header is damaged"),
+    "a call": (header("__import__('os').system('touch harm')"), "header is corrupt"),
+    "a deep header": (header("(" * 5000), "header is corrupt"),
+    "a long header": (header("[" + "0," * 20_000 + "]"), "header is corrupt"),
     "another version": (b"\x93NUMPY\x03\x00" + bytes(100), "version 1.0"),
-    "no array": (b"x" * 100, "damaged"),
-    "nothing": (b"", "damaged"),
+    "no array": (b"x" * 100, "corrupt"),
+    "nothing": (b"", "corrupt"),
 }
 
 

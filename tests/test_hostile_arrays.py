@@ -28,7 +28,7 @@ def test_numbers_that_are_read_as_others(tmp_path, old, new):
     data = np.random.default_rng(0).normal(scale=10.0, size=(1, 40, 400))
     write_dat(tmp_path / "s01.dat", np.full((1, 4), 5.0), iter(data), data.shape)
     change(tmp_path / "s01.dat", old, new)
-    with pytest.raises(DataError, match=r"expected 1 to 9|reaches from .* damaged"):
+    with pytest.raises(DataError, match=r"expected 1 to 9|reaches from .* corrupt"):
         load_deap_arrays(tmp_path / "s01.dat")
 
 
@@ -41,7 +41,7 @@ def test_samples_beyond_any_amplifier(tmp_path, channel, value):
     assert load_deap_arrays(path)[0].shape == data.shape
     data[1, channel, 7] = value
     write_dat(path, np.full((2, 4), 5.0), iter(data), data.shape)
-    with pytest.raises(DataError, match=r"trial 2 reaches from .*The file is damaged"):
+    with pytest.raises(DataError, match=r"trial 2 reaches from .*The file is corrupt"):
         load_deap_arrays(path)
 
 
@@ -122,7 +122,7 @@ def test_matlab_claims_are_held_to_what_is_there(mat):
     for edit in (longer, another_shape, negative_shape, many_bytes):
         path.write_bytes(good)
         rewrite_compressed(path, edit)
-        with memory_below(3e6), pytest.raises(DataError, match=r"damaged|claims"):
+        with memory_below(3e6), pytest.raises(DataError, match=r"corrupt|claims"):
             load_mat_arrays(path, ["data"])
 
 

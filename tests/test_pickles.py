@@ -175,7 +175,7 @@ def test_state_of_a_dtype_cannot_add_fields(write):
     content = pickle_as_python_2(data=np.zeros((2, 2)))
     hostile = content.replace(b"U\x01<NNN", b"U\x01<N)}")
     assert hostile != content
-    with pytest.raises(DataError, match="damaged"):
+    with pytest.raises(DataError, match="corrupt"):
         load_pickled_arrays(write(hostile))
 
 
@@ -266,7 +266,7 @@ def test_damaged_bytes_never_raise_anything_else(write, arrays):
         (b"PK\x03\x04 a zip", "not a pickle"),
         (b"<html>not found</html>", "not a pickle"),
         (b"MATLAB 5.0 MAT-file", "pickle"),
-        (b"\x89HDF\r\n\x1a\n", "damaged|not a pickle"),
+        (b"\x89HDF\r\n\x1a\n", "corrupt|not a pickle"),
         (bytes(100), "not a pickle"),
         (pickle.dumps([1.0], protocol=0), "protocol 0"),
         (pickle.dumps({"data": 1.5}, protocol=0), "protocol 0"),
@@ -275,8 +275,8 @@ def test_damaged_bytes_never_raise_anything_else(write, arrays):
         (pickle.dumps({"data": 1}, protocol=2) + b"rest", "4 bytes after the end"),
         (b"\x80\x02}}.", "left over"),
         (b"\x80\x02.", "left over"),
-        (b"\x80\x02u.", "damaged"),
-        (b"\x80\x02h\x05.", "damaged"),
+        (b"\x80\x02u.", "corrupt"),
+        (b"\x80\x02h\x05.", "corrupt"),
     ],
 )
 def test_what_is_no_pickle_of_arrays(write, content, says):

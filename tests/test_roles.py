@@ -284,7 +284,7 @@ def test_a_fold_has_to_keep_what_it_promises(windows, fold):
     with pytest.raises(DataError, match="says group 'trials', which is none"):
         fit(windows, replace(fold, group="trials"), BASELINE)
     # windows overlap by half: the same samples are in two parts
-    with pytest.raises(LeakageError, match="same samples in two parts"):
+    with pytest.raises(LeakageError, match="same samples in two sets"):
         fit(windows, moved(replace(fold, group="segment"), "test", "train"), BASELINE)
 
 

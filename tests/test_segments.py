@@ -108,5 +108,5 @@ def test_the_proof_finds_a_shared_sample():
     apart = Fold("1", rows[:3], rows[6:6], rows[6:])
     check_folds([apart], table, group="segment")
     touching = Fold("1", rows[:4], rows[6:6], rows[6:])
-    with pytest.raises(LeakageError, match="same samples in two parts"):
+    with pytest.raises(LeakageError, match="same samples in two sets"):
         check_folds([touching], table, group="segment")

@@ -379,9 +379,9 @@ def test_random_windows_must_be_allowed_by_name(method, within):
         ({"group": "trials"}, "group must be one of.*'trials'"),
         ({"within": "session"}, "within must be one of.*'session'"),
         ({"n_splits": 1}, "n_splits must be at least 2"),
-        ({"validation": 1.0}, "validation must be a share"),
+        ({"validation": 1.0}, "validation must be a fraction"),
         ({"ratios": (0.8, 0.8, 0.4)}, "add up to 1"),
-        ({"ratios": (0.8, 0.2)}, "three shares"),
+        ({"ratios": (0.8, 0.2)}, "three fractions"),
     ],
 )
 def test_splits_that_cannot_be_are_refused(options, message):
@@ -454,7 +454,7 @@ def test_the_proof_wants_something_to_learn_and_to_test():
     table = deap_table()
     rows, none = np.arange(6), np.array([], int)
     for fold in (Fold("x", none, none, rows), Fold("x", rows, none, none)):
-        with pytest.raises(DataError, match="empty training or test part"):
+        with pytest.raises(DataError, match="empty training or test set"):
             check_folds([fold], table, group="trial")
 
 

@@ -148,7 +148,7 @@ def remove(path):
 @pytest.mark.parametrize("damage", [cut_short, cut_to_nothing, overwrite, remove])
 def test_a_torn_folder_is_refused_by_name(folders, name, damage):
     damage(folders[1] / name)
-    with pytest.raises(DataError, match="trials-1: not a whole folder of stored trials"):
+    with pytest.raises(DataError, match="trials-1: not a complete folder of stored trials"):
         load_trials(folders)
 
 

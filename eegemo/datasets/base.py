@@ -115,7 +115,7 @@ class Recording(ABC):
         Raises
         ------
         DataError
-            When a file is missing, damaged, or does not hold what it should.
+            When a file is missing, corrupt, or does not hold what it should.
         """
 
     def least_bytes(self, steps: Mapping[str, Any]) -> int:
@@ -301,7 +301,7 @@ class Dataset(ABC):
         Raises
         ------
         DataError
-            If a file is missing, damaged, or does not hold what it should.
+            If a file is missing, corrupt, or does not hold what it should.
         """
         return outline_runs(recording)
 
@@ -326,7 +326,7 @@ class Dataset(ABC):
         Raises
         ------
         DataError
-            If it is one, but damaged, or the subject is not in it.
+            If it is one, but corrupt, or the subject is not in it.
         """
         return None
 
@@ -345,7 +345,7 @@ class Dataset(ABC):
     def survey(self) -> Survey:
         """Look at every subject of the folder, for `eegemo check FOLDER`.
 
-        Overridden where one damaged subject would keep `find` from listing the others.
+        Overridden where one corrupt subject would keep `find` from listing the others.
         """
         return Survey(self.title, {recording.subject: recording for recording in self.find()})
 

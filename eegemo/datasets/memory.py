@@ -113,7 +113,9 @@ class Memory(Dataset):
         )
         from eegemo.store import digest_json
 
-        content = digest_json([[one.subject, dict(one.options)] for one in found])[:16]
+        content = digest_json(
+            [[recording.subject, dict(recording.options)] for recording in found]
+        )[:16]
         return cls(given=found, channels=channels, content=content)
 
     @property

@@ -131,7 +131,7 @@ def _run_pool(
                     del at_work[future]
                     yield result
         except BrokenProcessPool as error:
-            for future in [one for one in at_work if one.done() and one.exception() is None]:
+            for future in [task for task in at_work if task.done() and not task.exception()]:
                 del at_work[future]
                 yield future.result()
             raise _PoolBrokenError(list(at_work.values())) from error

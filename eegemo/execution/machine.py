@@ -88,7 +88,7 @@ def may_use_gpu() -> bool:
     """Tell whether fits may run on a GPU; only the back end knows for sure."""
     device = os.environ.get("EEGEMO_DEVICE", "auto")
     drivers = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
-    return device == "gpu" or (device == "auto" and any(one.exists() for one in drivers))
+    return device == "gpu" or (device == "auto" and any(driver.exists() for driver in drivers))
 
 
 def available_memory() -> int | None:

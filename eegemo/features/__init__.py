@@ -1,7 +1,7 @@
-"""Features of windows, and scaling and channel choice, as scikit-learn transformers on arrays.
+"""scikit-learn transformers on arrays: band power, channel selection and scaling.
 
-They take windows as the rest of eegemo does, ``(n_windows, n_times, n_channels)``, and what
-scikit-learn itself knows, two dimensions:
+They take windows as the rest of eegemo does, ``(n_windows, n_times, n_channels)``, and arrays of
+two dimensions, as scikit-learn does:
 
 =================  =============================  ====================================
 transformer        a 2-D array is                 makes

@@ -1,4 +1,4 @@
-"""Power in frequency bands, per window and channel."""
+"""Band power of windows, per channel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +16,10 @@ from eegemo.windows import Windows
 
 __all__ = ["BandPower", "compute_band_powers"]
 
-# Windows in work at a time: what lies between a window and its few numbers is several times larger.
+# Windows transformed at a time: the intermediate arrays are several times larger than the windows.
 _BATCH = 512
-# The least power that a logarithm is taken of, so that a flat channel has one. In squared volts it
-# is far below the noise of any amplifier.
+# Lower bound of the power before its logarithm is taken, for flat channels. In squared volts it is
+# far below the noise of any amplifier.
 _FLOOR = float(np.finfo(np.float32).tiny)
 
 
@@ -36,10 +36,10 @@ class BandPower(TransformerMixin, BaseEstimator):
     sfreq : float
         Sampling frequency in Hz.
     bands : sequence of (float, float)
-        Lower and upper edge of each band in Hz; the upper edge does not belong to it.
+        Lower edge (inclusive) and upper edge (exclusive) of each band in Hz.
     log : bool
-        Natural logarithm of the power (in 1.2e-38 at least, so that a flat channel has one): powers
-        are skewed, their logarithms are nearly normal.
+        Return the natural logarithm of the power, at least that of 1.2e-38. Power is skewed, its
+        logarithm is nearly normal.
     ch_names : sequence of str, optional
         Names of the channels, for `get_feature_names_out` only.
 
@@ -54,7 +54,7 @@ class BandPower(TransformerMixin, BaseEstimator):
     ConfigError
         From `fit`, if the windows cannot resolve the bands: see `check_bands`.
     DataError
-        If windows have other channels than those of `fit`.
+        If the number of channels is not that of `fit`.
 
     Examples
     --------
@@ -78,7 +78,7 @@ class BandPower(TransformerMixin, BaseEstimator):
         self.ch_names = ch_names
 
     def fit(self, X: np.ndarray, y: object = None) -> "BandPower":
-        """Note the shape of windows and check the bands; nothing is learned from the values.
+        """Store the shape of windows and check the bands; no value is used.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class BandPower(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Compute the power of each channel and band.
+        """Compute the power of each channel in each band.
 
         Parameters
         ----------
@@ -151,15 +151,15 @@ class BandPower(TransformerMixin, BaseEstimator):
 def compute_band_powers(
     windows: Windows, rows: np.ndarray, transformer: BandPower, *, batch_size: int = 2048
 ) -> np.ndarray:
-    """Compute the features of indexed windows without ever holding more than a batch of them.
+    """Compute the band power of windows, with one batch of them in memory at a time.
 
     Parameters
     ----------
     windows : Windows
     rows : ndarray of int, shape (n,)
-        Which windows.
+        Numbers of windows.
     transformer : BandPower
-        It is fitted (which learns nothing from the values).
+        Fitted by this function, from the shape of windows only.
     batch_size : int
         Windows in memory at a time.
 
@@ -181,7 +181,7 @@ def compute_band_powers(
 
 
 def _check_windows(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """Return windows in three dimensions; scikit-learn's features are the samples of a window."""
+    """Return windows as a 3-D array; scikit-learn's features are the samples of a window."""
     X = validate_data(
         estimator,
         X,

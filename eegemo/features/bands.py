@@ -1,4 +1,4 @@
-"""Frequency bands, without anything that computes their power."""
+"""Frequency bands and their check, free of scientific libraries but NumPy."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ __all__ = ["BANDS", "Band", "check_bands"]
 
 Band = tuple[float, float]
 
-#: Theta, alpha, beta and gamma in Hz, within what DEAP's preprocessing leaves (4-45 Hz).
+#: Theta, alpha, beta and gamma in Hz, within the pass band of DEAP's preprocessing (4-45 Hz).
 BANDS: tuple[Band, ...] = ((4.0, 8.0), (8.0, 13.0), (13.0, 30.0), (30.0, 45.0))
 
 
 def check_bands(bands: Sequence[Sequence[float]], sfreq: float, n_times: int | None = None) -> None:
-    """Refuse bands that windows of this length and sampling frequency cannot resolve.
+    """Refuse bands that windows of a given length and sampling frequency cannot resolve.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def check_bands(bands: Sequence[Sequence[float]], sfreq: float, n_times: int | N
     sfreq : float
         Sampling frequency in Hz.
     n_times : int, optional
-        Samples of a window; its resolution is ``sfreq / n_times``.
+        Samples per window; the frequency resolution is ``sfreq / n_times``.
 
     Raises
     ------

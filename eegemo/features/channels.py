@@ -1,4 +1,4 @@
-"""Scaling and choice of channels."""
+"""Selection and scaling of channels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,26 +18,26 @@ __all__ = [
 
 
 class ChannelPicker(TransformerMixin, BaseEstimator):
-    """Keep some channels, in the order asked for.
+    """Keep some channels, in a given order.
 
     Parameters
     ----------
     channels : sequence of str or int, optional
-        Names or positions; all if not given.
+        Names or positions; by default all.
     ch_names : sequence of str, optional
-        Names of the channels of an array; a data frame brings its own.
+        Names of the channels of an array; a data frame has its own.
 
     Attributes
     ----------
     n_features_in_ : int
-        Channels before.
+        Number of channels of the input.
     picks_ : ndarray of int
-        Positions of those kept.
+        Positions of the channels kept.
 
     Raises
     ------
     DataError
-        From `fit`, if a channel is not there or is asked for twice.
+        From `fit`, if a channel is missing or named twice.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class ChannelPicker(TransformerMixin, BaseEstimator):
         self.ch_names = ch_names
 
     def fit(self, X: np.ndarray, y: object = None) -> "ChannelPicker":
-        """Find the channels.
+        """Find the positions of the channels.
 
         Parameters
         ----------
@@ -100,25 +100,24 @@ class ChannelPicker(TransformerMixin, BaseEstimator):
 class ChannelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Z-score and min-max scaling of each channel, as `eegemo.scaling.affine` does it.
 
-    A sample that lies in several of the windows given counts several times. A channel without
-    spread is shifted, not stretched.
+    A sample in several windows counts several times. A constant channel is centred but not scaled.
 
     Parameters
     ----------
     steps : sequence of {"zscore", "minmax"}
-        Carried out in this order; empty for none.
+        Steps in this order; empty for none.
 
     Attributes
     ----------
     n_features_in_ : int
-        Channels.
+        Number of channels.
     gain_, offset_ : ndarray, shape (n_channels,)
         The scaled signal is ``x * gain_ + offset_``.
 
     Raises
     ------
     DataError
-        From `fit`, if there is no such step.
+        From `fit`, if a step is unknown.
 
     Examples
     --------
@@ -130,7 +129,7 @@ class ChannelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.steps = steps
 
     def fit(self, X: np.ndarray, y: object = None) -> "ChannelScaler":
-        """Find mean, spread and range of each channel.
+        """Compute mean, standard deviation and range of each channel.
 
         Parameters
         ----------
@@ -146,14 +145,14 @@ class ChannelScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: np.ndarray) -> np.ndarray:
-        """Return the scaled signal, of the shape and precision of `X`."""
+        """Return the scaled signals, in the shape and precision of `X`."""
         check_is_fitted(self)
         X = _check_channels(self, X, reset=False)
         scaled: np.ndarray = X * self.gain_.astype(X.dtype) + self.offset_.astype(X.dtype)
         return scaled
 
     def __sklearn_tags__(self) -> Any:
-        """Say that single precision stays single."""
+        """Declare that single precision is kept."""
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
@@ -178,7 +177,7 @@ def _check_channels(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
 
 
 def _names_in(estimator: Any) -> list[str]:
-    """Return the names of the columns: given, of a data frame, or scikit-learn's own."""
+    """Return the column names: as given, of a data frame, or as scikit-learn numbers them."""
     given = getattr(estimator, "ch_names", None)
     if given is None:
         given = getattr(estimator, "feature_names_in_", None)
@@ -188,7 +187,7 @@ def _names_in(estimator: Any) -> list[str]:
 
 
 def check_input_features(estimator: Any, names: Sequence[str] | None) -> None:
-    """Hold names of columns to scikit-learn's rule: as many as there are, and those of `fit`."""
+    """Check column names by scikit-learn's rule: the right number, and those of `fit`."""
     if names is None:
         return
     known = getattr(estimator, "feature_names_in_", None)

@@ -1,4 +1,4 @@
-"""Features of all windows, computed once per experiment and stored."""
+"""Band power of all windows, computed once per experiment and stored."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _BATCH = 2048
 def store_features(
     windows: Windows, data: str, bands: Sequence[Sequence[float]], store: Path
 ) -> Path:
-    """Compute the log band power of all windows in volts, unless it is there; return its file.
+    """Store the log band power of all windows in volts, unless it is stored already.
 
     Parameters
     ----------
@@ -29,11 +29,12 @@ def store_features(
     bands : sequence of (float, float)
         In Hz.
     store : Path
+        Folder of stored artefacts.
 
     Returns
     -------
     file : Path
-        A float32 array of shape (n_windows, n_channels * n_bands).
+        With a float32 array of shape (n_windows, n_channels * n_bands).
     """
     index = digest_bytes(np.stack([windows.trial, windows.first]).astype("<i8").tobytes())
     key = digest_json(
@@ -58,11 +59,11 @@ def store_features(
 
 
 def scaled_band_power(data: ScaledWindows, rows: np.ndarray, power: BandPower) -> np.ndarray:
-    """Return the log band power of scaled windows, from what is stored wherever that serves.
+    """Return the log band power of scaled windows, from stored values if possible.
 
-    Power does not depend on a window's mean, and scaling a channel by a gain adds ``2 log(gain)``
-    to its log power. So what is stored for windows in volts serves every scaling but that of each
-    window by itself.
+    Band power does not depend on the mean of a window, and scaling a channel by a gain adds
+    ``2 log(gain)`` to its log power. So the stored values of windows in volts serve every scaling
+    except ``fit="window"``.
 
     Parameters
     ----------

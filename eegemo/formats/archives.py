@@ -39,7 +39,7 @@ def open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
     Raises
     ------
     DataError
-        If the file is missing, no zip archive or damaged, or an entry is compressed, encrypted, a
+        If the file is missing, no zip archive or corrupt, or an entry is compressed, encrypted, a
         link, there twice, or named so that it would lie outside the folder it is unpacked in.
     """
     path = Path(path)
@@ -49,18 +49,18 @@ def open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # of damaged fields, zipfile raises many types besides its own
+    # of corrupt fields, zipfile raises many types besides its own
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
-        raise _damaged(path, error) from error
+        raise _corrupt(path, error) from error
     except (ValueError, OverflowError, IndexError) as error:
         if isinstance(error, DataError):
             raise
-        raise _damaged(path, error) from error
+        raise _corrupt(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
+def _corrupt(path: Path, error: Exception) -> DataError:
     reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    return DataError(f"{path} is damaged or is not a zip archive: {reason[:200]}.")
+    return DataError(f"{path} is corrupt or is not a zip archive: {reason[:200]}.")
 
 
 def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
@@ -117,7 +117,7 @@ def load_arrays(path: str | Path, kinds: Mapping[str, str]) -> dict[str, np.ndar
     Raises
     ------
     DataError
-        If the file is missing or damaged, an array is missing, too many or of another kind, claims
+        If the file is missing or corrupt, an array is missing, too many or of another kind, claims
         another size than it has, or holds a number that is none.
 
     Examples
@@ -161,7 +161,7 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
             header = np.lib.format.read_array_header_1_0(stream, max_header_size=10_000)
         shape, fortran, dtype = header
     except Exception as error:  # Python's own parser and tokenizer read it, and fail in many ways
-        raise DataError(f"{where}: its header is damaged.") from error
+        raise DataError(f"{where}: its header is corrupt.") from error
     if dtype.kind not in "fiU" or dtype.hasobject or dtype.itemsize == 0 or dtype.shape:
         raise DataError(f"{where}: expected numbers or text, found {dtype}.")
     if any(type(length) is not int or length < 0 for length in shape) or len(shape) > 8:

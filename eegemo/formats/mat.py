@@ -41,7 +41,7 @@ _MAX_RATIO = 20
 _SMALL = 64 * 2**20
 
 
-class _DamagedError(Exception):
+class _CorruptError(Exception):
     """What is wrong with the file; becomes a DataError that names it."""
 
 
@@ -75,7 +75,7 @@ def load_mat_arrays(path: str | Path, names: Sequence[str]) -> dict[str, NDArray
     Raises
     ------
     DataError
-        If the file is missing, truncated, damaged or of another version of the format; if one of
+        If the file is missing, truncated, corrupt or of another version of the format; if one of
         the arrays is not of real numbers, is there twice, or claims another size than it has.
 
     Examples
@@ -94,19 +94,19 @@ def load_mat_arrays(path: str | Path, names: Sequence[str]) -> dict[str, NDArray
             claims = _check(file, path.stat().st_size, set(names))
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (_DamagedError, struct.error, zlib.error) as error:
-        raise DataError(f"{path} is damaged or is not a MATLAB file: {error}.") from error
+    except (_CorruptError, struct.error, zlib.error) as error:
+        raise DataError(f"{path} is corrupt or is not a MATLAB file: {error}.") from error
     except DataError as error:
         raise DataError(f"{path} {error}") from error
     try:
         content = scipy.io.loadmat(path, variable_names=list(claims))
-    except Exception as error:  # SciPy raises many types on damaged files, none of them its own
+    except Exception as error:  # SciPy raises many types on corrupt files, none of them its own
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is damaged or is not a MATLAB file: {reason}.") from error
+        raise DataError(f"{path} is corrupt or is not a MATLAB file: {reason}.") from error
     arrays = {name: content[name] for name in claims if name in content}
     for name, claim in claims.items():
         if name not in arrays or arrays[name].shape != claim.shape:
-            raise DataError(f"{path} is damaged: its array '{name}' is not as it is described.")
+            raise DataError(f"{path} is corrupt: its array '{name}' is not as it is described.")
     return arrays
 
 
@@ -119,9 +119,9 @@ def _check(file: IO[bytes], size: int, names: set[str]) -> dict[str, _Claim]:
         )
     order = {b"IM": "<", b"MI": ">"}.get(header[126:128], "")
     if not header.startswith(b"MATLAB") or not order:
-        raise _DamagedError("it does not begin as MATLAB 5 files do")
+        raise _CorruptError("it does not begin as MATLAB 5 files do")
     if header[124:126] not in (b"\x00\x01", b"\x01\x00"):
-        raise _DamagedError(f"its version is {header[124:126].hex()}")
+        raise _CorruptError(f"its version is {header[124:126].hex()}")
     claims: dict[str, _Claim] = {}
     for kind, start, n_bytes in _elements(file, size, order):
         file.seek(start)
@@ -156,13 +156,13 @@ def _elements(file: IO[bytes], size: int, order: str) -> Iterator[tuple[int, int
         file.seek(position)
         kind, n_bytes = struct.unpack(f"{order}II", file.read(8))
         if position + 8 + n_bytes > size:
-            raise _DamagedError(
+            raise _CorruptError(
                 f"it is truncated: it needs at least {position + 8 + n_bytes} bytes, and there "
                 f"are {size}"
             )
         yield kind, position + 8, n_bytes
         position += 8 + n_bytes
-    raise _DamagedError(f"it holds more than {_MAX_ELEMENTS} arrays")
+    raise _CorruptError(f"it holds more than {_MAX_ELEMENTS} arrays")
 
 
 def _describe(head: bytes, n_bytes: int, order: str) -> _Claim | None:
@@ -200,7 +200,7 @@ def _tag(head: bytes, at: int, order: str) -> tuple[int, bytes, int]:
     """Return type and content of a part, and where the next one starts."""
     kind, length, start = _tag_head(head, at, order)
     if start + length > len(head):
-        raise _DamagedError("the name or shape of an array does not end")
+        raise _CorruptError("the name or shape of an array does not end")
     end = at + 8 if start == at + 4 else start + -(-length // 8) * 8
     return kind, head[start : start + length], end
 
@@ -210,10 +210,10 @@ def _check_claim(claim: _Claim, size: int) -> None:
         kind = "complex numbers" if claim.is_complex else _KINDS.get(claim.kind, "another kind")
         raise DataError(f"cannot be used: '{claim.name}' is {kind}; expected numbers.")
     if len(claim.shape) < 2 or min(claim.shape) < 0:
-        raise _DamagedError(f"'{claim.name}' has the shape {claim.shape}")
+        raise _CorruptError(f"'{claim.name}' has the shape {claim.shape}")
     expected = math.prod(claim.shape) * claim.item_bytes
     if expected != claim.data_bytes or claim.data_bytes > claim.n_bytes:
-        raise _DamagedError(
+        raise _CorruptError(
             f"'{claim.name}' claims the shape {claim.shape}, {expected} bytes, but says it holds "
             f"{claim.data_bytes} bytes in {claim.n_bytes}"
         )
@@ -235,9 +235,9 @@ def _check_compressed(file: IO[bytes], n_bytes: int, claim: _Claim) -> None:
             piece = file.read(min(_CHUNK, n_bytes))
             n_bytes -= len(piece)
             if not piece:
-                raise _DamagedError(f"'{claim.name}' is truncated")
+                raise _CorruptError(f"'{claim.name}' is truncated")
         found += len(reader.decompress(piece, _CHUNK))
         if found > claim.n_bytes:
             break
     if found != claim.n_bytes:
-        raise _DamagedError(f"'{claim.name}' is not of the {claim.n_bytes} bytes that it claims")
+        raise _CorruptError(f"'{claim.name}' is not of the {claim.n_bytes} bytes that it claims")

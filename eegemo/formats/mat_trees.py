@@ -45,7 +45,7 @@ _MAX_ARRAY = 2**28  # bytes
 _MAX_RATIO, _SMALL = 20, 64 * 2**20
 
 
-class _DamagedError(Exception):
+class _CorruptError(Exception):
     """What is wrong with the file; becomes a DataError that names it."""
 
 
@@ -94,7 +94,7 @@ def walk_mat(
     Raises
     ------
     DataError
-        If the file is missing, truncated, damaged or of another version of the format; if it lacks
+        If the file is missing, truncated, corrupt or of another version of the format; if it lacks
         the variable or has it twice; if a part is complex, sparse or an object, or a claim is
         beyond reason.
 
@@ -114,8 +114,8 @@ def walk_mat(
             yield from _Walk(name, wanted).through(file, path.stat().st_size)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (_DamagedError, struct.error, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is damaged or is not a MATLAB file: {error}.") from error
+    except (_CorruptError, struct.error, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is corrupt or is not a MATLAB file: {error}.") from error
     except DataError as error:
         raise DataError(f"{path} {error}") from error
 
@@ -128,22 +128,22 @@ class _Plain:
 
     def read(self, n: int) -> bytes:
         if self.position + n > self._end:
-            raise _DamagedError("it is truncated")
+            raise _CorruptError("it is truncated")
         found = self._file.read(n)
         if len(found) < n:
-            raise _DamagedError("it is truncated")
+            raise _CorruptError("it is truncated")
         self.position += n
         return found
 
     def skip(self, n: int) -> None:
         if self.position + n > self._end:
-            raise _DamagedError("it is truncated")
+            raise _CorruptError("it is truncated")
         self._file.seek(n, 1)
         self.position += n
 
     def finish(self) -> None:
         if self.position != self._end:
-            raise _DamagedError("it holds more than it says")
+            raise _CorruptError("it holds more than it says")
 
 
 class _Inflated:
@@ -163,7 +163,7 @@ class _Inflated:
                 given = self._file.read(min(_CHUNK, self._left))
                 self._left -= len(given)
                 if not given:
-                    raise _DamagedError("it is truncated")
+                    raise _CorruptError("it is truncated")
             self._piece = self._reader.decompress(given, _CHUNK)
         return bool(self._piece)
 
@@ -171,7 +171,7 @@ class _Inflated:
         self.position += n
         while n:
             if self._at == len(self._piece) and not self._more():
-                raise _DamagedError("its compressed part ends too early")
+                raise _CorruptError("its compressed part ends too early")
             part = self._piece[self._at : self._at + n]
             self._at += len(part)
             n -= len(part)
@@ -187,7 +187,7 @@ class _Inflated:
     def finish(self) -> None:
         # zlib compares the checksum at the end
         if self._at < len(self._piece) or self._more():
-            raise _DamagedError("its compressed part holds more than it says")
+            raise _CorruptError("its compressed part holds more than it says")
 
 
 _Stream = _Plain | _Inflated
@@ -205,14 +205,14 @@ class _Walk:
             raise DataError("is a MATLAB 7.3 file; expected MATLAB 5 (save -v7 or -v6).")
         self.order = {b"IM": "<", b"MI": ">"}.get(header[126:128], "")
         if not header.startswith(b"MATLAB") or not self.order:
-            raise _DamagedError("it does not begin as MATLAB 5 files do")
+            raise _CorruptError("it does not begin as MATLAB 5 files do")
         position, seen = _HEADER, False
         while position < size:
             file.seek(position)
             kind, n_bytes = struct.unpack(f"{self.order}II", file.read(8))
             position += 8 + n_bytes
             if position > size:
-                raise _DamagedError(
+                raise _CorruptError(
                     f"it is truncated: it needs at least {position} bytes, and there are {size}"
                 )
             stream: _Stream
@@ -249,7 +249,7 @@ class _Walk:
         if not word >> 16:
             return word, struct.unpack(f"{self.order}I", head[4:])[0], b""
         if word >> 16 > 4:
-            raise _DamagedError("a short element is not short")
+            raise _CorruptError("a short element is not short")
         return word & 0xFFFF, word >> 16, head[4 : 4 + (word >> 16)]
 
     def _small(self, stream: _Stream, limit: int) -> bytes:
@@ -258,19 +258,19 @@ class _Walk:
         if inside or not n_bytes:
             return inside
         if n_bytes > limit:
-            raise _DamagedError(f"a name or shape takes {n_bytes} bytes")
+            raise _CorruptError(f"a name or shape takes {n_bytes} bytes")
         return stream.read(-(-n_bytes // 8) * 8)[:n_bytes]
 
     def _describe(self, stream: _Stream) -> tuple[int, tuple[int, ...], str]:
         """Read class (with flags), shape and name of an array."""
         flags = self._small(stream, 8)
         if len(flags) != 8:
-            raise _DamagedError("an array does not say of which class it is")
+            raise _CorruptError("an array does not say of which class it is")
         (kind,) = struct.unpack(f"{self.order}I", flags[:4])
         dims = self._small(stream, 64)
         shape = struct.unpack(f"{self.order}{len(dims) // 4}i", dims[: len(dims) // 4 * 4])
         if len(shape) < 2 or min(shape) < 0:
-            raise _DamagedError(f"an array has the shape {shape}")
+            raise _CorruptError(f"an array has the shape {shape}")
         name = self._small(stream, 256).decode("latin1")
         return kind, shape, name
 
@@ -280,7 +280,7 @@ class _Walk:
         """Walk through an array whose description has been read."""
         self.n_nodes += 1
         if self.n_nodes > _MAX_NODES or len(place) > _MAX_DEPTH:
-            raise _DamagedError("it holds too many parts, or too deep ones")
+            raise _CorruptError("it holds too many parts, or too deep ones")
         number, is_complex = kind & 0xFF, bool(kind >> 8 & _COMPLEX)
         where = ".".join(map(str, place)) or self.name
         if number in (_CELL, _STRUCT):
@@ -288,7 +288,7 @@ class _Walk:
             names = self._field_names(stream) if number == _STRUCT else [None]
             n = math.prod(shape)
             if n * len(names) > _MAX_CHILDREN:
-                raise _DamagedError(f"'{where}' claims to have {n * len(names)} parts")
+                raise _CorruptError(f"'{where}' claims to have {n * len(names)} parts")
             for part in range(n):
                 numbered = (part,) if number == _CELL or n != 1 else ()
                 for name in names:
@@ -302,14 +302,14 @@ class _Walk:
             what = "complex numbers" if is_complex else _REFUSED.get(number, "of another kind")
             raise DataError(f"cannot be used: '{where}' is {what}; expected numbers or text.")
         if stream.position != end:
-            raise _DamagedError(f"'{where}' is not as long as it says")
+            raise _CorruptError(f"'{where}' is not as long as it says")
 
     def _array(self, stream: _Stream, limit: int, place: Place) -> Iterator[Node]:
         """Walk through a part of a cell or structure."""
         kind, n_bytes, _ = self._tag(stream)
         end = stream.position + n_bytes
         if kind != _MATRIX or end > limit:
-            raise _DamagedError(f"'{'.'.join(map(str, place))}' is no array inside another")
+            raise _CorruptError(f"'{'.'.join(map(str, place))}' is no array inside another")
         if not n_bytes:  # how an empty array is written in short
             self.n_nodes += 1
             yield Node(place, "numbers", (0, 0), np.zeros((0, 0)))
@@ -322,11 +322,11 @@ class _Walk:
         (length,) = struct.unpack(f"{self.order}i", width[:4])
         names = self._small(stream, 1 << 16)
         if not 0 < length <= 256 or len(names) % length:
-            raise _DamagedError("the names of the fields of a structure do not end")
+            raise _CorruptError("the names of the fields of a structure do not end")
         parts = [names[at : at + length] for at in range(0, len(names), length)]
         found: list[str | None] = [part.partition(b"\0")[0].decode("latin1") for part in parts]
         if len(set(found)) < len(found):
-            raise _DamagedError("a structure has two fields of one name")
+            raise _CorruptError("a structure has two fields of one name")
         return found
 
     def _data(
@@ -336,17 +336,17 @@ class _Walk:
         stored, n_bytes, inside = self._tag(stream)
         where = ".".join(map(str, place)) or self.name
         if stored not in _STORED:
-            raise _DamagedError(f"'{where}' is stored in an unknown way ({stored})")
+            raise _CorruptError(f"'{where}' is stored in an unknown way ({stored})")
         expected = math.prod(shape) * np.dtype(_STORED[stored]).itemsize
         if n_bytes != expected and stored != 16:  # a letter in UTF-8 has one byte or more
-            raise _DamagedError(
+            raise _CorruptError(
                 f"'{where}' claims the shape {shape}, {expected} bytes, but holds {n_bytes}"
             )
         if inside or not n_bytes:
             return stored, inside
         padded = -(-n_bytes // 8) * 8
         if stream.position + padded > end:
-            raise _DamagedError(f"'{where}' is longer than what holds it")
+            raise _CorruptError(f"'{where}' is longer than what holds it")
         if not self.wanted(place):
             stream.skip(padded)
             return stored, None
@@ -359,7 +359,7 @@ class _Walk:
         if items is None:
             return Node(place, "numbers", shape)
         if stored in (16, 17, 18):
-            raise _DamagedError(f"'{'.'.join(map(str, place))}' holds letters in place of numbers")
+            raise _CorruptError(f"'{'.'.join(map(str, place))}' holds letters in place of numbers")
         values = np.frombuffer(items, np.dtype(f"{self.order}{_STORED[stored]}"))
         return Node(place, "numbers", shape, values.reshape(shape, order="F"))
 
@@ -369,7 +369,7 @@ class _Walk:
             return Node(place, "text", shape)
         encoding = _ENCODINGS.get(stored)
         if encoding is None:
-            raise _DamagedError(f"'{'.'.join(map(str, place))}' is text stored in an unknown way")
+            raise _CorruptError(f"'{'.'.join(map(str, place))}' is text stored in an unknown way")
         if encoding.startswith("utf-") and encoding != "utf-8":
             encoding += "-le" if self.order == "<" else "-be"
         return Node(place, "text", shape, items.decode(encoding))

@@ -121,7 +121,7 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path} {reason}.") from None
     except (IndexError, TypeError, ValueError, KeyError, AttributeError):
         # an instruction met a stack, a memo or an operand that no pickle writer leaves behind
-        raise DataError(f"{path} is damaged or is not a pickle of arrays.") from None
+        raise DataError(f"{path} is corrupt or is not a pickle of arrays.") from None
     return {
         key: item.value
         for key, item in result.items()
@@ -148,7 +148,7 @@ class _Reader:
                     rest = len(self.content) - self.position
                     raise _RefusedError(f"has {rest} bytes after the end of its pickle")
                 if len(self.stack) != 1:
-                    raise _RefusedError("is damaged: its pickle ends with values left over")
+                    raise _RefusedError("is corrupt: its pickle ends with values left over")
                 return self.stack[0]
             action = _ACTIONS.get(code)
             if action is None:
@@ -189,7 +189,7 @@ class _Reader:
         window = bytes(self.content[self.position : self.position + _SHORT])
         end = window.find(b"\n")
         if end < 0:
-            raise _RefusedError("is damaged or truncated: a name in its pickle does not end")
+            raise _RefusedError("is corrupt or truncated: a name in its pickle does not end")
         self.position += end + 1
         return window[:end].decode("utf-8", "backslashreplace")
 
@@ -344,7 +344,7 @@ def _encode(text: str | _Text) -> bytes | memoryview:
             end += len(piece)
         decoder.decode(b"", final=True)
     except UnicodeError:
-        raise _RefusedError("is damaged: the text that holds its numbers is not latin1") from None
+        raise _RefusedError("is corrupt: the text that holds its numbers is not latin1") from None
     return memoryview(result)[:end]
 
 

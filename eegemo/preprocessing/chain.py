@@ -77,12 +77,12 @@ def run_steps(
         _report_flat(new, bads, record)
     if notch is not None:
         apply_notch(new, notch)
-        log.steps.append(f"notch {', '.join(f'{one:g}' for one in np.atleast_1d(notch))} Hz")
+        log.steps.append(f"notch {', '.join(f'{freq:g}' for freq in np.atleast_1d(notch))} Hz")
     fit_on = high_passed(new, h_freq) if eyes and l_freq != FIT_L_FREQ else new
     _treat_bads(new, fit_on, bads, log)
     apply_band_pass(new, l_freq, h_freq)
-    for one in {id(new): new, id(fit_on): fit_on}.values():  # often two copies, not always
-        apply_reference(one, reference)
+    for signals in {id(new): new, id(fit_on): fit_on}.values():  # often two copies, not always
+        apply_reference(signals, reference)
     if l_freq is not None or h_freq is not None:
         log.steps.append(f"band-pass {_edge(l_freq, '0')} to {_edge(h_freq, 'half the rate')} Hz")
     if reference is not None:
@@ -109,7 +109,7 @@ def run_steps(
     if record is not None:
         # segments are centred for their spectra, so that a baseline does not show in them
         given = (notch, l_freq, h_freq, reference, reject, make_epochs)
-        alike = not eyes and bads == "keep" and all(one is None for one in given)
+        alike = not eyes and bads == "keep" and all(option is None for option in given)
         record.end(new, alike=alike)
     return new
 
@@ -131,9 +131,9 @@ def _treat_bads(inst: Any, fit_on: Any, bads: str, log: Record) -> None:
     marked = {name: why for name, why in log.bads.items() if name in inst.info["bads"]}
     alike = fit_on is not inst and 30 <= fit_on.info["lowpass"] <= 50
     log.bads = marked | find_bad_channels(inst, filtered=fit_on if alike else None)
-    for one in {id(inst): inst, id(fit_on): fit_on}.values():
-        one.info["bads"] = list(dict.fromkeys([*one.info["bads"], *log.bads]))
-        log.interpolated = apply_interpolation(one)
+    for signals in {id(inst): inst, id(fit_on): fit_on}.values():
+        signals.info["bads"] = list(dict.fromkeys([*signals.info["bads"], *log.bads]))
+        log.interpolated = apply_interpolation(signals)
     log.steps.append(f"bad channels interpolated: {', '.join(log.interpolated) or 'none'}")
     for name in log.interpolated:
         log.notes.append(f"channel {name} replaced by its neighbours: {log.bads[name]}")

@@ -82,9 +82,9 @@ def remove_eog_regression(
     """
     new, fitted = copy_loaded(inst), None if fit_on is None else copy_loaded(fit_on)
     names = resolve_eog_channels(new, eog_channels)
-    for one in (new, fitted):
-        if one is not None:
-            mark_eog(one, names)
+    for signals in (new, fitted):
+        if signals is not None:
+            mark_eog(signals, names)
     apply_regression(new, names, high_passed(new) if fitted is None else fitted, record)
     return new
 
@@ -138,9 +138,9 @@ def remove_eog_ica(
     """
     new, fitted = copy_loaded(inst), None if fit_on is None else copy_loaded(fit_on)
     names = resolve_eog_channels(new, eog_channels)
-    for one in (new, fitted):
-        if one is not None:
-            mark_eog(one, names)
+    for signals in (new, fitted):
+        if signals is not None:
+            mark_eog(signals, names)
     apply_ica(
         new,
         names,
@@ -183,9 +183,9 @@ def apply_regression(
             f"The EOG channels {', '.join(eog_channels)} are not independent: one is a sum of the "
             "others. Name fewer eog_channels."
         )
-    for one in (inst, fit_on):  # MNE asks that somebody has decided on the reference
-        if not one.info["custom_ref_applied"]:
-            one.set_eeg_reference([], projection=False, verbose="ERROR")
+    for signals in (inst, fit_on):  # MNE asks that somebody has decided on the reference
+        if not signals.info["custom_ref_applied"]:
+            signals.set_eeg_reference([], projection=False, verbose="ERROR")
     model = mne.preprocessing.EOGRegression(picks=eeg, picks_artifact=eog_channels, proj=False)
     model.fit(fit_on)
     peaks = find_blinks(fit_on, eog_channels) if record is not None else np.empty(0, int)
@@ -238,7 +238,7 @@ def apply_ica(
     peaks = np.empty(0, int)
     before = None
     if record is not None:
-        if any("converge" in str(one.message) for one in caught):
+        if any("converge" in str(warning.message) for warning in caught):
             record.notes.append(
                 "ICA did not converge: its components may be mixed. Check the quality report."
             )

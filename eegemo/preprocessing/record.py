@@ -234,7 +234,7 @@ def load_records(folder: str | Path) -> list[Record]:
     Raises
     ------
     ResultError
-        If the files are missing or damaged.
+        If the files are missing or corrupt.
 
     Examples
     --------
@@ -253,10 +253,10 @@ def load_records(folder: str | Path) -> list[Record]:
         records = []
         for number, fields in enumerate(runs):
             for name, value in arrays.items():
-                own, _, path = name.partition(".")
-                if int(own) == number:
+                run, _, path = name.partition(".")
+                if int(run) == number:
                     _put(fields, path, value)
-            fields["rejected"] = [RejectedTrial(**one) for one in fields["rejected"]]
+            fields["rejected"] = [RejectedTrial(**trial) for trial in fields["rejected"]]
             if fields["eog"] is not None:
                 fields["eog"] = EogRemoval(**fields["eog"])
             records.append(Record(**fields))

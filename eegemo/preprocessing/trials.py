@@ -150,7 +150,7 @@ def apply_rejection(inst: Any, reject: float, record: Record | None = None) -> A
             f"trial {rejected[0].trial}. Allow more, or repair the channels first."
         )
     if record is not None and rejected:
-        numbers = ", ".join(str(one.trial) for one in rejected)
+        numbers = ", ".join(str(rejection.trial) for rejection in rejected)
         record.notes.append(
             f"{len(rejected)} of {len(worst)} trials left out, peak-to-peak amplitude above "
             f"{reject * 1e6:g} µV: {numbers}"

@@ -1,12 +1,12 @@
 """Z-score and min-max scaling, as one affine map per channel.
 
-Whatever steps are asked for, the result is ``x * gain + offset`` with one gain and one offset per
-channel. (It follows that min-max after z-score equals min-max alone; the study this project starts
-from names both.)
+For any sequence of steps the result is ``x * gain + offset``, with one gain and one offset per
+channel. (So min-max after z-score equals min-max alone; the study this project starts from names
+both.)
 
-Statistics are those of the windows the scaling is fitted on: a sample that lies in three training
-windows counts three times, one that lies in none does not count. They are computed from trials and
-how often each sample is covered, never by copying windows.
+Statistics are those of the windows the scaling is fitted on: a sample in three training windows
+counts three times, a sample in none does not count. They are computed from trials and the number of
+windows that cover each sample, without copying windows.
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ Fit = Literal["training", "subject", "trial", "window"]
 
 @dataclass(frozen=True)
 class Moments:
-    """What scaling needs to know of some samples, per channel.
+    """Sums, extremes and number of samples per channel, from which scaling is fitted.
 
     Attributes
     ----------
     n : ndarray, shape (n_units,)
-        Number of samples, counted as often as they are covered.
+        Number of samples, each counted once per window that covers it.
     total, squares : ndarray, shape (n_units, n_channels)
         Sum and sum of squares.
     low, high : ndarray, shape (n_units, n_channels)
@@ -50,21 +50,21 @@ class Moments:
 
     def pooled(self, unit: np.ndarray, n_units: int) -> "Moments":
         """Merge rows that belong to the same unit; rows without samples do not count."""
-        some = np.flatnonzero(self.n > 0)
+        used = np.flatnonzero(self.n > 0)
         shape = (n_units, self.total.shape[1])
-        n = np.bincount(unit[some], weights=self.n[some], minlength=n_units)
+        n = np.bincount(unit[used], weights=self.n[used], minlength=n_units)
         total, squares = np.zeros(shape), np.zeros(shape)
         low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
-        np.add.at(total, unit[some], self.total[some])
-        np.add.at(squares, unit[some], self.squares[some])
-        np.minimum.at(low, unit[some], self.low[some])
-        np.maximum.at(high, unit[some], self.high[some])
+        np.add.at(total, unit[used], self.total[used])
+        np.add.at(squares, unit[used], self.squares[used])
+        np.minimum.at(low, unit[used], self.low[used])
+        np.maximum.at(high, unit[used], self.high[used])
         return Moments(n, total, squares, low, high)
 
     def affine(self, steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
-        """Return gain and offset, each (n_units, n_channels), that carry out the steps in order.
+        """Return gain and offset of the steps in order, each of shape (n_units, n_channels).
 
-        A channel without spread is shifted but not stretched, as in scikit-learn.
+        A constant channel is centred but not scaled, as in scikit-learn.
         """
         mean = self.total / self.n[:, None]
         spread = np.sqrt(np.maximum(self.squares / self.n[:, None] - mean**2, 0))
@@ -93,14 +93,13 @@ class Scaling:
     steps : tuple of str
     fit : {"training", "subject", "trial", "window"}
     units : tuple of str
-        What the rows of `gain` and `offset` stand for: all windows (one row, named ``""``),
-        subjects, or trials named ``subject/session/trial``. Empty for ``fit="window"``, where
-        nothing is kept.
+        Names of the rows of `gain` and `offset`: ``""`` for all windows, subjects, or trials as
+        ``subject/session/trial``. Empty for ``fit="window"``, where nothing is kept.
     gain, offset : ndarray of float32, shape (n_units, n_channels)
         In 1/volt, and without unit.
     own : tuple of str
-        Units without a training window, scaled by their own windows (without labels): the subjects
-        held out whole, for ``fit="subject"``.
+        Units without a training window, scaled by their own windows (without labels): the held-out
+        subjects, for ``fit="subject"``.
     """
 
     steps: tuple[Step, ...]
@@ -120,9 +119,9 @@ class Scaling:
         x : ndarray, shape (n, n_times, n_channels)
             Volts.
         unit : ndarray of int, shape (n,), optional
-            The row of `gain` for each window, from `unit_of`; not needed with a single unit.
+            Row of `gain` for each window, from `unit_of`; not needed with a single unit.
         overwrite : bool
-            Let the result take the place of `x`, which is several times faster for a batch.
+            Write the result into `x`, which is several times faster for a batch.
 
         Returns
         -------
@@ -161,7 +160,7 @@ class Scaling:
         return {}  # by the length of windows, kept for the next batch
 
     def unit_of(self, windows: Windows) -> np.ndarray | None:
-        """Return the row of `gain` for each window, shape (n_windows,), if there is a choice."""
+        """Return the row of `gain` for each window, shape (n_windows,); None for a single row."""
         if not self.steps or self.fit in ("training", "window"):
             return None
         names = _unit_names(windows, self.fit)
@@ -175,7 +174,7 @@ class Scaling:
         return units
 
     def save(self, path: str | Path) -> None:
-        """Write to an ``.npz`` file, whole or not at all."""
+        """Write to an ``.npz`` file, completely or not at all."""
         # a stream, because to a path of another suffix savez would add its own
         with atomic_file(Path(path)) as temporary, temporary.open("wb") as stream:
             np.savez(
@@ -190,12 +189,12 @@ class Scaling:
 
 
 def load_scaling(path: str | Path) -> Scaling:
-    """Read a scaling that `Scaling.save` wrote.
+    """Read a scaling from a file of `Scaling.save`.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, or does not hold a scaling.
+        If the file is missing, corrupt, or does not hold a scaling.
     """
     kinds = dict.fromkeys(("steps", "fit", "units", "own"), "U") | {"gain": "f", "offset": "f"}
     stored = load_arrays(path, kinds)
@@ -236,7 +235,7 @@ def fit_scaling(
     ----------
     windows : Windows
     train : ndarray of int
-        The training windows. With ``fit="training"`` nothing else is looked at.
+        Rows of the training windows. With ``fit="training"``, only these are used.
     steps : sequence of {"zscore", "minmax"}
         Steps per channel, in this order; empty for none. Min-max after z-score gives the same as
         min-max alone.
@@ -295,7 +294,10 @@ def _unit_names(windows: Windows, fit: str) -> list[str]:
     metadata = windows.trials.metadata
     columns = ["subject"] if fit == "subject" else ["subject", "session", "trial"]
     # much faster than joining within pandas, and this is asked for in every fold
-    return ["/".join(map(str, key)) for key in zip(*(metadata[c] for c in columns), strict=True)]
+    return [
+        "/".join(map(str, key))
+        for key in zip(*(metadata[column] for column in columns), strict=True)
+    ]
 
 
 def _of_each_window(x: np.ndarray, steps: Sequence[Step]) -> tuple[np.ndarray, np.ndarray]:
@@ -309,8 +311,8 @@ def _of_each_window(x: np.ndarray, steps: Sequence[Step]) -> tuple[np.ndarray, n
 def _trial_moments(windows: Windows, rows: np.ndarray) -> Moments:
     """Return the moments of each trial over the given windows, (n_trials, n_channels).
 
-    A trial all of whose windows are in `rows` has the same moments in every fold, so those are
-    kept.
+    The moments of a trial with all of its windows in `rows` are the same in every fold, so they are
+    cached.
     """
     n_trials = len(windows.trials)
     chosen = np.bincount(windows.trial[rows], minlength=n_trials)
@@ -341,7 +343,7 @@ def _trial_moments(windows: Windows, rows: np.ndarray) -> Moments:
 
 
 def _whole_trials(windows: Windows) -> dict[int, tuple[float, ...]]:
-    """Give the moments of complete trials that were computed before, kept with the windows."""
+    """Return the cached moments of complete trials, kept with the windows."""
     return windows.__dict__.setdefault("_whole_trial_moments", {})  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""Windows and their scaling as one thing: all that a model predicts from."""
+"""Windows together with their scaling: the input from which a model predicts."""
 
 from functools import cached_property
 
@@ -11,15 +11,15 @@ __all__ = ["ScaledWindows"]
 
 
 class ScaledWindows:
-    """Scaled windows, by number. No class and no rating can be reached from here.
+    """Scaled windows, by number, without classes and ratings.
 
     Parameters
     ----------
     windows : Windows
-        Their classes and ratings are left behind.
+        Their classes and ratings are dropped.
     scaling : Scaling
     band_power : ndarray, shape (n_windows, n_channels * n_bands), optional
-        Log band power of all windows in volts, stored for models that name their bands.
+        Log band power of all windows in volts, stored for models that declare bands.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class ScaledWindows:
 
     @cached_property
     def unit(self) -> np.ndarray | None:
-        """Row of the scaling for each window, shape (n_windows,); None where there is one row."""
+        """Row of the scaling for each window, shape (n_windows,); None for a single row."""
         return self.scaling.unit_of(self.windows)
 
     def x(self, rows: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Splits: folds, the methods that make them, and the check that they share nothing."""
+"""Cross-validation folds, the methods that make them, and the check that they do not leak."""
 
 from eegemo.splits.fold import (
     GROUPS,

@@ -1,6 +1,6 @@
-"""Folds, and the proof that they share nothing they promise not to share.
+"""Cross-validation folds, and the check that they do not leak.
 
-The proof does not trust whoever made the folds: it looks only at them and at the table of windows.
+The check trusts no method that makes folds: it uses only the folds and the table of windows.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ __all__ = [
 
 Group = Literal["trial", "stimulus", "session", "subject", "window", "segment"]
 
-#: What may be divided so that a trial is in training and in test: windows, or pieces of trials.
+#: Groups that split trials between training and test set: windows, or pieces of trials.
 LEAKING = ("window", "segment")
 
-#: The columns that identify a group; a stimulus is the same one for every subject.
+#: Columns that identify a group; a stimulus is the same for every subject.
 GROUPS: dict[str, tuple[str, ...]] = {
     "trial": ("subject", "session", "trial"),
     "stimulus": ("stimulus",),
@@ -44,19 +44,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Fold:
-    """One division of the windows.
+    """A division of windows into training, validation and test set.
 
     Attributes
     ----------
     name : str
-        Unique within a split, and telling: ``"3"``, ``"s07"`` or ``"s07-3"``.
+        Unique within a split, such as ``"3"``, ``"s07"`` or ``"s07-3"``.
     train, validation, test : ndarray of int
-        Row numbers of the window table, sorted.
+        Rows of the table of windows, sorted.
     repeat : int
-        Which repeat of the cross-validation the fold belongs to.
+        Repeat of the cross-validation that the fold belongs to.
     group : str
-        What the fold promises not to divide, as in `eegemo.splits.make_folds`. Only a fold that
-        says here that it divides trials (`LEAKING`) may do so.
+        What the fold never divides, as in `eegemo.splits.make_folds`. A fold may divide trials only
+        if it says so here (`LEAKING`).
     """
 
     name: str
@@ -67,14 +67,14 @@ class Fold:
     group: Group = "trial"
 
     def parts(self) -> dict[str, np.ndarray]:
-        """Map each role to its windows."""
+        """Return the rows of each set by its name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def group_numbers(
     table: pd.DataFrame, kinds: Sequence[str] = tuple(GROUPS)
 ) -> dict[str, np.ndarray]:
-    """Give each row the number of its group of each kind; -1 where the stimulus is not known.
+    """Return the group number of each row, for each type of group; -1 for an unknown stimulus.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def group_numbers(
 
 
 def _members(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Mark which groups have a row among `rows`; those without a number do not count."""
+    """Mark the groups that have a row in `rows`; rows without a group number do not count."""
     mark = np.zeros(int(numbers.max(initial=-1)) + 2, bool)
     mark[numbers[rows]] = True
     mark[-1] = False
@@ -105,7 +105,7 @@ def _members(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def shared_groups(fold: Fold, numbers: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Count the groups of the test part that are also in training or validation.
+    """Count the groups of the test set that are also in the training or validation set.
 
     Parameters
     ----------
@@ -126,48 +126,48 @@ def shared_groups(fold: Fold, numbers: Mapping[str, np.ndarray]) -> dict[str, in
 
 
 def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> None:
-    """Prove that no fold shares what it promised not to share.
+    """Check that folds do not leak.
 
-    Training, validation and test are disjoint sets of windows; none of them shares a group with
-    another; and unless `group` is one of `LEAKING` none shares a trial, whatever the group. Where
-    trials are cut (``"segment"``), no sample is in two parts.
+    Training, validation and test sets share no window and no group. Unless `group` is one of
+    `LEAKING`, they share no trial either. With ``"segment"``, which splits trials in time, they
+    share no sample.
 
     Parameters
     ----------
     folds : sequence of Fold
     table : DataFrame, one row per window
     group : str
-        The grouping that the folds promise.
+        What the folds must not divide.
 
     Raises
     ------
     DataError
-        If a fold has nothing to train on, or nothing to test.
+        If the training or test set of a fold is empty.
     LeakageError
-        Naming the fold, the two parts and the first shared group.
+        Naming the fold, the two sets and the first shared group.
     """
     for fold in folds:
         if not len(fold.train) or not len(fold.test):
-            raise DataError(f"split: fold {fold.name} has an empty training or test part.")
+            raise DataError(f"split: fold {fold.name} has an empty training or test set.")
     check_leaks(folds, table, group=group)
 
 
 def check_leaks(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group | None = None) -> None:
-    """Prove the same as `check_folds` of folds whose parts may be empty.
+    """Check the same as `check_folds`, for folds whose sets may be empty.
 
     Parameters
     ----------
     folds : sequence of Fold
     table : DataFrame, one row per window
     group : str, optional
-        The grouping that the folds promise; what each fold says itself if not given.
+        What the folds must not divide; by default the `group` of each fold.
 
     Raises
     ------
     DataError
-        If a fold names a group that there is not.
+        If the group of a fold is unknown.
     LeakageError
-        Naming the fold, the two parts and the first shared group.
+        Naming the fold, the two sets and the first shared group.
 
     Examples
     --------
@@ -207,10 +207,10 @@ def check_leaks(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group | No
 
 
 def _check_samples(fold: Fold, table: pd.DataFrame, trial: np.ndarray) -> None:
-    """Prove that no two parts share a sample of a trial.
+    """Check that no two sets share a sample of a trial.
 
-    Windows have one length. If two of different parts overlapped, so would two neighbours in time
-    of different parts between them: looking at neighbours is enough.
+    All windows have the same length. If two windows of different sets overlap, then so do two
+    windows of different sets that are neighbours in time. It is enough to check neighbours.
     """
     rows = np.concatenate(list(fold.parts().values()))
     role = np.repeat(np.arange(3), [len(part) for part in fold.parts().values()])
@@ -222,7 +222,7 @@ def _check_samples(fold: Fold, table: pd.DataFrame, trial: np.ndarray) -> None:
     if both.size:
         row = table.iloc[rows[order][both[0]]]
         raise LeakageError(
-            f"split: fold {fold.name} has the same samples in two parts (subject "
+            f"split: fold {fold.name} has the same samples in two sets (subject "
             f"{row['subject']}, trial {row['trial']}, at {row['start']:g} s)."
         )
 
@@ -230,7 +230,7 @@ def _check_samples(fold: Fold, table: pd.DataFrame, trial: np.ndarray) -> None:
 def describe_split(
     folds: Sequence[Fold], table: pd.DataFrame, *, group: Group, within: str | None
 ) -> str:
-    """Say in plain words what is held out and what the test part shares with training.
+    """Describe in a sentence what is held out and what the test set shares with training.
 
     Returns
     -------

@@ -1,13 +1,12 @@
-"""Folds that cannot leak unless they are told to.
+"""Methods that make cross-validation folds.
 
-A split is made over *groups* (trials, subjects, stimuli, sessions) and only then expanded to
-windows, so a group cannot be cut. Two groupings cut trials, ``group="window"`` and
-``group="segment"``: they exist because much of the literature used them, have to be allowed by
-name, and mark their reports.
+A split is made over *groups* (trials, subjects, stimuli, sessions) and then expanded to windows, so
+no group is divided. Two groups divide trials, ``"window"`` and ``"segment"``. They exist because
+much of the literature used them. They must be allowed explicitly, and their reports are marked.
 
-One assignment serves k folds, ratios and validation parts: groups are dealt to parts of given
-shares such that every part comes as close as it can to its share of every class (stratified) and of
-the whole.
+One algorithm serves k folds, ratios and validation sets: groups are dealt to parts of given
+fractions. Each part gets as close as possible to its fraction of every class (stratified) and of
+all windows.
 """
 
 from __future__ import annotations
@@ -79,10 +78,10 @@ def make_folds(
     Raises
     ------
     DataError
-        If there are fewer groups than parts, a column is empty, or an argument is not one of those
+        If there are fewer groups than sets, a column is empty, or an argument is not one of those
         above.
     LeakageError
-        If `group` leaks without `allow_leakage`, or if the result shares a group.
+        If `group` leaks without `allow_leakage`, or if the folds leak.
 
     Examples
     --------
@@ -131,7 +130,7 @@ def make_folds(
 
 
 def split_seed(seed: int, repeat: int) -> int:
-    """Return the seed of a repeat's split; the first repeat has the seed itself."""
+    """Return the seed of the split of a repeat; the first repeat uses `seed` itself."""
     if repeat == 0:
         return seed
     return int(np.random.SeedSequence([seed, repeat]).generate_state(1)[0] >> 1)
@@ -140,14 +139,14 @@ def split_seed(seed: int, repeat: int) -> int:
 def make_repeats(
     table: pd.DataFrame, *, repeats: int = 1, seed: int = 0, **split: Any
 ) -> list[Fold]:
-    """Make the folds of several repeats, each of which has a seed of its own.
+    """Make the folds of several repeats, each with its own seed.
 
     Parameters
     ----------
     table : DataFrame, one row per window
         As for `make_folds`.
     repeats : int
-        How many.
+        Number of repeats.
     seed : int
         Seed of the first repeat; `split_seed` gives those of the others.
     **split
@@ -156,7 +155,7 @@ def make_repeats(
     Returns
     -------
     folds : list of Fold
-        Those of the first repeat, named as `make_folds` names them; then those of the others, named
+        The folds of the first repeat, named as in `make_folds`, then those of the others, named
         ``"r2-..."``, ``"r3-..."``.
 
     Examples
@@ -185,7 +184,7 @@ def _check_arguments(
     ratios: Sequence[float],
     validation: float,
 ) -> None:
-    # a mistyped method must not pass for another one: the split is what a score means
+    # a mistyped method must not pass for another: the meaning of a score depends on the split
     for name, found, known in (
         ("method", method, get_args(Method)),
         ("group", group, get_args(Group)),
@@ -198,9 +197,11 @@ def _check_arguments(
     if method == "stratified_group_k_fold" and n_splits < 2:
         raise DataError(f"split: n_splits must be at least 2; found {n_splits}.")
     if len(ratios) != 3 or min(ratios) < 0 or abs(sum(ratios) - 1) > 1e-9:
-        raise DataError(f"split: ratios must be three shares that add up to 1; found {ratios}.")
+        raise DataError(f"split: ratios must be three fractions that add up to 1; found {ratios}.")
     if not 0 <= validation < 1:
-        raise DataError(f"split: validation must be a share from 0 to below 1; found {validation}.")
+        raise DataError(
+            f"split: validation must be a fraction from 0 to below 1; found {validation}."
+        )
 
 
 def _scopes(table: pd.DataFrame, within: Literal["subject"] | None) -> list[tuple[str, np.ndarray]]:
@@ -228,10 +229,12 @@ def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
         )
     numbers = table.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
     first = np.unique(numbers, return_index=True)[1]
-    # a part of the key that never changes tells folds nothing
+    # a part of the key that never changes does not help to name folds
     telling = [column for column in columns if len(table[column].unique()) > 1]
     keys = table.iloc[first][telling or columns]
-    names = ["/".join(map(str, key)) for key in zip(*(keys[c] for c in keys), strict=True)]
+    names = [
+        "/".join(map(str, key)) for key in zip(*(keys[column] for column in keys), strict=True)
+    ]
     return numbers, names
 
 
@@ -252,7 +255,7 @@ def _divide(
     rng: np.random.Generator,
     where: str,
 ) -> list[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
-    """Divide groups: name of each fold and its group numbers."""
+    """Divide groups; return the name of each fold and the group numbers of its three sets."""
     n_groups = len(counts)
     if method == "stratified_group_ratio":
         _enough(n_groups, int(np.count_nonzero(ratios)), "parts", where)
@@ -288,22 +291,22 @@ def _enough(n_groups: int, n_parts: int, parts: str, where: str) -> None:
 def deal_groups(
     counts: np.ndarray, shares: Sequence[float] | np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Deal groups to parts, keeping each part near its share of every class and of the whole.
+    """Deal groups to parts, keeping each part near its fraction of every class and of the total.
 
-    Groups of equal class counts are dealt together, the largest first, otherwise in random order:
-    each part gets the whole number of them by which it lags behind its share of those classes, and
-    what remains goes where the lag in classes and in total is greatest; ties are broken at random.
-    Groups of one class and one size (trials) thus come out balanced within one group per class.
-    (Dealing groups greedily, the largest first, is what scikit-learn's ``StratifiedGroupKFold``
-    does; dealing equal ones at once, and to parts of different shares, is ours.)
+    Groups with equal class counts are dealt together, the largest first, otherwise in random order.
+    Each part gets as many of them, in whole numbers, as it lags behind its fraction of those
+    classes. The rest goes where the lag in classes and in total is greatest; ties are broken at
+    random. Groups of one class and one size (trials) are thus balanced to within one group per
+    class. (scikit-learn's ``StratifiedGroupKFold`` also deals groups greedily, the largest first;
+    dealing equal groups jointly, and to parts of different fractions, is ours.)
 
     Parameters
     ----------
     counts : ndarray of int, shape (n_groups, n_classes)
         Windows (or trials) of each class in each group.
     shares : sequence of float, shape (n_parts,)
-        Desired share of each part; they add up to 1. A part with a share above 0 gets at least one
-        group.
+        Desired fraction of each part; they add up to 1. A part with a fraction above 0 gets at
+        least one group.
     rng : numpy.random.Generator
         Source of the random order.
 
@@ -316,7 +319,7 @@ def deal_groups(
     --------
     >>> counts = np.repeat([[10, 0], [0, 10]], 4, axis=0)  # 4 groups of each class
     >>> part = deal_groups(counts, [0.5, 0.5], np.random.default_rng(0))
-    >>> [int(counts[part == p].sum(axis=0)[c]) for p in (0, 1) for c in (0, 1)]
+    >>> [int(counts[part == k].sum(axis=0)[code]) for k in (0, 1) for code in (0, 1)]
     [20, 20, 20, 20]
     """
     n_groups, n_classes = counts.shape
@@ -368,7 +371,7 @@ def _whole_numbers(
 
 
 def _fill_empty(part: np.ndarray, size: np.ndarray, open_parts: np.ndarray) -> None:
-    """Give every open part at least one group: the smallest of the part with most groups."""
+    """Give every open part at least one group: the smallest of the part with the most groups."""
     for empty in np.flatnonzero(open_parts & (np.bincount(part, minlength=len(open_parts)) == 0)):
         donor = np.bincount(part).argmax()
         members = np.flatnonzero(part == donor)

@@ -1,9 +1,9 @@
-"""Folds that cut every trial in time: a leak, kept for the audit of scores that rest on it.
+"""Folds that split every trial in time: a leak, kept to audit scores that rest on it.
 
-Much code that promises a "split by trial" cuts each trial into an earlier and a later piece. No
-sample is shared then, but every trial is in training and in test, so recognising the trial is
-enough. The folds made here share no sample either, whatever the overlap of windows, so that what
-they inflate is the trial's own mark and nothing else.
+Much published code with a "split by trial" splits each trial into an earlier and a later piece. No
+sample is shared then, but every trial is both in the training and in the test set, so it is enough
+to recognise the trial. The folds made here share no sample either, even if windows overlap. Their
+scores are inflated by the trial-specific signature alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["cut_trials"]
 def cut_trials(
     table: pd.DataFrame, shares: Sequence[float], *, rotate: bool, validation: float
 ) -> list[Fold]:
-    """Cut each trial into consecutive pieces and deal these to training, validation and test.
+    """Split each trial into consecutive pieces, and assign them to training, validation and test.
 
     ::
 
@@ -33,30 +33,30 @@ def cut_trials(
         rotate, fold 2 | train  | TEST   | train | valid.  |
         not rotate     | train                | val. | TEST|
 
-    Windows of training or validation that share a sample with the test piece are left out, and so
-    are those of training that share one with validation.
+    Windows of the training or validation set that share a sample with the test set are dropped, and
+    so are training windows that share a sample with the validation set.
 
     Parameters
     ----------
     table : DataFrame, one row per window
         With the columns ``subject``, ``session``, ``trial``, ``start`` and ``stop`` (seconds).
     shares : sequence of float
-        Share of each piece. With `rotate` each piece is the test part of one fold; else the pieces
-        are training, validation and test.
+        Fraction of each piece. With `rotate`, each piece is the test set of one fold; otherwise the
+        pieces are the training, validation and test set.
     rotate : bool
-        Make a fold for each piece, or a single one.
+        Make a fold for each piece instead of a single fold.
     validation : float
-        With `rotate`, share of what is not tested that is set aside, from its end.
+        With `rotate`, fraction of the training set, from its end, held out for validation.
 
     Returns
     -------
     folds : list of Fold
-        Named by number; rows are numbers of the table's rows.
+        Named by number; with positions of rows of the table.
 
     Raises
     ------
     DataError
-        If ``start`` or ``stop`` is missing, or a part has no window left.
+        If ``start`` or ``stop`` is missing, or a set has no window left.
     """
     if not {"start", "stop"} <= set(table):
         raise DataError(
@@ -92,22 +92,22 @@ def cut_trials(
 def _piece_of(
     trial: np.ndarray, start: np.ndarray, among: np.ndarray, shares: Sequence[float]
 ) -> np.ndarray:
-    """Return the piece that each window lies in, by its place among the chosen of its trial."""
+    """Return the piece of each window, by its position among the chosen windows of its trial."""
     piece = np.full(len(trial), -1)
     rows = np.flatnonzero(among)
     order = rows[np.lexsort((start[rows], trial[rows]))]
     n = np.bincount(trial[order])
-    place = np.arange(len(order)) - (np.cumsum(n) - n)[trial[order]]
+    position = np.arange(len(order)) - (np.cumsum(n) - n)[trial[order]]
     bounds = np.cumsum(shares)[:-1]
-    # a share of a whole number of windows is that number, whatever its last binary digit
-    piece[order] = np.searchsorted(bounds, place / n[trial[order]] + 1e-9, side="right")
+    # a fraction that is a whole number of windows stays that number, whatever the rounding
+    piece[order] = np.searchsorted(bounds, position / n[trial[order]] + 1e-9, side="right")
     return piece
 
 
 def _touch(
     trial: np.ndarray, start: np.ndarray, stop: np.ndarray, ours: np.ndarray, theirs: np.ndarray
 ) -> np.ndarray:
-    """Mark the windows among `ours` that share a sample with one among `theirs`."""
+    """Mark the windows of `ours` that share a sample with a window of `theirs`."""
     found = np.zeros(len(trial), bool)
     if not theirs.any():
         return found

@@ -1,9 +1,9 @@
-"""Artefacts on disk: named by their content, whole or absent, one writer at a time.
+"""Artefacts on disk: named by their content, complete or absent, one writer at a time.
 
-Everything eegemo writes goes through `atomic_file` or `atomic_folder`: it is made beside its place
-under a temporary name, flushed to disk, and renamed. A name that exists is therefore complete. The
-temporary name holds the number of the process, so that what a dead one has left can be told from
-the work of a living one (`remove_leftovers`).
+Everything eegemo writes goes through `atomic_file` or `atomic_folder`. It is written under a
+temporary name in the same folder, flushed to disk, and renamed, so a file under its final name is
+complete. The temporary name contains the process number, which identifies files of processes that
+have died (`remove_leftovers`).
 """
 
 from eegemo.store.digests import FileDigests, digest_bytes, digest_json

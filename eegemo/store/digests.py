@@ -1,4 +1,4 @@
-"""Digests of bytes, of JSON, and of files."""
+"""SHA-256 digests of bytes, JSON and files."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from eegemo.store.writing import write_json
 __all__ = ["FileDigests", "digest_bytes", "digest_json"]
 
 _CHUNK = 1 << 22
-#: Nanoseconds within which times of files may fail to tell two changes apart.
+#: Nanoseconds within which two changes of a file may get the same time.
 _SETTLED = 2_000_000_000
 
 
@@ -32,7 +32,7 @@ def digest_bytes(*parts: bytes) -> str:
 
 
 def digest_json(content: Any) -> str:
-    """Return the SHA-256 of anything JSON can hold; the order of keys does not matter.
+    """Return the SHA-256 of a JSON value; the order of keys does not matter.
 
     Examples
     --------
@@ -44,17 +44,16 @@ def digest_json(content: Any) -> str:
 
 
 class FileDigests:
-    """SHA-256 of files, remembered for as long as size, inode and times of the file stay the same.
+    """SHA-256 of files, cached while size, inode and times of a file stay the same.
 
-    Hashing a full DEAP release takes seconds to minutes; git's index uses the same shortcut. Among
-    the times is that of the last change of anything about the file, which no program can set. What
-    is noticed only by hashing anew is damage below the file system, which changes no time: delete
-    the memory to have all files hashed.
+    Hashing a full DEAP release takes seconds to minutes; git's index uses the same shortcut. The
+    times include that of the last status change, which no program can set. Damage below the file
+    system changes no time and is noticed only by hashing again: delete the cache for that.
 
     Parameters
     ----------
     memory : Path, optional
-        JSON file that remembers digests between runs.
+        JSON file that keeps digests between runs.
     """
 
     def __init__(self, memory: Path | None = None) -> None:
@@ -65,7 +64,7 @@ class FileDigests:
                 content = json.loads(memory.read_text(encoding="utf-8"))
                 if content["digest"] == digest_json(content["files"]):
                     known = dict(content["files"])
-                    self._known = {name: one for name, one in known.items() if _is_entry(one)}
+                    self._known = {name: entry for name, entry in known.items() if _is_entry(entry)}
             except (OSError, ValueError, TypeError, KeyError, RecursionError):
                 pass  # only a shortcut: hash again
 
@@ -79,20 +78,20 @@ class FileDigests:
         began = time.time_ns()
         with path.open("rb") as stream:
             digest = _digest_stream(stream)
-        # a file that has just changed may change again without its times telling so
+        # a file that has just changed may change again within the resolution of its times
         if _stamp(path) == stamp and began - max(stamp[1:3]) > _SETTLED:
             self._known[str(path)] = [*stamp, digest]
         return digest
 
     def digest_all(self, paths: Iterable[Path]) -> str:
-        """Return one digest for several files: of their names and bytes, in the given order."""
+        """Return a single digest of several files: of their names and bytes, in the given order."""
         parts = [
             part for path in paths for part in (path.name.encode(), self.digest(path).encode())
         ]
         return digest_bytes(*parts)
 
     def save(self) -> None:
-        """Remember the digests in the memory file, if there is one."""
+        """Write the digests to the memory file, if there is one."""
         if self._memory is not None:
             write_json(self._memory, {"digest": digest_json(self._known), "files": self._known})
 

@@ -1,4 +1,4 @@
-"""Folders that are whole or absent, with digests that tell damage."""
+"""Folders that are complete or absent, with digests to detect corruption."""
 
 import json
 import shutil
@@ -19,10 +19,11 @@ _MANIFEST = "manifest.json"
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path`, and rename it to `path` if the block succeeds.
+    """Give a temporary folder next to `path`, and rename it to `path` if the block succeeds.
 
-    A manifest of digests is added, by which `is_whole` later tells damage. If another process made
-    `path` in the meantime, that one is kept: names are content digests, so the two are equal.
+    A manifest of digests is added, by which `is_whole` detects corruption. If another process
+    created `path` in the meantime, its folder is kept: names are digests of the content, so the two
+    are equal.
     """
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def manifest(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Return the digest of each named file of a folder, as `is_whole` compares them."""
+    """Return the digests of the named files of a folder, as `is_whole` compares them."""
     digests = FileDigests()
     return {name: digests.digest(folder / name) for name in names}
 
@@ -54,20 +55,20 @@ def manifest(folder: Path, names: Iterable[str]) -> dict[str, str]:
 def changed_files(
     folder: Path, contents: Mapping[str, str] | None = None, digests: FileDigests | None = None
 ) -> list[str]:
-    """Name the files of a folder that are missing, or are not what they were.
+    """Return the names of the files of a folder that are missing or have changed.
 
     Parameters
     ----------
     folder : Path
     contents : mapping of str to str, optional
-        What `manifest` returned; the folder's own ``manifest.json`` if not given.
+        What `manifest` returned; by default the folder's own ``manifest.json``.
     digests : FileDigests, optional
-        Remembers digests.
+        Cache of digests.
 
     Returns
     -------
     names : list of str
-        ``manifest.json`` itself if it cannot be read.
+        Only ``manifest.json`` if it cannot be read.
     """
     digests = FileDigests() if digests is None else digests
     if contents is None:
@@ -87,7 +88,7 @@ def changed_files(
 
 
 def is_whole(folder: Path, digests: FileDigests) -> bool:
-    """Tell whether a folder that `atomic_folder` made still holds what it was made with.
+    """Return whether a folder of `atomic_folder` is complete and unchanged.
 
     Examples
     --------
@@ -104,9 +105,10 @@ def is_whole(folder: Path, digests: FileDigests) -> bool:
 
 
 def remove_damaged(folder: Path, digests: FileDigests) -> bool:
-    """Remove a folder that is not whole, and tell whether it was there.
+    """Remove a folder that is incomplete or corrupt, and return whether there was one.
 
-    If another process makes it again at the same time, only one of them removes the damaged one.
+    If another process creates it again at the same time, only one of the two removes the corrupt
+    folder.
     """
     if not folder.exists() or is_whole(folder, digests):
         return False

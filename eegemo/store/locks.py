@@ -1,4 +1,4 @@
-"""One writer at a time: locks that end with the process that holds them."""
+"""Exclusive locks that end with the process that holds them."""
 
 import datetime
 import os
@@ -18,21 +18,21 @@ __all__ = ["lock"]
 def lock(
     path: Path, *, wait: bool = False, message: Callable[[str], None] | None = None
 ) -> Iterator[None]:
-    """Hold an exclusive lock for the block; it ends with the process, however that ends.
+    """Hold an exclusive lock for the block; it ends with the process, even if that is killed.
 
     Parameters
     ----------
     path : Path
-        The lock file; it is made if need be and stays. It tells who holds the lock.
+        The lock file, created if needed and never removed. Its text names the holder.
     wait : bool
-        Wait for another holder instead of raising.
+        Wait for another holder instead of raising an error.
     message : callable, optional
-        Told whom we wait for.
+        Called with a message that names the holder, before waiting.
 
     Raises
     ------
     EegemoError
-        If another process holds the lock; the message says which, where, and since when.
+        If another process holds the lock; the message names the process, its machine and the time.
     """
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)

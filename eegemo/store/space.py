@@ -1,4 +1,4 @@
-"""Room on the disk, and what is said when there is none."""
+"""Free disk space, and messages about a full disk."""
 
 import errno
 import shutil
@@ -18,12 +18,12 @@ __all__ = [
 
 
 def check_space(folder: Path, n_bytes: int, what: str) -> None:
-    """Refuse to begin what the disk has no room for.
+    """Refuse work that needs more space than the disk has.
 
     Raises
     ------
     EegemoError
-        It says how much is needed and how much is free.
+        With the space that is needed and the space that is free.
     """
     free = free_bytes(folder)
     if n_bytes > free:
@@ -38,12 +38,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DiskFullError(EegemoError):
-    """There was no space left to write a file; what had been written before is whole."""
+    """No space left to write a file; files written before are complete."""
 
 
 @contextmanager
 def naming_full_disk(path: Path) -> Iterator[None]:
-    """Say in one line which file a full disk left unwritten, instead of what the system says.
+    """Turn the system's error about a full disk into one that names the unwritten file.
 
     Raises
     ------
@@ -76,14 +76,14 @@ def _comes_from_full_disk(error: BaseException, path: Path) -> bool:
 
 def free_bytes(path: Path) -> int:
     """Return how many bytes are free on the disk of a path, which need not exist yet."""
-    place = path.resolve()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return shutil.disk_usage(place).free
+    existing = path.resolve()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    return shutil.disk_usage(existing).free
 
 
 def format_bytes(number: float) -> str:
-    """Write a number of bytes for people.
+    """Format a number of bytes for readers.
 
     Examples
     --------

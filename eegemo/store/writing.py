@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the removal of what dead writers left."""
+"""Files that are complete or absent, and the removal of leftovers of dead processes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table as CSV, whole or not at all."""
+    """Write a table as CSV, completely or not at all."""
     with atomic_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
 
@@ -40,14 +40,14 @@ _LEFTOVER = re.compile(r"\..*~([0-9a-f]{8})-(\d+)-.*", re.DOTALL)
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` if the block succeeds.
+    """Give a temporary path next to `path`, and rename it to `path` if the block succeeds.
 
     Examples
     --------
     >>> folder = Path(tempfile.mkdtemp())
     >>> with atomic_file(folder / "a.txt") as temporary:
     ...     _ = temporary.write_text("whole")
-    >>> [p.name for p in folder.iterdir()]
+    >>> [file.name for file in folder.iterdir()]
     ['a.txt']
     """
     with naming_full_disk(path):
@@ -69,24 +69,24 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text (UTF-8), whole or not at all."""
+    """Write text (UTF-8), completely or not at all."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON, whole or not at all; NaN is refused."""
+    """Write JSON, completely or not at all; NaN is refused."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def temporary_prefix(name: str) -> str:
-    """Return how a temporary name beside `name` begins; it tells who writes."""
+    """Return the beginning of a temporary name for `name`; it identifies the writing process."""
     return f".{name}~{_machine()}-{os.getpid()}-"
 
 
 @cache
 def _machine() -> str:
-    """Identify whose process numbers we see: those of a machine, or of a container on it."""
+    """Identify the process numbers we see: those of a machine, or of a container on it."""
     try:
         space = os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -95,19 +95,19 @@ def _machine() -> str:
 
 
 def remove_leftovers(*folders: Path) -> list[str]:
-    """Remove temporary files and folders of processes that died before they could.
+    """Remove temporary files and folders of processes that have died.
 
-    What a living process, or one of another machine, is writing is left alone.
+    Files of running processes and of other machines are kept.
 
     Parameters
     ----------
     *folders : Path
-        Where to look, not below; they need not exist.
+        Folders to look in, without their subfolders; they need not exist.
 
     Returns
     -------
     names : list of str
-        What was removed.
+        Names of the removed files and folders.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def remove_leftovers(*folders: Path) -> list[str]:
 
 
 def _is_alive(process: int) -> bool:
-    """Tell whether a process of this machine runs; if in doubt, it does."""
+    """Return whether a process of this machine is running; if in doubt, True."""
     if os.name == "nt":  # pragma: no cover
         return True  # there, asking by a signal would end it
     try:
@@ -145,13 +145,13 @@ def _is_alive(process: int) -> bool:
 
 
 def flush(file: Path) -> None:
-    """See to it that the bytes are on the disk."""
+    """Write the bytes of a file through to the disk."""
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())
 
 
 def umask() -> int:
-    """Return the permissions that the user takes away from new files."""
+    """Return the permissions that the user's mask removes from new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -179,13 +179,13 @@ def check_overlap(
     first = max(tmin, 0.0)
     close = np.flatnonzero(np.diff(kept["onset"]) < tmax - first - 2 * _ROUNDING)
     if close.size:
-        (one, at), (other, later) = (
+        (trial, onset), (following, later) = (
             kept[["trial", "onset"]].iloc[close[0] : close[0] + 2].to_numpy()
         )
         raise DataError(
-            f"{file}: trials {one:g} and {other:g} overlap. Their onsets are {at:.10g} and "
-            f"{later:.10g} s, and a trial lasts from {first:g} to {tmax:g} s after its onset, so "
-            f"that both would hold the same signal ({close.size} of {len(kept)} trials reach into "
+            f"{file}: trials {trial:g} and {following:g} overlap. Their onsets are {onset:.10g} "
+            f"and {later:.10g} s, and a trial lasts from {first:g} to {tmax:g} s after its onset, "
+            f"so both would hold the same signal ({close.size} of {len(kept)} trials reach into "
             "the next). Choose a smaller tmax, or say by trial_types which events are trials."
         )
 

@@ -136,7 +136,7 @@ class BidsRecording(Recording):
                 if kind == "eeg" and peak > _MAX_EEG:
                     notes.append(
                         f"{data_file}: channel {name} reaches {peak:g} V, more than any EEG; is "
-                        "its unit right, or the file damaged?"
+                        "its unit right, or the file corrupt?"
                     )
             end = len(raw.times) / float(raw.info["sfreq"])
             kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)

@@ -216,11 +216,11 @@ def _choose_sources(
     }
     missing = []
     for name, pair in _BIPOLAR.items():
-        lost = [one for one in pair if one.lower() not in index]
+        lost = [label for label in pair if label.lower() not in index]
         missing += lost
         kind = PERIPHERAL[name][0]
         if not lost and exg != "monopolar":
-            plus, minus = (index[one.lower()] for one in pair)
+            plus, minus = (index[label.lower()] for label in pair)
             factor = _volts(header, plus)
             if (factor, header.gains[plus]) != (_volts(header, minus), header.gains[minus]):
                 raise DataError(
@@ -228,9 +228,9 @@ def _choose_sources(
                     "since they are two electrodes of one amplifier."
                 )
             sources[name] = _Source(kind, plus, minus, factor)
-        for one in (one for one in pair if one not in lost and exg != "bipolar"):
-            number = index[one.lower()]
-            sources[one] = _Source(kind, number, None, _volts(header, number))
+        for label in (label for label in pair if label not in lost and exg != "bipolar"):
+            number = index[label.lower()]
+            sources[label] = _Source(kind, number, None, _volts(header, number))
     for name, label in _OTHER.items():
         if label.lower() not in index:
             missing.append(label)

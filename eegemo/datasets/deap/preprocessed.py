@@ -87,7 +87,7 @@ def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.
     Raises
     ------
     DataError
-        If the file is missing or damaged, has other shapes than these, a sample that is not finite,
+        If the file is missing or corrupt, has other shapes than these, a sample that is not finite,
         or is beyond what an amplifier gives, no signal at all, or a rating outside 1 to 9.
 
     Examples
@@ -226,7 +226,7 @@ def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
 
 
 def _check_range(data: NDArray[Any], path: Path) -> None:
-    """Refuse numbers that no amplifier gives: bytes in the wrong order, or damaged ones."""
+    """Refuse numbers that no amplifier gives: bytes in the wrong order, or corrupt ones."""
     n_eeg = len(DEAP_EEG_CHANNELS)
     for trial, signals in enumerate(data, start=1):
         for part, limit in ((signals[:n_eeg], _MAX_EEG), (signals[n_eeg:], _MAX_OTHER)):
@@ -235,7 +235,7 @@ def _check_range(data: NDArray[Any], path: Path) -> None:
             if (low < -limit or high > limit) and np.isfinite([low, high]).all():
                 raise DataError(
                     f"{path}: trial {trial} reaches from {low:g} to {high:g}; expected numbers up "
-                    f"to {limit:g} (microvolts, for EEG). The file is damaged."
+                    f"to {limit:g} (microvolts, for EEG). The file is corrupt."
                 )
 
 

@@ -64,7 +64,7 @@ def read_raw_deap(
     Raises
     ------
     DataError
-        If the file is no BDF, truncated or damaged, lacks an EEG channel, or does not go with the
+        If the file is no BDF, truncated or corrupt, lacks an EEG channel, or does not go with the
         table of ratings.
 
     See Also

@@ -76,7 +76,7 @@ def look_into(path: str | Path) -> Contents:
     Raises
     ------
     DataError
-        If the file is missing, truncated or damaged, or does not hold what DREAMER does.
+        If the file is missing, truncated or corrupt, or does not hold what DREAMER does.
     """
     path = Path(path)
     check_file(path)

@@ -267,12 +267,12 @@ class _Workers:
             threads = self._client.nthreads()
         except Exception as error:  # Dask raises many types where a connection is gone
             raise _gone(self._client) from error
-        there = set(threads)
-        for one in sorted(self._known - there):
-            self._message(f"Worker {one} is gone. What it was at is for another one.")
-        if not there and not self._waiting:
+        present = set(threads)
+        for worker in sorted(self._known - present):
+            self._message(f"Worker {worker} is gone. Another one takes over its task.")
+        if not present and not self._waiting:
             self._message(f"{_address(self._client)} has no worker now: waiting for one.")
-        self._known, self._waiting = there, not there
+        self._known, self._waiting = present, not present
         return sum(threads.values())
 
 
