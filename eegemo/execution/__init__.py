@@ -1,6 +1,6 @@
-"""Where work runs: in this process, in worker processes on this machine, or on a cluster.
+"""Execution of tasks: in this process, in worker processes on this machine, or on a cluster.
 
-What is set here changes speed, never results.
+Settings of this package change speed, never results.
 """
 
 from eegemo.execution.context import Engine, Progress, RunContext, Runner, watching

@@ -1,4 +1,4 @@
-"""How a run is carried out: who does its tasks, and who is told how far they are."""
+"""Context of a run: folders, processes, and progress messages."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,22 +19,22 @@ __all__ = [
 ]
 
 
-#: Where folds are fitted: here one by one, all at once (`eegemo.runs.fit`), or on many machines.
+#: How folds are fitted: one by one on this machine, jointly (`eegemo.runs.fit`), or on a cluster.
 Engine = Literal["auto", "local", "together", "dask"]
 
 
-#: `run_tasks`, or what does the same elsewhere (`eegemo.execution.dask.run_tasks_dask`).
+#: A function with the interface of `run_tasks`, such as `eegemo.execution.dask.run_tasks_dask`.
 Runner: TypeAlias = Callable[..., Iterator[Any]]
 
 
 class Progress:
-    """What a long run reports; this one says nothing, the command line's draws bars."""
+    """Messages and progress of a long run; this class ignores them, the command line shows them."""
 
     def message(self, text: str) -> None:
-        """Tell something once."""
+        """Report a message."""
 
     def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:
-        """Tell how far the piece of work `key` has come."""
+        """Report the progress of the task `key`."""
 
 
 #: Stands for the folder ``.store`` in that of results.
@@ -43,24 +43,24 @@ _BESIDE = Path()
 
 @dataclass(frozen=True)
 class RunContext:
-    """Where and how work is done: everything that changes speed and never results.
+    """Settings of a run that change speed and never results.
 
     Attributes
     ----------
     results : Path
         Folder of results.
     store : Path
-        Where trials and features are stored; ``.store`` in the folder of results if not given.
+        Folder of stored trials and features; by default ``.store`` in the folder of results.
     jobs : int
-        Number of processes; 0 does everything in this one.
+        Number of processes; with 0, all work is done in this process.
     engine : {"auto", "local", "together", "dask"}
         How folds are fitted; see `eegemo.runs.run.run_experiments`.
     runner : callable
-        Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
+        Runs the tasks (subjects and folds), as `eegemo.execution.run_tasks` does.
     progress : Progress
-        Told what happens.
+        Receives messages and progress.
     trace : Path, optional
-        Folder that records when each piece of work was done; nothing is recorded if not given.
+        Folder for a record of when each task was done; by default nothing is recorded.
     trust : bool
         Whether code that a result names by its import path may be imported.
 
@@ -97,7 +97,7 @@ class RunContext:
         runner: Runner = run_tasks,
         progress: Progress | None = None,
     ) -> "RunContext":
-        """Make a context from the keywords of a public function, where paths may be text."""
+        """Create a context from the keywords of a public function, where paths may be text."""
         return cls(
             results=Path(results),
             store=_BESIDE if store is None else Path(store),
@@ -110,7 +110,7 @@ class RunContext:
     def map(
         self, function: Callable[[Any], Any], tasks: Sequence[Any], *, jobs: int | None = None
     ) -> Iterator[Any]:
-        """Apply a function to every task, and yield results as they come, in any order.
+        """Apply a function to each task and yield results in order of completion.
 
         Parameters
         ----------
@@ -118,10 +118,10 @@ class RunContext:
             Importable by name, so that other processes find it.
         tasks : sequence
         jobs : int, optional
-            Fewer processes than the context has.
+            Number of processes; by default that of the context.
         """
-        at_once = self.jobs if jobs is None else jobs
-        return self.runner(function, tasks, jobs=at_once, message=self.progress.message)
+        n_jobs = self.jobs if jobs is None else jobs
+        return self.runner(function, tasks, jobs=n_jobs, message=self.progress.message)
 
     def span(self, name: str) -> AbstractContextManager[None]:
         """Record the time that a block takes; see `eegemo.execution.trace`."""
@@ -130,9 +130,9 @@ class RunContext:
 
 @contextmanager
 def watching(look: Callable[[], None], *, every: float = 0.5) -> Iterator[None]:
-    """Call `look` again and again, in a thread, while the block runs.
+    """Call `look` repeatedly, in a thread, while the block runs.
 
-    Looking never ends the work: it stops at the first exception of `look`.
+    An exception of `look` ends the calls, not the block.
     """
     over = threading.Event()
 

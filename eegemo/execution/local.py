@@ -1,8 +1,7 @@
-"""One way to run many fits: here, or in processes.
+"""Execution of tasks in this process, or in worker processes on this machine.
 
-What is set here changes speed, never results: a fit gets the same number of threads wherever it
-runs, since the order in which threads add up floating-point numbers would otherwise show in the
-last digits.
+The number of processes changes speed, never results. A fit gets the same number of threads wherever
+it runs, since threads add floating-point numbers in an order that shows in the last digits.
 """
 
 import multiprocessing
@@ -37,7 +36,7 @@ def run_tasks(
     name: Callable[[Task], str] = str,
     message: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every task and yield results as they come, in any order.
+    """Apply a function to each task and yield results in order of completion.
 
     Parameters
     ----------
@@ -46,23 +45,23 @@ def run_tasks(
     tasks : sequence
         Each is sent to a process, so it should be small: paths rather than signals.
     jobs : int
-        Number of worker processes. With 0 the work is done in this process, one task after another.
-        A script that asks for processes needs Python's usual ``if __name__ == "__main__":``.
+        Number of worker processes. With 0, tasks are done in this process, one after another. A
+        script that uses processes needs Python's usual ``if __name__ == "__main__":``.
     name : callable, optional
-        Says what a task is called in messages.
+        Returns the name of a task for messages.
     message : callable, optional
-        Told when tasks are tried again.
+        Called with a message when tasks are tried again.
 
     Yields
     ------
     result
-        What `function` returned. An exception it raised is raised here, and ends the workers.
+        Return value of `function`. An exception of `function` is raised here, and ends the workers.
 
     Raises
     ------
     EegemoError
-        If a worker process ended without a word, as when the system has no memory left. What the
-        workers were at is tried once more, after the rest and one by one; the error comes last.
+        If a worker process ended unexpectedly, for example because memory ran out. Its tasks are
+        tried again, after the others and one by one. The error is raised at the end.
 
     Examples
     --------
@@ -96,7 +95,7 @@ def run_tasks(
 
 
 class _PoolBrokenError(Exception):
-    """A worker ended without a word, and the pool with it."""
+    """A worker ended unexpectedly, and with it the pool."""
 
     def __init__(self, at_work: list[Any]) -> None:
         super().__init__()
@@ -107,14 +106,14 @@ def _tell_lost(tasks: Sequence[Task], name: Callable[[Task], str]) -> EegemoErro
     return EegemoError(
         f"{', '.join(map(name, tasks))}: a worker process ended unexpectedly, twice; often there "
         'was not enough memory, or a script lacks its `if __name__ == "__main__":`. What is done '
-        "is kept. Run the same command again, with fewer --jobs, to go on with what is left."
+        "is kept. Run the same command again, with fewer --jobs, to resume."
     )
 
 
 def _run_pool(
     function: Callable[[Task], Result], left: "deque[Task]", jobs: int
 ) -> Iterator[Result]:
-    """Run tasks from the left until there are none, no more at a time than there are workers."""
+    """Run tasks from the left of the queue until it is empty, one per worker at a time."""
     # spawn: a fork of a process that runs TensorFlow or threads may hang
     context = multiprocessing.get_context("spawn")
     others = set(multiprocessing.active_children())  # the caller's own processes
@@ -131,7 +130,8 @@ def _run_pool(
                     del at_work[future]
                     yield result
         except BrokenProcessPool as error:
-            for future in [task for task in at_work if task.done() and not task.exception()]:
+            ended = [future for future in at_work if future.done()]
+            for future in [future for future in ended if future.exception() is None]:
                 del at_work[future]
                 yield future.result()
             raise _PoolBrokenError(list(at_work.values())) from error
@@ -149,7 +149,7 @@ def _run_pool(
 
 
 def _prepare_worker() -> None:
-    """Leave Ctrl-C to the main process, which ends its workers, and end with it if it is killed."""
+    """Leave Ctrl-C to the main process, and end when the main process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
     parent = multiprocessing.parent_process()

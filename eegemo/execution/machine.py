@@ -1,4 +1,4 @@
-"""Processors, memory and GPU of this machine, and the settings of threads."""
+"""Processors, memory and GPU of this machine, and settings of threads."""
 
 import os
 import sys
@@ -67,7 +67,7 @@ def configure(*, device: Device = "auto", threads: int = 1) -> None:
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Silence what libraries print below Python, such as TensorFlow's greeting."""
+    """Suppress output that libraries print below Python, such as TensorFlow's greeting."""
     try:
         descriptor = sys.__stderr__.fileno() if sys.__stderr__ is not None else 2
         kept = os.dup(descriptor)
@@ -85,14 +85,14 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def may_use_gpu() -> bool:
-    """Tell whether fits may run on a GPU; only the back end knows for sure."""
+    """Return whether fits may run on a GPU; only the back end knows for certain."""
     device = os.environ.get("EEGEMO_DEVICE", "auto")
     drivers = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
     return device == "gpu" or (device == "auto" and any(driver.exists() for driver in drivers))
 
 
 def available_memory() -> int | None:
-    """Return how many bytes of memory this process may still take; None where it is not known."""
+    """Return the bytes of memory that this process may still take; None if unknown."""
     found = []
     with suppress(OSError, ValueError, KeyError):
         found.append(_read_table("/proc/meminfo")["MemAvailable"] * 1024)
@@ -104,13 +104,13 @@ def available_memory() -> int | None:
 
 
 def _read_table(file: str) -> dict[str, int]:
-    """Read lines of a name and a number."""
+    """Read a table of names and numbers, one per line."""
     lines = Path(file).read_text(encoding="utf-8").splitlines()
     return {name.rstrip(":"): int(value) for name, value, *_ in map(str.split, lines)}
 
 
 def peak_memory() -> int:
-    """Return this process's peak resident memory in bytes; 0 where it is not known."""
+    """Return the peak resident memory of this process in bytes; 0 if unknown."""
     try:
         import resource
     except ImportError:  # Windows

@@ -1,8 +1,7 @@
-"""Spans of a run: what was done when, and in which process.
+"""Spans of a run: named stretches of work, such as a subject or a fold.
 
-A span is a stretch of work with a name: preparing, a subject, a fold, predicting, putting a result
-together. Nothing is recorded yet, so a span costs nothing; the places that name one are the call
-points of a Chrome trace, each of whose events is a line in the folder `trace`.
+Nothing is recorded yet, so a span costs nothing. The calls mark the events of a later Chrome trace,
+each of which will be a line in the folder `trace`.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -17,9 +16,9 @@ def span(name: str, trace: Path | None = None) -> AbstractContextManager[None]:
     Parameters
     ----------
     name : str
-        What the block does, such as ``"fold 3"``.
+        Name of the work, such as ``"fold 3"``.
     trace : Path, optional
-        Folder of the events; nothing is recorded if not given.
+        Folder of the events; by default nothing is recorded.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""File formats: read with suspicion, and written byte for byte.
+"""File formats, independent of data sets: readers for untrusted files, and writers.
 
-Nothing here knows a data set. Each reader checks what a file claims before it believes it.
+Each reader checks the claims of a file before it relies on them.
 """

@@ -1,7 +1,7 @@
-"""Zip archives (``.npz``, ``.keras``) from people one need not trust.
+"""Reader of untrusted zip archives (``.npz``, ``.keras``).
 
-What eegemo and Keras write is not compressed, so an archive never holds more than its own size, and
-a checksum guards every entry. Both are insisted on here, before anything is read.
+Archives of eegemo and Keras are not compressed, so the content is never larger than the file, and
+every entry has a checksum. Both are required here before anything is read.
 """
 
 import math
@@ -34,13 +34,13 @@ def open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
     Yields
     ------
     zipfile.ZipFile
-        For reading. What goes wrong while it is read is told as a DataError too.
+        For reading. Errors inside the block become a DataError, too.
 
     Raises
     ------
     DataError
-        If the file is missing, no zip archive or corrupt, or an entry is compressed, encrypted, a
-        link, there twice, or named so that it would lie outside the folder it is unpacked in.
+        If the file is missing, no zip archive or corrupt, or if an entry is compressed, encrypted,
+        a link, present twice, or has a name that leads out of the archive.
     """
     path = Path(path)
     try:
@@ -99,15 +99,15 @@ def _check_entries(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def load_arrays(path: str | Path, kinds: Mapping[str, str]) -> dict[str, np.ndarray]:
-    """Read an ``.npz`` file of plain arrays: no object of any kind is made from it.
+    """Read an ``.npz`` file of plain arrays, without creating Python objects from it.
 
     Parameters
     ----------
     path : path
         As `numpy.savez` writes it.
     kinds : mapping of str to str
-        The arrays that have to be there, and no others, and what they hold: NumPy's letter ``"f"``
-        (floating point, all finite), ``"i"`` (integers) or ``"U"`` (text).
+        The arrays that the file must hold, and no others, with NumPy's letter of their type:
+        ``"f"`` (floating point, all finite), ``"i"`` (integers) or ``"U"`` (text).
 
     Returns
     -------
@@ -117,8 +117,8 @@ def load_arrays(path: str | Path, kinds: Mapping[str, str]) -> dict[str, np.ndar
     Raises
     ------
     DataError
-        If the file is missing or corrupt, an array is missing, too many or of another kind, claims
-        another size than it has, or holds a number that is none.
+        If the file is missing or corrupt; if an array is missing, unexpected or of another type,
+        claims another size than it has, or is not finite.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def load_arrays(path: str | Path, kinds: Mapping[str, str]) -> dict[str, np.ndar
 
 
 def _read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
-    """Read an array whose claimed shape fits the bytes that are there, without trusting it."""
+    """Read an array after checking that its claimed shape fits its bytes."""
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
         raise DataError(f"{where}: expected version 1.0 of NumPy's format, found {version}.")
@@ -166,9 +166,9 @@ def _read_array(stream: IO[bytes], size: int, where: str) -> np.ndarray:
         raise DataError(f"{where}: expected numbers or text, found {dtype}.")
     if any(type(length) is not int or length < 0 for length in shape) or len(shape) > 8:
         raise DataError(f"{where}: its shape {shape!r} is none.")
-    claimed, there = math.prod(shape) * dtype.itemsize, size - stream.tell()
-    if claimed != there:
-        raise DataError(f"{where}: shape {shape} takes {claimed} bytes; there are {there}.")
+    claimed, present = math.prod(shape) * dtype.itemsize, size - stream.tell()
+    if claimed != present:
+        raise DataError(f"{where}: shape {shape} takes {claimed} bytes; there are {present}.")
     flat: np.ndarray = np.frombuffer(stream.read(), dtype)
     return flat.reshape(shape, order="F" if fortran else "C").astype(
         dtype.newbyteorder("="), copy=False

@@ -1,12 +1,12 @@
-"""BioSemi's BDF: the header, read with suspicion, and the samples in blocks.
+"""Reader of BioSemi's BDF: a checked header, and the samples in blocks.
 
-A BDF file is a header of ``256 * (n_channels + 1)`` bytes and then records, most often of a second;
-a record holds each channel's samples in turn, three bytes each, lowest first [1]_::
+A BDF file is a header of ``256 * (n_channels + 1)`` bytes, followed by records, usually of one
+second. A record holds each channel's samples in turn, three bytes each, lowest first [1]_::
 
     header | channel 1: s s s ... | channel 2: s s s ... | ... | channel 1 (next record) ...
 
-Everything a header says is checked against the size of the file before anything is read, so that no
-header can make a reader allocate what the file does not hold, or take noise for signals.
+The header is checked against the size of the file before any sample is read. So no header can make
+the reader allocate more than the file holds, or take noise for signals.
 
 References
 ----------
@@ -34,7 +34,7 @@ _MAX_CHANNELS = 1024
 _SAMPLE_BYTES = 3
 _BLOCK_BYTES = 4_000_000
 _ANNOTATIONS = "BDF Annotations"
-# Bytes of each field, in the order of the file; every field stands there for all channels in turn.
+# Bytes of each field, in the order of the file; every field is stored for all channels in turn.
 _FIELDS = {
     "label": 16,
     "transducer": 80,
@@ -55,20 +55,20 @@ _Number = TypeVar("_Number", int, float)
 
 @dataclass(frozen=True)
 class BdfHeader:
-    """What a header says, once it is known to agree with the file.
+    """Header of a BDF file, checked against the file.
 
     Attributes
     ----------
     path : pathlib.Path
         The file.
     labels, units : tuple of str
-        Of each channel, in the order of the file; a label may be empty or be there twice.
+        Of each channel, in the order of the file; a label may be empty or occur twice.
     n_records, n_samples : int
-        Records, and samples of each channel in a record.
+        Number of records, and samples per channel and record.
     sfreq : float
         Sampling frequency in Hz, the same for all channels.
     gains, offsets : tuple of float
-        Of each channel: its value in its unit is ``gain * number + offset``.
+        Of each channel: the value in its unit is ``gain * number + offset``.
     """
 
     path: Path
@@ -82,7 +82,7 @@ class BdfHeader:
 
     @property
     def n_times(self) -> int:
-        """Samples of each channel."""
+        """Number of samples of each channel."""
         return self.n_records * self.n_samples
 
 
@@ -97,7 +97,7 @@ def read_bdf_header(path: str | Path) -> BdfHeader:
     Returns
     -------
     BdfHeader
-        The parts that are needed.
+        The checked header.
 
     Raises
     ------
@@ -213,7 +213,7 @@ def read_bdf_blocks(
 
 
 def decode(samples: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
-    """Turn samples of three bytes into numbers.
+    """Decode samples of three bytes.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _text(raw: bytes) -> str:
 def _parse(
     path: Path, what: str, raw: bytes, kind: Callable[[str], _Number], low: float, high: float
 ) -> _Number:
-    """Read a number as BDF allows it; Python's own rules would take 4_8, nan and inf, too."""
+    """Parse a number by the rules of BDF; Python's own would accept 4_8, nan and inf, too."""
     text = _text(raw)
     if (_INTEGER if kind is int else _NUMBER).fullmatch(text):
         number = kind(text)

@@ -1,4 +1,4 @@
-"""Write BioSemi's BDF: 24 bits, all channels at one rate, records of one second."""
+"""Writer of BioSemi's BDF: 24 bits, all channels at the same rate, records of one second."""
 
 import datetime
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _DIGITAL_MIN, _DIGITAL_MAX = -(2**23), 2**23 - 1
 
 
 class BdfChannel(NamedTuple):
-    """One channel's part of the header.
+    """Header fields of a channel.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class BdfChannel(NamedTuple):
     prefilter: str = ""
 
     def digitise(self, values: npt.NDArray[np.floating]) -> npt.NDArray[np.int32]:
-        """Turn values in `unit` into 24-bit numbers; what is outside the range is clipped.
+        """Convert values in `unit` to 24-bit numbers; values outside the range are clipped.
 
         Parameters
         ----------
@@ -85,8 +85,8 @@ def write_bdf(
 
     Notes
     -----
-    edfio needs the signals in memory, and as much again for the bytes: for 64 minutes of 48
-    channels at 512 Hz 0.4 GB and 0.3 GB. The same input gives the same bytes.
+    edfio needs the signals in memory, and as much again for the bytes: 0.4 GB and 0.3 GB for 64
+    minutes of 48 channels at 512 Hz. The same input gives the same bytes.
 
     Examples
     --------

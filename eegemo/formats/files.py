@@ -1,4 +1,4 @@
-"""Looking for files: what the operating system refuses is told as what is wrong with the data."""
+"""Checks of files and folders, with the operating system's errors turned into DataErrors."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def named_errors(path: Path) -> Iterator[None]:
     Parameters
     ----------
     path : pathlib.Path
-        Named if the error itself names none.
+        Named if the error names no path.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def named_errors(path: Path) -> Iterator[None]:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """Return what is in a folder, sorted.
+    """Return the sorted content of a folder.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ def list_folder(folder: Path) -> list[Path]:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what has the name of a file but is none.
+    """Refuse a path that is not a regular file.
 
-    To leave it out would lose a subject or a run unnoticed.
+    Skipping it would silently lose a subject or a run.
 
     Parameters
     ----------
@@ -70,8 +70,8 @@ def check_file(path: Path) -> None:
     Raises
     ------
     DataError
-        If `path` is a broken link, as git-annex and DataLad leave for what was not fetched, a
-        folder, a pipe, or nothing.
+        If `path` is a broken link (as left by git-annex and DataLad for content that was not
+        fetched), a folder or a pipe, or does not exist.
 
     Examples
     --------
@@ -99,10 +99,10 @@ def check_file(path: Path) -> None:
 
 
 def check_inside(path: Path, root: Path) -> None:
-    """Refuse a path that climbs out of the data folder, by ``..``, as absolute, or by a link.
+    """Refuse a path that leads out of the data folder, by ``..``, as an absolute path or by a link.
 
-    A data set from elsewhere could name any file of this machine as its signals. What git-annex and
-    DataLad keep outside the folder, beside the repository's own files, is part of the data set.
+    An untrusted data set could name any file of this machine as its signals. Content that git-annex
+    and DataLad keep outside the folder, in the repository's annex, is part of the data set.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def check_inside(path: Path, root: Path) -> None:
     with named_errors(path):
         try:
             real, base = path.resolve(), root.resolve()
-        except RuntimeError as error:  # how older versions of Python tell of links in a circle
+        except RuntimeError as error:  # how older versions of Python report links in a circle
             raise DataError(f"{path} cannot be read: it is a link to itself.") from error
     annexes = [folder / ".git" / "annex" / "objects" for folder in (base, *base.parents)]
     if not any(real.is_relative_to(folder) for folder in (base, *annexes)):

@@ -1,9 +1,9 @@
-"""Numeric arrays out of MATLAB files, whose claims are checked before SciPy believes them.
+"""Reader of numeric arrays in MATLAB 5 files, checked before SciPy reads them.
 
-A MATLAB 5 file is a list of elements; each may be compressed, and names the type, shape and size of
-what it holds [1]_. SciPy's reader takes them at their word: a few kilobytes can ask it for
-gigabytes, or for objects. Here the elements are walked first, and the compressed ones that are
-wanted are decompressed piece by piece, so that their size is known and their checksum verified.
+A MATLAB 5 file is a list of elements. Each may be compressed, and states the type, shape and size
+of its content [1]_. SciPy's reader trusts them: a few kilobytes can make it allocate gigabytes, or
+create objects. Here the elements are walked first. Those that are needed and compressed are
+decompressed piece by piece, to verify their size and checksum.
 
 References
 ----------
@@ -42,12 +42,12 @@ _SMALL = 64 * 2**20
 
 
 class _CorruptError(Exception):
-    """What is wrong with the file; becomes a DataError that names it."""
+    """Error in the content of a file; becomes a DataError that names the file."""
 
 
 @dataclass(frozen=True)
 class _Claim:
-    """How an element describes its array."""
+    """Description of an array in its element."""
 
     name: str
     kind: int
@@ -59,24 +59,24 @@ class _Claim:
 
 
 def load_mat_arrays(path: str | Path, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Read some numeric arrays of a MATLAB 5 file.
+    """Read numeric arrays of a MATLAB 5 file by name.
 
     Parameters
     ----------
     path : str | pathlib.Path
     names : sequence of str
-        Those to read; others are passed over unread.
+        Arrays to read; others are skipped.
 
     Returns
     -------
     dict of str to ndarray
-        Those that are there, of the stored shape.
+        The arrays that the file has, in the stored shape.
 
     Raises
     ------
     DataError
         If the file is missing, truncated, corrupt or of another version of the format; if one of
-        the arrays is not of real numbers, is there twice, or claims another size than it has.
+        the arrays is not of real numbers, occurs twice, or claims another size than it has.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def load_mat_arrays(path: str | Path, names: Sequence[str]) -> dict[str, NDArray
 
 
 def _check(file: IO[bytes], size: int, names: set[str]) -> dict[str, _Claim]:
-    """Return what is claimed of the arrays by those names; raise if it cannot be."""
+    """Return the descriptions of the named arrays, after checking them."""
     header = file.read(_HEADER)
     if b"MATLAB 7.3" in header[:20] or header[:4] == b"\x89HDF":
         raise DataError(
@@ -166,7 +166,7 @@ def _elements(file: IO[bytes], size: int, order: str) -> Iterator[tuple[int, int
 
 
 def _describe(head: bytes, n_bytes: int, order: str) -> _Claim | None:
-    """Read type, shape and name at the start of an element; None for what has none of them."""
+    """Read type, shape and name at the start of an element; None if it is no array."""
     if len(head) < 16:
         return None
     kind, length, flags = struct.unpack(f"{order}III", head[:12])
@@ -188,7 +188,7 @@ def _describe(head: bytes, n_bytes: int, order: str) -> _Claim | None:
 
 
 def _tag_head(head: bytes, at: int, order: str) -> tuple[int, int, int]:
-    """Return type and length of a part, and where its content starts."""
+    """Return type and length of a part, and the start of its content."""
     (word,) = struct.unpack_from(f"{order}I", head, at)
     if word >> 16:  # short parts have type and length in one word
         return word & 0xFFFF, word >> 16, at + 4
@@ -197,7 +197,7 @@ def _tag_head(head: bytes, at: int, order: str) -> tuple[int, int, int]:
 
 
 def _tag(head: bytes, at: int, order: str) -> tuple[int, bytes, int]:
-    """Return type and content of a part, and where the next one starts."""
+    """Return type and content of a part, and the start of the next part."""
     kind, length, start = _tag_head(head, at, order)
     if start + length > len(head):
         raise _CorruptError("the name or shape of an array does not end")
@@ -227,7 +227,7 @@ def _check_claim(claim: _Claim, size: int) -> None:
 
 
 def _check_compressed(file: IO[bytes], n_bytes: int, claim: _Claim) -> None:
-    """Decompress an element piece by piece, keeping nothing: size and checksum must be right."""
+    """Decompress an element piece by piece to check its size and checksum, keeping nothing."""
     reader, found = zlib.decompressobj(), 0
     while not reader.eof:
         piece = reader.unconsumed_tail

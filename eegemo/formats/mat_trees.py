@@ -1,9 +1,8 @@
-"""Structures and cells of MATLAB files, walked without believing what they claim.
+"""Reader of structures and cells in untrusted MATLAB 5 files.
 
-SciPy's reader takes a file at its word and loads all of it: gigabytes, or whatever a hostile file
-asks for. Here a variable is walked from its first byte to its last, in the memory of its largest
-array, and only what is asked for is turned into numbers. Sizes must agree at every level, and the
-checksum of what is compressed must be right [1]_.
+SciPy's reader trusts a file and loads all of it, which may be gigabytes. Here a variable is walked
+from its first byte to its last, in the memory of its largest array, and only requested parts are
+converted to numbers. Sizes must agree at every level, and checksums must be right [1]_.
 
 References
 ----------
@@ -46,7 +45,7 @@ _MAX_RATIO, _SMALL = 20, 64 * 2**20
 
 
 class _CorruptError(Exception):
-    """What is wrong with the file; becomes a DataError that names it."""
+    """Error in the content of a file; becomes a DataError that names the file."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,13 @@ class Node:
     Attributes
     ----------
     place : tuple of str or int
-        The way to it: names of fields, and numbers (from 0, column by column) of the parts of
+        Path to the part: names of fields, and numbers (from 0, column by column) of the parts of
         cells and of arrays of structures. A single structure adds no number.
     kind : {"numbers", "text", "cell", "struct"}
     shape : tuple of int
     value : ndarray, str or None
-        Numbers have the shape and the type in which they are stored; None for what was not asked
-        for, and for cells and structures, whose parts follow.
+        Numbers in the stored shape and type. None for parts that were not requested, and for cells
+        and structures, whose parts follow.
     """
 
     place: Place
@@ -74,29 +73,27 @@ class Node:
 def walk_mat(
     path: str | Path, name: str, *, wanted: Callable[[Place], bool] = lambda place: True
 ) -> Iterator[Node]:
-    """Walk one variable of a MATLAB 5 file, from the outside in.
+    """Walk a variable of a MATLAB 5 file, from the outside in.
 
     Parameters
     ----------
     path : str | pathlib.Path
     name : str
-        Of the variable; others are passed over.
+        Name of the variable; others are skipped.
     wanted : callable
-        Told the place of each array; those that it denies are passed over unread.
+        Called with the `place` of each array; if it returns False, the array is skipped.
 
     Yields
     ------
     Node
-        The variable itself comes first, and each structure and cell before its parts. What is
-        behind a node is checked only when the walk goes on: only a walk to the end is a checked
-        file.
+        The variable itself first, and each structure or cell before its parts. The content after a
+        node is checked only when the walk continues: a file is checked once the walk has ended.
 
     Raises
     ------
     DataError
         If the file is missing, truncated, corrupt or of another version of the format; if it lacks
-        the variable or has it twice; if a part is complex, sparse or an object, or a claim is
-        beyond reason.
+        the variable or has it twice; if a part is complex, sparse, an object or too large.
 
     Examples
     --------
@@ -155,7 +152,7 @@ class _Inflated:
         self.position = 0
 
     def _more(self) -> bool:
-        """Decompress the next piece; tell if there was one."""
+        """Decompress the next piece; return whether there is one."""
         self._piece, self._at = b"", 0
         while not self._piece and not self._reader.eof:
             given = self._reader.unconsumed_tail
@@ -253,7 +250,7 @@ class _Walk:
         return word & 0xFFFF, word >> 16, head[4 : 4 + (word >> 16)]
 
     def _small(self, stream: _Stream, limit: int) -> bytes:
-        """Read an element that describes something."""
+        """Read a small element: flags, shape or name."""
         _, n_bytes, inside = self._tag(stream)
         if inside or not n_bytes:
             return inside
@@ -277,7 +274,7 @@ class _Walk:
     def _inside(
         self, stream: _Stream, end: int, place: Place, kind: int, shape: tuple[int, ...]
     ) -> Iterator[Node]:
-        """Walk through an array whose description has been read."""
+        """Walk through an array after its description."""
         self.n_nodes += 1
         if self.n_nodes > _MAX_NODES or len(place) > _MAX_DEPTH:
             raise _CorruptError("it holds too many parts, or too deep ones")
@@ -332,7 +329,7 @@ class _Walk:
     def _data(
         self, stream: _Stream, end: int, place: Place, shape: tuple[int, ...]
     ) -> tuple[int, bytes | None]:
-        """Read the items of an array, or pass over them."""
+        """Read the items of an array, or skip them."""
         stored, n_bytes, inside = self._tag(stream)
         where = ".".join(map(str, place)) or self.name
         if stored not in _STORED:

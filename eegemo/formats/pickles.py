@@ -1,10 +1,9 @@
-"""Arrays out of a pickle, without unpickling it.
+"""Reader of arrays in a pickle, without executing it.
 
-DEAP comes as Python 2 pickles, and a pickle is a program: ``pickle.load`` runs whatever it says. A
-filter on ``Unpickler.find_class`` still executes the calls it lets through, with arguments that the
-file chooses. This module goes one step further: it reads the few instructions that a dictionary of
-NumPy arrays needs and only notes what they describe. Nothing is imported, nothing is called, and
-the only memory taken is the file's own bytes, whatever sizes the file claims.
+DEAP comes as Python 2 pickles, and a pickle is a program that ``pickle.load`` executes. A filter on
+``Unpickler.find_class`` still executes the allowed calls, with arguments chosen by the file. This
+module reads the few instructions that a dictionary of NumPy arrays needs, and only notes what they
+describe. It imports and calls nothing, and takes no more memory than the file has bytes.
 """
 
 import codecs
@@ -23,8 +22,8 @@ from eegemo.errors import DataError
 
 __all__ = ["load_pickled_arrays"]
 
-# What each global that NumPy writes stands for. The second spelling is NumPy 2's; `_frombuffer`
-# appears when a file was re-saved with protocol 5.
+# Meaning of the globals that NumPy writes. The second spelling is NumPy 2's; `_frombuffer` appears
+# when a file was saved again with protocol 5.
 _GLOBALS = {
     "numpy.core.multiarray._reconstruct": "array",
     "numpy._core.multiarray._reconstruct": "array",
@@ -43,7 +42,7 @@ _KNOWN = {instruction.code: instruction for instruction in pickletools.opcodes}
 
 
 class _RefusedError(Exception):
-    """What is wrong with the pickle; becomes a DataError that names the file."""
+    """Error in the content of a pickle; becomes a DataError that names the file."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class _Global:
 
 @dataclass(frozen=True)
 class _Text:
-    """A long text: UTF-8 bytes in the file, not decoded until it is known what for."""
+    """A long text: UTF-8 bytes in the file, decoded only if they are needed."""
 
     utf8: memoryview
 
@@ -73,9 +72,9 @@ class _Array:
 
 
 def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Read the arrays in a pickled dictionary; no instruction of the pickle is executed.
+    """Read the arrays in a pickled dictionary, without executing the pickle.
 
-    Files that Python 2 wrote (as DEAP's are) or Python 3 re-saved are read; protocols 1 to 5.
+    Reads files of Python 2 (such as DEAP's) and of Python 3, with protocols 1 to 5.
 
     Parameters
     ----------
@@ -85,14 +84,14 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
     Returns
     -------
     dict of str to ndarray
-        The arrays by name, of the stored shape and type. They share the memory of the file's bytes
-        and may be unaligned: copy what is kept. Values that are not arrays are left out.
+        The arrays by name, in the stored shape and type. They share the memory of the file's bytes
+        and may be unaligned: copy those to be kept. Values that are not arrays are dropped.
 
     Raises
     ------
     DataError
-        If the file is missing, empty, truncated, not a pickle, holds anything but numbers, or asks
-        for any function that a dictionary of arrays does not need.
+        If the file is missing, empty, truncated or not a pickle, holds anything but numbers, or
+        asks for a function that a dictionary of arrays does not need.
 
     Examples
     --------
@@ -130,7 +129,7 @@ def load_pickled_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
 
 
 class _Reader:
-    """Follows the instructions of one pickle on a stack of inert descriptions."""
+    """Reader of the instructions of a pickle, with a stack of inert descriptions."""
 
     def __init__(self, content: memoryview) -> None:
         self.content = content
@@ -140,7 +139,7 @@ class _Reader:
         self.encodable = len(content)  # bytes that may still be copied out of texts
 
     def read(self) -> Any:
-        """Return what the pickle describes."""
+        """Return the content that the pickle describes."""
         for _ in range(_MAX_INSTRUCTIONS):
             code = bytes(self.take(1))
             if code == b".":
@@ -314,7 +313,7 @@ def _describe_dtype(code: str) -> _Dtype:
 def _make_array(
     content: Any, dtype: _Dtype, shape: tuple[Any, ...], *, fortran: bool
 ) -> NDArray[Any]:
-    """View bytes of the file as an array, if the claimed shape fits them exactly."""
+    """Return a view of the file's bytes as an array, if the claimed shape fits exactly."""
     if not isinstance(content, bytes | bytearray | memoryview) or len(shape) > 8:
         raise TypeError
     if any(type(length) is not int or length < 0 for length in shape):
@@ -329,9 +328,9 @@ def _make_array(
 
 
 def _encode(text: str | _Text) -> bytes | memoryview:
-    """Turn the text in which Python 3 hides bytes from protocol 2 back into bytes.
+    """Convert the text in which Python 3 stores bytes under protocol 2 back to bytes.
 
-    It is decoded piece by piece, since the whole of it would be in memory three times otherwise.
+    It is decoded piece by piece; otherwise it would be in memory three times.
     """
     try:
         if isinstance(text, str):

@@ -1,9 +1,9 @@
-"""What names stand for, and the options of what they stand for.
+"""Registries of models, data sets and other extensions, and the options they take.
 
-A name in an experiment file (a model, a data set) is one of a built-in table, an entry point that
-another installed package declares, or an import path such as ``"mypkg.nets:build"``. Options are
-read from the signature and the docstring of the function or class that takes them. Nothing here
-imports another part of eegemo: the tables hold strings.
+A name in an experiment file (of a model, a data set) is built in, an entry point of another
+installed package, or an import path such as ``"mypkg.nets:build"``. Options are read from the
+signature and the docstring of the function or class that takes them. The built-in tables hold
+strings, so this folder imports no other part of eegemo.
 """
 
 from eegemo.registry.options import (

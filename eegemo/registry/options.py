@@ -1,8 +1,8 @@
-"""Options, each written once: in the signature and the docstring of whatever takes it.
+"""Options of functions and classes, read from signatures and docstrings.
 
 An option is a keyword-only parameter that is not marked `NOT_IN_FILE`. Its type, bounds and default
-are those of the signature; its words are those of the docstring's *Parameters*. This module is
-light, so that every stage can import it.
+come from the signature, its description from the section *Parameters* of the docstring. So each
+option is written once. This module is light: every stage can import it.
 """
 
 import inspect
@@ -33,7 +33,7 @@ __all__ = [
 
 
 class _Mark:
-    """A mark of an option, shown by its name."""
+    """Marker of an option, shown by its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class _Mark:
         return self.name
 
 
-#: Marks a parameter that the run sets, so that it is no key of the experiment file:
+#: Marks a parameter that the run sets and that is no key of the experiment file:
 #: ``Annotated[int, NOT_IN_FILE]``.
 NOT_IN_FILE = _Mark("NOT_IN_FILE")
 #: The default of an option that has none.
@@ -51,9 +51,9 @@ REQUIRED = _Mark("REQUIRED")
 
 @dataclass(frozen=True)
 class Since:
-    """Marks an option that came with a later version: ``Annotated[float, Since("0.2")]``.
+    """Marks an option added in a later version: ``Annotated[float, Since("0.2")]``.
 
-    Digests leave it out while it has its default, so that results made before it came stay valid.
+    Digests omit it while it has its default, so results of earlier versions stay valid.
     """
 
     version: str
@@ -68,19 +68,19 @@ Count = Annotated[int, Ge(1)]
 
 @dataclass(frozen=True)
 class Option:
-    """One key of a section.
+    """An option: one key of a section of the experiment file.
 
     Attributes
     ----------
     name : str
     type : type or annotation
-        What YAML may hold: sequences are lists; bounds are those of `annotated_types`.
+        Type of the value in YAML: sequences are lists; bounds are those of `annotated_types`.
     default : object
         `REQUIRED` if there is none; tuples are lists.
     text : str
-        What the docstring says of it, in one line.
+        Its description in the docstring, as a single line.
     since : str or None
-        The version that it came with, if it is marked so.
+        Version that added it, if it is marked with `Since`.
     """
 
     name: str
@@ -91,14 +91,14 @@ class Option:
 
 
 def options_of(function: Callable[..., Any], *, without: Iterable[str] = ()) -> dict[str, Option]:
-    """Return the options of a function, or of a class that takes them.
+    """Return the options of a function or class.
 
     Parameters
     ----------
     function : callable
-        Its keyword-only parameters are its options. A dataclass inherits the words of its bases.
+        Its keyword-only parameters are its options. A dataclass inherits descriptions of its bases.
     without : iterable of str
-        Parameters that the run sets, marked or not.
+        Further parameters that are no options.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def options_of(function: Callable[..., Any], *, without: Iterable[str] = ()) -> 
 
 
 def _evaluated(function: Any, name: str, annotation: Any) -> Any:
-    """Return a parameter's type; one written as text is evaluated where it was written."""
+    """Return the type of a parameter; text is evaluated in the module that contains it."""
     if annotation is inspect.Parameter.empty:
         return Any
     if not isinstance(annotation, str):
@@ -177,12 +177,12 @@ def _evaluated(function: Any, name: str, annotation: Any) -> Any:
 
 
 def _as_lists(value: Any) -> Any:
-    """Turn tuples, the defaults of functions, into lists, which YAML has."""
+    """Convert tuples (defaults of functions) to lists, as in YAML."""
     return [_as_lists(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _as_file_type(kind: Any) -> Any:
-    """Turn a parameter's type into what YAML can hold: sequences are lists."""
+    """Convert the type of a parameter to the type in YAML: sequences are lists."""
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         marks = [mark for mark in arguments[1:] if not isinstance(mark, Since)]
@@ -201,7 +201,7 @@ def _as_file_type(kind: Any) -> Any:
 
 
 def _words_of(function: Any) -> dict[str, str]:
-    """Return the text of each parameter; a class falls back on its bases."""
+    """Return the description of each parameter; a class inherits those of its bases."""
     owner = inspect.unwrap(function)
     owners = [*reversed(owner.__mro__)] if isinstance(owner, type) else [owner]
     texts: dict[str, str] = {}
@@ -212,7 +212,7 @@ def _words_of(function: Any) -> dict[str, str]:
 
 
 def parameters_in(doc: str) -> dict[str, str]:
-    """Return the text of each parameter of a numpydoc docstring, as one line.
+    """Return the description of each parameter of a numpydoc docstring, as a single line.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def parameters_in(doc: str) -> dict[str, str]:
 
 
 def choices_of(kind: Any) -> list[str]:
-    """Return every word that a type allows by name.
+    """Return the words that a type allows.
 
     Examples
     --------
@@ -269,14 +269,14 @@ _WORDS = {
 
 
 def words_for(kind: Any, *, several: bool = False) -> str:
-    """Say what a value of a type may be.
+    """Describe the values of a type in words.
 
     Parameters
     ----------
     kind : type or annotation
-        As `Option.type` has it.
+        As in `Option.type`.
     several : bool
-        Say it of more than one value.
+        Use the plural.
 
     Examples
     --------
@@ -303,7 +303,7 @@ def _number(bound: Any) -> str:
 
 
 def _alternatives(kind: Any, several: bool) -> list[str]:
-    """Return what a part of a union may be; words are listed one by one."""
+    """Describe the members of a part of a union; allowed words are separate members."""
     if get_origin(kind) is Literal:
         return [f"`{word}`" for word in get_args(kind)]
     return [words_for(kind, several=several)]
@@ -314,7 +314,7 @@ def _joined(words: Sequence[str]) -> str:
 
 
 def _bounded(kind: Any, marks: Sequence[Any], several: bool) -> str:
-    """Say what a value within bounds may be."""
+    """Describe the values of a type with bounds."""
     least = next((mark.min_length for mark in marks if isinstance(mark, MinLen)), None)
     most = next((mark.max_length for mark in marks if isinstance(mark, MaxLen)), None)
     if get_origin(kind) is list and least is not None:

@@ -1,4 +1,4 @@
-"""From a name to what it stands for: a built-in table, entry points, import paths."""
+"""Registries: from names to objects, by built-in tables, entry points and import paths."""
 
 import difflib
 import hashlib
@@ -23,7 +23,7 @@ _LONGEST = 60  # characters of a name that is shown
 
 @dataclass(frozen=True)
 class Code:
-    """Where the code behind a name is, and which code it is.
+    """Location and identity of the code behind a name.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Code:
     distribution, version : str or None
         The installed package that the module belongs to, if any.
     sha256 : str or None
-        Digest of the module's file; None for what eegemo comes with, which its version identifies.
+        Digest of the module's file; None for eegemo's own code, which its version identifies.
     """
 
     module: str
@@ -44,7 +44,7 @@ class Code:
 
 
 class Registry:
-    """Names of one kind.
+    """Names of one kind, such as models.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class Registry:
         self.kind, self.key, self.built_in = kind, key, dict(built_in)
 
     def resolve(self, name: str, *, trust: bool = True) -> Any:
-        """Return what a name stands for.
+        """Return the object behind a name.
 
         Parameters
         ----------
         name : str
-            A built-in name, that of an entry point, or an import path ``"module:attribute"``.
+            A built-in name, the name of an entry point, or an import path ``"module:attribute"``.
         trust : bool
             Whether an import path may be imported, which runs its code. Installed plug-ins are
             trusted.
@@ -88,7 +88,7 @@ class Registry:
         Raises
         ------
         ConfigError
-            If the name is not known, is an import path without trust, or cannot be imported; the
+            If the name is unknown, is an import path without trust, or cannot be imported; the
             message names the module, its file and the error.
         """
         if name in self.built_in:
@@ -106,13 +106,13 @@ class Registry:
         return self._import(point.value, f"{self.key}: plug-in {name!r} ({_origin(point)})")
 
     def names(self) -> dict[str, str]:
-        """Return every known name and where it comes from; nothing is imported.
+        """Return all known names and their origins, without importing anything.
 
         Returns
         -------
         names : dict of str to str
-            The built-in names, from ``"eegemo"``, then those of plug-ins, from a distribution and
-            its version.
+            Built-in names with the origin ``"eegemo"``, then names of plug-ins with their
+            distribution and version.
         """
         points = {
             name: _origin(point)
@@ -122,21 +122,21 @@ class Registry:
         return dict.fromkeys(self.built_in, "eegemo") | points
 
     def expected(self) -> str:
-        """Return the known names as messages list them: ``'a', 'b' or 'c'``."""
+        """Return the known names for a message: ``'a', 'b' or 'c'``."""
         names = [repr(name) for name in self.names()]
         return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
     def is_foreign(self, name: str) -> bool:
-        """Tell whether a name stands for code that eegemo does not come with."""
+        """Return whether a name stands for code from outside eegemo."""
         return name not in self.built_in
 
     def describe_code(self, name: str) -> Code:
-        """Return where the code behind a name is, and the digest of its module's source.
+        """Return the location of the code behind a name, and the digest of its module's source.
 
         Parameters
         ----------
         name : str
-            As in `resolve`, and resolved before: a module's parents are imported to find it.
+            As in `resolve`. The parent packages of its module are imported to find it.
 
         Returns
         -------
@@ -145,7 +145,7 @@ class Registry:
         Raises
         ------
         ConfigError
-            If the name is not known, or its module cannot be found or read.
+            If the name is unknown, or its module cannot be found or read.
         """
         if name in self.built_in:
             module = self.built_in[name].partition(":")[0]
@@ -182,7 +182,7 @@ class Registry:
         return f"expected {self.expected()}, found the text {shown}{hint}"
 
     def _entry_points(self) -> dict[str, importlib.metadata.EntryPoint]:
-        """Return the entry points of this kind; asked for only when a name is not built in."""
+        """Return the entry points of this kind; needed only for names that are not built in."""
         found: dict[str, importlib.metadata.EntryPoint] = {}
         for point in importlib.metadata.entry_points(group=f"eegemo.{self.kind}"):
             other = found.setdefault(point.name, point)
@@ -230,7 +230,7 @@ class Registry:
 
 
 def _origin(point: importlib.metadata.EntryPoint) -> str:
-    """Say where an entry point comes from."""
+    """Return the distribution and version of an entry point."""
     return f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.value
 
 
@@ -255,7 +255,7 @@ def _file_of(module: str) -> str | None:
 
 
 def _where(module: str, error: BaseException) -> str:
-    """Return the file, and the line of it, at which an import failed."""
+    """Return the file and line at which an import failed."""
     file = _file_of(module)
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}, line {error.lineno},"

@@ -1,4 +1,4 @@
-"""The built-in names of every kind, and where what they stand for is."""
+"""Built-in names of every kind, and the locations of their objects."""
 
 from eegemo.registry.registry import Registry
 
@@ -22,7 +22,7 @@ MODELS = Registry(
         "band_power_logreg": "eegemo.models.band_power:build_band_power_logreg",
     },
 )
-#: What gives a builder's model all that a run asks of it, by the framework of what it returns.
+#: Adapters from what a builder returns to `eegemo.models.base.Model`, by framework.
 ADAPTERS = Registry(
     "adapters",
     "model",

@@ -1,4 +1,4 @@
-"""The same tasks on many machines, by Dask (`eegemo.execution.run_tasks` does them on this one)."""
+"""Execution of tasks on many machines, with Dask."""
 
 from eegemo.execution.dask.scheduling import open_cluster, open_runner, run_tasks_dask
 

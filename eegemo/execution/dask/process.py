@@ -1,4 +1,4 @@
-"""The process that does a Dask worker's tasks: ``python -m eegemo.execution.dask.process``."""
+"""Process that runs the tasks of a Dask worker: ``python -m eegemo.execution.dask.process``."""
 
 import os
 import pickle
@@ -17,7 +17,7 @@ __all__ = ["answer", "main"]
 
 
 def main() -> None:
-    """Do tasks that come by standard input, until it is closed."""
+    """Run tasks from standard input until it is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides when this ends
     configure(device=os.environ.get("EEGEMO_DEVICE", "auto"))  # type: ignore[arg-type]
     messages: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -38,18 +38,18 @@ def _listen(stream: IO[bytes], messages: "queue.SimpleQueue[bytes]") -> None:
 
 
 def answer(message: bytes) -> bytes:
-    """Do a task; return, pickled, whether it went well, and its result or error."""
+    """Run a task; return, pickled, whether it succeeded, and its result or error."""
     try:
         function, task = pickle.loads(message)
         return pickle.dumps((True, function(task)))
     except Exception as error:
         error.add_note(traceback.format_exc())
         try:
-            told = pickle.dumps((False, error))
-            pickle.loads(told)
+            reply = pickle.dumps((False, error))
+            pickle.loads(reply)
         except Exception:  # some errors cannot be sent
-            told = pickle.dumps((False, EegemoError(f"{type(error).__name__}: {error}")))
-        return told
+            reply = pickle.dumps((False, EegemoError(f"{type(error).__name__}: {error}")))
+        return reply
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""The same tasks on many machines, by Dask.
+"""Execution of tasks on many machines, with Dask.
 
-A scheduler hands tasks to workers, one process each; signals and results go by a file system that
-all machines see under the same path. So a task is a message of paths and numbers here too, and what
-a lost worker had begun is on disk for the next one to go on from.
+A scheduler sends tasks to workers, each in a process of its own. Signals and results are on a file
+system that all machines see under the same path. So a task is a message of paths and numbers here
+too, and the unfinished work of a lost worker is on disk for another worker to resume.
 
 ::
 
@@ -38,8 +38,8 @@ Result = TypeVar("Result")
 #: A `distributed.Client`.
 Client: TypeAlias = Any
 
-# Seconds: to find a scheduler, between looks for new workers, and for a shared file system to show
-# here what was written elsewhere (NFS remembers for up to a minute that a file was not there).
+# Seconds: to find a scheduler, between looks for new workers, and until a shared file system shows
+# here what was written elsewhere (NFS remembers for up to a minute that a file was missing).
 _CONNECT, _LOOK, _SHOW = 10, 1.0, 90.0
 # How often a task may lose its process; as Dask's own rule for workers.
 _LOSSES = 3
@@ -49,12 +49,12 @@ _LOSSES = 3
 def open_runner(
     engine: str = "local", scheduler: str | None = None, *, jobs: int = 0
 ) -> Iterator[tuple[Runner, int]]:
-    """Give what does the tasks of a run, and how many it does at a time.
+    """Open the runner of an engine for the block.
 
     Parameters
     ----------
     engine : {"auto", "local", "together", "dask"}
-        What is not ``"dask"`` runs on this machine.
+        All but ``"dask"`` run on this machine.
     scheduler : str, optional
         Address of Dask's scheduler.
     jobs : int
@@ -63,14 +63,14 @@ def open_runner(
     Yields
     ------
     runner : callable
-        As `eegemo.execution.run_tasks`.
+        With the interface of `eegemo.execution.run_tasks`.
     jobs : int
-        With a scheduler, the workers that it has now.
+        Number of tasks at a time; with a scheduler, the number of its workers.
 
     Raises
     ------
     InputError
-        If there is no such engine, or as `open_cluster`.
+        If the engine is unknown, or as in `open_cluster`.
     """
     if engine not in get_args(Engine):
         raise InputError(f"--engine: expected {' or '.join(get_args(Engine))}, found {engine!r}.")
@@ -92,7 +92,7 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
     scheduler : str, optional
         Its address, as ``tcp://node1:8786``. It may gain and lose workers at any time.
     jobs : int
-        Number of workers on this machine, where no scheduler is given.
+        Number of workers on this machine if no scheduler is given.
 
     Yields
     ------
@@ -101,7 +101,7 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
     Raises
     ------
     InputError
-        If dask.distributed is not installed, or nothing that answers as a scheduler is there.
+        If dask.distributed is not installed, or no scheduler answers at the address.
     """
     try:
         import dask
@@ -119,7 +119,7 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
                     f"--jobs: expected 1 or more workers for --engine dask, found {jobs}."
                 )
             with _ctrl_c_is_ours():
-                place = stack.enter_context(
+                address = stack.enter_context(
                     distributed.LocalCluster(
                         n_workers=jobs,
                         threads_per_worker=1,
@@ -130,9 +130,9 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
                     )
                 )
         else:
-            place = scheduler
+            address = scheduler
         try:
-            client = distributed.Client(place, timeout=_CONNECT, set_as_default=False)
+            client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
         except Exception as error:  # of addresses that lead nowhere Dask raises many types
             reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
             raise InputError(
@@ -143,7 +143,7 @@ def open_cluster(scheduler: str | None = None, *, jobs: int = 1) -> Iterator[Cli
 
 @contextmanager
 def _ctrl_c_is_ours() -> Iterator[None]:
-    """Let processes that are started meanwhile ignore Ctrl-C, which a terminal sends to all."""
+    """Make processes started in the block ignore Ctrl-C, which a terminal sends to all."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may say what signals do
         return
@@ -163,44 +163,43 @@ def run_tasks_dask(
     name: Callable[[Task], str] = str,
     message: Callable[[str], None] | None = None,
 ) -> Iterator[Result]:
-    """Apply a function to every task on Dask's workers, and yield results as they come.
+    """Apply a function to each task on Dask's workers and yield results in order of completion.
 
-    As `eegemo.execution.run_tasks`, which see; what differs is where the work is done. Each thread
-    of a worker has one task at a time, in a process of its own (`eegemo.execution.dask.working`).
+    The interface is that of `eegemo.execution.run_tasks`. Each thread of a worker runs one task at
+    a time, in a process of its own (`eegemo.execution.dask.working`).
 
     Parameters
     ----------
     function : callable
         Importable by name on all machines, where the same version of eegemo is installed.
     tasks : sequence
-        Each is sent to a worker: paths rather than signals. Relative ones mean the same as here.
-        A task may have an attribute ``outcome``, a file that is there when it has been done: it is
-        waited for, since file systems may show it later here than there.
+        Each is sent to a worker: paths rather than signals. Relative paths mean the same as here.
+        A task may have an attribute ``outcome``, a file that exists once the task is done. It is
+        waited for, since a shared file system may show it late.
     scheduler : str or distributed.Client, optional
-        Address of a scheduler, or the client of `open_cluster`; workers on this machine if not
-        given.
+        Address of a scheduler, or the client of `open_cluster`; by default, workers are started on
+        this machine.
     jobs : int
-        Their number.
+        Number of workers on this machine.
     name : callable, optional
-        Says what a task is called in messages.
+        Returns the name of a task for messages.
     message : callable, optional
-        Told when workers are waited for, or are gone.
+        Called with a message when workers are missing or lost.
 
     Yields
     ------
     result
-        What `function` returned. An exception it raised is raised here. That, Ctrl-C, and no longer
-        asking for results cancel what is left, and end the processes of what has begun.
+        Return value of `function`. An exception of `function` is raised here. An exception, Ctrl-C
+        and closing this generator cancel the remaining tasks and end their processes.
 
     Raises
     ------
     InputError
-        As `open_cluster`; or if workers are not fit for this: another version of eegemo, no shared
-        folder.
+        As in `open_cluster`; or if a worker has another version of eegemo or no shared folder.
     EegemoError
-        If a task has lost its process or worker more than three times (Dask's
-        ``distributed.scheduler.allowed-failures``, for workers), which comes after all others are
-        done; or if the scheduler is gone.
+        If a task has lost its process or worker more than three times (for workers, Dask's
+        ``distributed.scheduler.allowed-failures``), after all other tasks are done; or if the
+        scheduler is gone.
     """
     if scheduler is None or isinstance(scheduler, str):
         with open_cluster(scheduler, jobs=jobs) as client:
@@ -249,12 +248,12 @@ def run_tasks_dask(
         raise EegemoError(
             f"{', '.join(map(name, lost))}: lost its worker or process again and again; often "
             "there is not enough memory or time. What is done is kept. Run the same command again, "
-            "with workers of more memory, to go on with what is left."
+            "with workers of more memory, to resume."
         )
 
 
 class _Workers:
-    """How many threads the workers have, with a word on workers that are missing."""
+    """Counts the threads of the workers, and reports missing workers."""
 
     def __init__(self, client: Client, message: Callable[[str], None] | None) -> None:
         self._client = client
@@ -298,17 +297,17 @@ def _address(client: Client) -> str:
 def _gone(client: Client) -> EegemoError:
     return EegemoError(
         f"{_address(client)} is gone, or has dropped this run. What is done is kept: start a "
-        "scheduler, and run the same command again to go on."
+        "scheduler, and run the same command again to resume."
     )
 
 
 def _wait_for_outcome(task: Any, name: Callable[[Any], str]) -> None:
-    """Wait until what a worker has written is seen here.
+    """Wait until the file that a worker has written is visible here.
 
     Raises
     ------
     InputError
-        If it is not, after a time that any shared file system should keep.
+        If it does not appear in the time that any shared file system should need.
     """
     outcome: Path | None = getattr(task, "outcome", None)
     until = time.monotonic() + _SHOW
@@ -324,11 +323,12 @@ def _wait_for_outcome(task: Any, name: Callable[[Any], str]) -> None:
 
 
 def _settings() -> dict[str, str]:
-    """Return what a worker must have alike."""
-    here = os.environ.get("PWD", "")
-    # the shell's name of this folder may be the one that other machines know
-    alike = here and os.path.isabs(here) and os.path.exists(here) and os.path.samefile(here, ".")
-    settings = {"folder": here if alike else os.getcwd(), "version": eegemo.__version__}
+    """Return the settings that a worker must share."""
+    folder = os.environ.get("PWD", "")
+    # the shell's name of this folder may be the name that other machines know
+    exists = os.path.isabs(folder) and os.path.exists(folder)
+    known = exists and os.path.samefile(folder, ".")
+    settings = {"folder": folder if known else os.getcwd(), "version": eegemo.__version__}
     settings["device"] = os.environ.get("EEGEMO_DEVICE", "auto")
     if "KERAS_BACKEND" in os.environ:
         settings["backend"] = os.environ["KERAS_BACKEND"]

@@ -1,10 +1,10 @@
-"""What a Dask worker does with a task: hand it to a process of its own.
+"""Execution of a task by a Dask worker, in a process of its own.
 
-Dask runs tasks in threads, beside one that talks to the scheduler and draws random numbers from
-Python's generator, from which Keras takes the seeds of its layers. A fit in such a thread would
-give other numbers from time to time. So each thread keeps a process that is like one of a run on a
-single machine: threads, device and back end are set before anything is imported, it ends when its
-worker ends, and it can be ended when its task is no longer wanted.
+Dask runs tasks in threads. Another thread talks to the scheduler and draws from Python's random
+generator, from which Keras takes the seeds of its layers. A fit in such a thread would sometimes
+give other numbers. So each thread keeps a process like that of a run on a single machine. Threads,
+device and back end are set before anything is imported. The process ends with its worker, or when
+its task is cancelled.
 """
 
 import os
@@ -23,27 +23,27 @@ from eegemo.errors import InputError
 
 __all__ = ["ProcessLostError", "read_message", "work", "write_message"]
 
-_LENGTH = 8  # bytes that tell how long a message is
-_LOOK = 1.0  # seconds between looks whether a task is still wanted
+_LENGTH = 8  # bytes of the length of a message
+_LOOK = 1.0  # seconds between checks whether a task is cancelled
 
 
 class ProcessLostError(Exception):
-    """The process that did a task ended without a word."""
+    """The process of a task ended unexpectedly."""
 
 
 def write_message(stream: IO[bytes], message: bytes) -> None:
-    """Write the length of a message, and the message."""
+    """Write a message, preceded by its length."""
     stream.write(len(message).to_bytes(_LENGTH, "little") + message)
     stream.flush()
 
 
 def read_message(stream: IO[bytes]) -> bytes:
-    """Read what `write_message` wrote.
+    """Read a message of `write_message`.
 
     Raises
     ------
     EOFError
-        If the other side is gone.
+        If the other process is gone.
     """
     return _read(stream, int.from_bytes(_read(stream, _LENGTH), "little"))
 
@@ -60,7 +60,7 @@ def _read(stream: IO[bytes], n_bytes: int) -> bytes:
 
 
 class _Process:
-    """A process that does one task after the other."""
+    """A process that runs tasks one after another."""
 
     def __init__(self, settings: Mapping[str, str]) -> None:
         self.settings = dict(settings)
@@ -83,7 +83,7 @@ class _Process:
         )
 
     def do(self, message: bytes, is_wanted: Callable[[], bool]) -> bytes:
-        """Return the answer to a message."""
+        """Send a message and return the answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
@@ -99,7 +99,7 @@ class _Process:
             raise ProcessLostError(f"A worker's process ended unexpectedly ({how}).") from error
 
     def end(self) -> None:
-        """Kill it, so that it writes nothing any more."""
+        """Kill the process."""
         self._process.kill()
         with suppress(BrokenPipeError):
             self._process.communicate()
@@ -109,29 +109,29 @@ class _Process:
             self.end()
 
 
-_own = threading.local()
+_thread = threading.local()
 
 
 def work(message: bytes, settings: Mapping[str, str]) -> Any:
-    """Do a task, a pickled function and its argument, in the process of this thread.
+    """Run a task (a pickled function and its argument) in the process of this thread.
 
     Raises
     ------
     InputError
-        If this machine is not fit for it.
+        As in `check_worker`.
     ProcessLostError
-        If the process ended without a word.
+        If the process ended unexpectedly.
     """
     from distributed import get_worker
 
     worker = get_worker()
     check_worker(settings, worker.address)
-    process: _Process | None = getattr(_own, "process", None)
+    process: _Process | None = getattr(_thread, "process", None)
     if process is not None and process.settings != settings:
         process.end()
         process = None
     if process is None:
-        process = _own.process = _Process(settings)
+        process = _thread.process = _Process(settings)
     key = worker.get_current_task()
 
     def is_wanted() -> bool:
@@ -142,7 +142,7 @@ def work(message: bytes, settings: Mapping[str, str]) -> Any:
         done, result = pickle.loads(process.do(message, is_wanted))
     except BaseException:
         process.end()
-        _own.process = None
+        _thread.process = None
         raise
     if not done:
         raise result
@@ -150,12 +150,12 @@ def work(message: bytes, settings: Mapping[str, str]) -> Any:
 
 
 def check_worker(settings: Mapping[str, str], address: str) -> None:
-    """Refuse to work where the result would be another, or nowhere to be found.
+    """Refuse a worker that could give other results, or write them where nobody finds them.
 
     Raises
     ------
     InputError
-        If the version of eegemo is another, or the folder is not there.
+        If the worker has another version of eegemo, or does not see the folder.
     """
     who = f"Dask worker {address}"
     if eegemo.__version__ != settings["version"]:
