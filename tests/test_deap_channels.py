@@ -70,7 +70,7 @@ def test_a_flat_recording_is_refused(place):
 
 def test_a_missing_peripheral_channel_is_told(place):
     path = place(change=put(field(0, LABEL, 16, channel=35), "EXG9"))
-    with pytest.warns(UserWarning, match="no channel EXG4, so that what it gives is missing"):
+    with pytest.warns(UserWarning, match="no channel EXG4, so what it gives is missing"):
         raw = read_raw_deap(path)
     assert raw.ch_names == [*(name for name in DEAP_CHANNELS if name != "vEOG"), "Status"]
 

@@ -275,7 +275,7 @@ def test_other_names_need_the_participant(release, tmp_path):
     content = (root / RAW / "s30.bdf").read_bytes()
     (tmp_path / "anna.bdf").write_bytes(content)
     raw = read_raw_deap(tmp_path / "anna.bdf")
-    with pytest.raises(DataError, match="does not tell which participant"):
+    with pytest.raises(DataError, match="does not name its participant"):
         find_trials_deap(raw, root / "participant_ratings.csv")
     make_epochs, _ = find_trials_deap(raw, root / "participant_ratings.csv", participant=30)
     assert len(make_epochs.trials) == N_TRIALS

@@ -1,7 +1,7 @@
-"""From files to recordings: one folder per data set, each with a class that answers for it.
+"""Data sets, and the recordings they consist of: a folder and a `Dataset` class for each.
 
-A data set is added by a folder here and a line in `eegemo.registry`, or by a class in a package of
-your own, which the experiment file names as ``source: "mypkg.mydata:MyData"``.
+A data set is added by a folder here and a line in `eegemo.registry`, or by a class in your own
+package, which the experiment file names as ``source: "mypkg.mydata:MyData"``.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ def dataset_class(source: str, *, trust: bool = True) -> type[Dataset]:
     Raises
     ------
     ConfigError
-        If there is no such data set, or it is no `Dataset`.
+        If the data set is unknown, or is no `Dataset`.
     """
     kind = DATASETS.resolve(source, trust=trust)
     if not (isinstance(kind, type) and issubclass(kind, Dataset)):
@@ -62,16 +62,16 @@ def dataset_class(source: str, *, trust: bool = True) -> type[Dataset]:
 
 
 def open_dataset(source: str, *, trust: bool = True, **options: Any) -> Dataset:
-    """Return a data set by its name, with its options.
+    """Create a data set from its name and options.
 
     Parameters
     ----------
     source : str
-        ``"deap"``, ``"bids"``, ..., the name of a plug-in, or an import path.
+        ``"deap"``, ``"bids"``, ..., the name of a plug-in or an import path.
     trust : bool
         Whether an import path may be imported, which runs its code.
     **options
-        The fields of its class; `eegemo.datasets.deap.Deap`, for example.
+        Fields of its class, for example those of `eegemo.datasets.deap.Deap`.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def open_dataset(source: str, *, trust: bool = True, **options: Any) -> Dataset:
     Raises
     ------
     ConfigError
-        If there is no such data set, it is no `Dataset`, or has no such option.
+        If the data set is unknown, is no `Dataset`, or does not have an option.
 
     Examples
     --------
@@ -111,11 +111,11 @@ def find_recordings(source: str, root: str, **options: Any) -> list[Recording]:
     Parameters
     ----------
     source : {"deap", "bids", "dreamer", ...}
-        As `data.source` has it.
+        As in `data.source`.
     root : str
-        The data set's folder.
+        Folder of the data set.
     **options
-        The other options of the data set's class.
+        Other options of the data set.
 
     Returns
     -------
@@ -125,8 +125,8 @@ def find_recordings(source: str, root: str, **options: Any) -> list[Recording]:
     Raises
     ------
     ConfigError
-        If there is no such data set, or it has no such option.
+        If the data set is unknown, or does not have an option.
     DataError
-        If the folder is not such a data set, or a subject is not in it.
+        If the folder does not hold the data set, or lacks a subject.
     """
     return open_dataset(source, root=str(root), **options).find()

@@ -1,17 +1,17 @@
-"""The interface of data sets: a `Dataset` finds one `Recording` per subject, read run by run.
+"""The interface of data sets: one `Recording` per subject, read run by run.
 
-A `Dataset` holds the options of the experiment file's section ``data`` and answers for itself: what
-it is called, where its recordings are, what each holds, which files it knows how to open. A
-`Recording` names its files without opening the signals; `Recording.read` is a generator, so that
-only one run is in memory at a time. The loop over any data set is the same::
+A `Dataset` has the options of the section ``data`` of an experiment file. It knows its title, the
+location and content of its recordings, and the files it can open. A `Recording` names its files
+without opening the signals. `Recording.read` is a generator, so only one run is in memory at a
+time. The loop is the same for every data set::
 
     for recording in dataset.find():
         for run in recording.read(eeg_only=True):
             epochs = preprocess(run.inst, make_epochs=run.make_epochs, ...)
 
-Time zero is the onset of the stimulus, everywhere. A data set of your own is a class with `find`,
-whose keyword-only fields are its options; `eegemo.testing.check_dataset` tells what is still
-missing. This module is light, since the experiment file is read with it.
+Time zero is always stimulus onset. A data set of your own is a class with `find`, whose
+keyword-only fields are its options; `eegemo.testing.check_dataset` reports what is still missing.
+This module is light, since it is imported to read an experiment file.
 """
 
 from __future__ import annotations
@@ -48,24 +48,24 @@ __all__ = [
 #: The columns of ``Epochs.metadata`` that hold ratings, in the order of DEAP's labels.
 RATINGS = ("valence", "arousal", "dominance", "liking")
 
-#: Types of the two options that every data set on disk has.
+#: Types of the two options of every data set on disk.
 Subjects = Literal["all"] | Annotated[Sequence[str | int], MinLen(1)]
 Channels = Literal["eeg", "emotiv"] | Annotated[Sequence[str], MinLen(1)]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One uninterrupted stretch of signals, and how to get trials from it.
+    """An uninterrupted recording, and the function that epochs it.
 
     Attributes
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
-        The signals in volts. Those of a Raw may still be on disk, and be read when asked for.
+        Signals in volts. Those of a Raw may still be on disk, and be read when needed.
     make_epochs : callable | None
         For continuous signals: takes the (preprocessed) Raw and returns its trials as Epochs with
-        metadata. None when `inst` is already made of trials.
+        metadata. None if `inst` already consists of trials.
     notes : tuple of str
-        What the user should know: trials left out, channels marked bad.
+        What the user should know: trials dropped, channels marked bad.
     """
 
     inst: mne.io.BaseRaw | mne.BaseEpochs
@@ -80,14 +80,14 @@ class Recording(ABC):
     Attributes
     ----------
     subject : str
-        Who was recorded: the name of the file in DEAP (``s01``), the label in BIDS (``01``).
+        Name of the participant: that of the file in DEAP (``s01``), the label in BIDS (``01``).
     files : tuple of pathlib.Path
-        Every file that the signals and the metadata depend on, sorted.
+        All files that the signals and the metadata depend on, sorted.
     reader : str
-        Name and version of the reader; it changes when the reader's output does.
+        Name and version of the reader; the version changes when its output does.
     options : mapping
-        What else decides the trials, as plain JSON values (BIDS: task, times, trial types).
-        Together with `reader` and the bytes of `files` it identifies what `read` gives.
+        Other settings that the trials depend on, as JSON values (BIDS: task, times, trial types).
+        With `reader` and the bytes of `files`, they identify the output of `read`.
     """
 
     subject: str
@@ -102,24 +102,24 @@ class Recording(ABC):
         Parameters
         ----------
         eeg_only : bool
-            Leave out channels that are not EEG, which saves memory and time.
+            Read EEG channels only, which saves memory and time.
 
         Yields
         ------
         Run
-            Signals in volts. The Epochs (given, or cut) have one row of metadata per trial:
-            subject, session, trial (int, from 1, unique within subject and session), stimulus,
-            and ratings where there are any; BIDS adds trial_type and run. Trials of one run have
-            one length; those of other runs may have another.
+            Signals in volts. The Epochs have one row of metadata per trial: subject, session, trial
+            (int, from 1, unique within subject and session), stimulus, and ratings if there are
+            any; BIDS adds trial_type and run. Trials of a run have the same length; runs may
+            differ.
 
         Raises
         ------
         DataError
-            When a file is missing, corrupt, or does not hold what it should.
+            If a file is missing or corrupt, or its content is not as expected.
         """
 
     def least_bytes(self, steps: Mapping[str, Any]) -> int:
-        """Return a lower bound of what the stored trials take, without reading the recording.
+        """Return a lower bound of the size of the stored trials, without reading the recording.
 
         Parameters
         ----------
@@ -129,22 +129,21 @@ class Recording(ABC):
         Returns
         -------
         n_bytes : int
-            Half to a tenth of the truth: how much of a file is no trial is known only by reading
-            it.
+            From a tenth to half of the true size: only reading tells how much of a file is trials.
         """
         return sum(file.stat().st_size for file in self.files) // 10
 
 
 @dataclass(frozen=True)
 class Outline:
-    """What a recording holds, without its signals.
+    """Description of the trials and channels of a recording, without its signals.
 
     Attributes
     ----------
     metadata : DataFrame
         A row per trial, as in `eegemo.trials.Trials`.
     durations : tuple of float
-        Of each trial, in seconds from the onset of the stimulus.
+        Of each trial, in seconds from stimulus onset.
     sfreq : float
         Sampling rate in Hz, as recorded.
     ch_names : tuple of str
@@ -166,9 +165,9 @@ class FileState:
     name : str
     n_bytes : int
     state : str
-        ``ok``, ``missing``, or what is wrong in a word or two.
+        ``ok``, ``missing``, or the error in a word or two.
     detail : str
-        What was found: trials and their length, or the reader's message.
+        Number and length of trials, or the error message of the reader.
     """
 
     name: str
@@ -178,24 +177,24 @@ class FileState:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether the state is ``ok``."""
         return self.state == "ok"
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a data folder holds, subject by subject, whatever is wrong with some of them.
+    """Content of a data folder, subject by subject, including subjects with errors.
 
     Attributes
     ----------
     kind : str
         Such as ``DEAP, data_preprocessed_python``.
     recordings : dict of str to Recording
-        Those that could be found, by the name to show.
+        Recordings that were found, by the name to show.
     broken : dict of str to (list of Path, DataError)
-        Those that could not: their files, and why.
+        Files and error of subjects that cannot be used.
     missing : dict of str to str
-        Subjects that should be there, and what was looked for.
+        Expected subjects that are missing, and what was looked for.
     ignored : tuple of str
         Names of files that are not read.
     """
@@ -208,36 +207,36 @@ class Survey:
 
 
 class Context(Protocol):
-    """What `Dataset.prepare` takes from `eegemo.execution.RunContext`."""
+    """The part of `eegemo.execution.RunContext` that `Dataset.prepare` uses."""
 
     @property
     def progress(self) -> Progress:
-        """Told what happens."""
+        """Receives messages and progress."""
 
 
 class Dataset(ABC):
     """A data set with its options; light, immutable, picklable.
 
     A subclass is a dataclass (``frozen=True, kw_only=True``). Its fields are its options: keys of
-    the experiment file, with type, bounds and default from the annotation, and words from the
-    section *Parameters* of the docstring.
+    the experiment file, with type, bounds and default from the annotation, and the description from
+    the section *Parameters* of the docstring.
 
     Attributes
     ----------
     title : str
-        What reports call it.
+        Name of the data set in reports.
     citation : str
-        What to cite; empty if there is nothing.
+        Publication to cite; empty if there is none.
     rating_range : (float, float)
-        The lowest and the highest rating that can be given.
+        Lowest and highest possible rating.
     default_threshold : float
-        Of labels, for experiments that name none. Ratings above are high.
+        Default of `labels.threshold`. Ratings above it are high.
 
     Notes
     -----
     Most data sets have the fields ``root``, ``subjects`` and ``channels``. They are not declared
-    here, since a field keeps the place in which it was declared first, and the order of fields is
-    that of the keys in a file.
+    here: a field keeps the position of its first declaration, and the order of fields is that of
+    the keys in a file.
     """
 
     title: ClassVar[str]
@@ -247,39 +246,39 @@ class Dataset(ABC):
 
     @abstractmethod
     def find(self) -> list[Recording]:
-        """List one recording per subject, sorted by subject, without opening a signal.
+        """List one recording per subject, sorted by subject, without reading signals.
 
         Raises
         ------
         DataError
-            If the folder is not such a data set, or a subject is not in it.
+            If the folder does not hold this data set, or lacks a subject.
         """
 
     @property
     def place(self) -> str:
-        """Where the recordings are, as people are told."""
+        """Location of the recordings, for messages and reports."""
         return str(getattr(self, "root", ""))
 
     @property
     def kept_channels(self) -> Channels:
-        """The channels that preprocessing keeps: the option ``channels``, where there is one."""
+        """Channels that preprocessing keeps: the option ``channels``, if there is one."""
         chosen: Channels = getattr(self, "channels", "eeg")
         return chosen
 
     def prepare(self, context: Context) -> None:  # noqa: B027 - most data sets need none
-        """Make the data if it can be made (a simulation, a download); called before `find`."""
+        """Create data that can be created (a simulation, a download); called before `find`."""
 
     def to_be_made(self) -> str | None:
-        """Say what `prepare` has yet to make; None if everything is there."""
+        """Describe the data that `prepare` will create; None if nothing is missing."""
         return None
 
     def expected(self) -> dict[str, Outline]:
-        """Return an outline per subject of what `prepare` has yet to make.
+        """Return outlines of the subjects that `prepare` will create.
 
         Raises
         ------
         DataError
-            If a subject will not be among them.
+            If a chosen subject will not be among them.
         """
         return {}
 
@@ -289,10 +288,10 @@ class Dataset(ABC):
         Parameters
         ----------
         recording : Recording
-            One of those that `find` lists.
+            A recording of `find`.
         full : bool
-            Read every signal, even where headers and tables tell enough. If this method is not
-            overridden, every signal is read anyway.
+            Read all signals, even if headers and tables are enough. By default, this method always
+            reads all signals.
 
         Returns
         -------
@@ -301,7 +300,7 @@ class Dataset(ABC):
         Raises
         ------
         DataError
-            If a file is missing, corrupt, or does not hold what it should.
+            If a file is missing or corrupt, or its content is not as expected.
         """
         return outline_runs(recording)
 
@@ -314,44 +313,44 @@ class Dataset(ABC):
         ----------
         path : Path
         eeg_only : bool
-            Leave out channels that are not EEG.
+            Read EEG channels only.
         subject : str, optional
-            Who is meant, of a file that holds several.
+            The participant, for a file that holds several.
 
         Returns
         -------
         runs : sequence of Run or None
-            None if it is no file of this data set's own kind.
+            None if the file is not of a type of this data set.
 
         Raises
         ------
         DataError
-            If it is one, but corrupt, or the subject is not in it.
+            If the file is of this data set, but corrupt or without the subject.
         """
         return None
 
     def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
-        """Say what a reader of the report should know, in sentences.
+        """Return caveats for the report, in sentences.
 
         Parameters
         ----------
         recordings : sequence of Recording
         preprocessing : mapping
-            Arguments of `eegemo.preprocessing.preprocess`: steps that the authors of the data have
-            done already, for example, are worth a sentence.
+            Arguments of `eegemo.preprocessing.preprocess`, for example to name steps that the
+            authors of the data have already done.
         """
         return []
 
     def survey(self) -> Survey:
-        """Look at every subject of the folder, for `eegemo check FOLDER`.
+        """Survey every subject of the folder, for `eegemo check FOLDER`.
 
-        Overridden where one corrupt subject would keep `find` from listing the others.
+        Override this if a single corrupt subject makes `find` fail for all.
         """
         return Survey(self.title, {recording.subject: recording for recording in self.find()})
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:
-        """Recognise a folder for `eegemo check FOLDER`; None if it is another's."""
+        """Return the data set of a folder, for `eegemo check FOLDER`; None if it is another."""
         return None
 
 
@@ -361,7 +360,7 @@ def outline_runs(recording: Recording) -> Outline:
     Raises
     ------
     DataError
-        If it has no run, or one cannot be read.
+        If it has no run, or a run cannot be read.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Sets of EEG channels by name."""
+"""Selection of EEG channels by name."""
 
 import difflib
 from collections.abc import Sequence
@@ -17,24 +17,24 @@ EMOTIV_CHANNELS: tuple[str, ...] = (
 
 
 def resolve_channels(inst: Any, channels: str | Sequence[str]) -> list[str]:
-    """Return the names of the channels that a choice means.
+    """Return the names of the chosen channels.
 
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
-        The recording, for its names and types of channels.
+        The recording, for the names and types of its channels.
     channels : "eeg" | "emotiv" | sequence of str
         All EEG channels (in the order of the recording), the fourteen of the Emotiv EPOC, or names.
 
     Returns
     -------
     list of str
-        Names of channels that are there, each once.
+        Names of channels of the recording, each once.
 
     Raises
     ------
     DataError
-        If a channel is not there or is named twice.
+        If a channel is missing or named twice.
     """
     present: list[str] = inst.ch_names
     if channels == "eeg":

@@ -20,12 +20,12 @@ _KEYS = ("subject", "session", "trial", "stimulus")
 
 @dataclass(frozen=True, eq=False)
 class MemoryRecording(Recording):
-    """One subject's recordings in memory; `options` holds a digest of their content."""
+    """Recordings of one subject in memory; `options` has a digest of their content."""
 
     runs: tuple[Run, ...] = ()
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
-        """Yield a copy of each run, so that preprocessing leaves what was given as it is."""
+        """Yield a copy of each run, since preprocessing may change it."""
         for run in self.runs:
             inst = run.inst.copy()
             if eeg_only:
@@ -37,7 +37,7 @@ class MemoryRecording(Recording):
 class Memory(Dataset):
     """Recordings given as Python objects.
 
-    The experiment file records what they hold as a digest. To run the file again, the objects have
+    The experiment file records a digest of their content. To run the file again, the objects have
     to be given again. For ratings on another scale than 1 to 9, derive a class with another
     `rating_range`.
 
@@ -72,15 +72,15 @@ class Memory(Dataset):
     def of(
         cls, recordings: Iterable[mne.BaseEpochs | Run], *, channels: Channels = "eeg"
     ) -> Memory:
-        """Take recordings; one subject may have several.
+        """Create a data set from recordings; a subject may have several.
 
         Parameters
         ----------
         recordings : iterable of mne.Epochs or Run
-            Signals in volts, time zero at stimulus onset. Epochs have metadata with the columns
-            subject, session, trial and stimulus, and ratings or trial_type; a `Run` of a Raw has a
-            function that cuts it into such Epochs. Subjects may be mixed within Epochs. Trials may
-            differ in length from one of these to the next.
+            Signals in volts, with time zero at stimulus onset. Epochs have metadata with the
+            columns subject, session, trial and stimulus, and ratings or trial_type; a `Run` of a
+            Raw has a function that makes such Epochs. Epochs may mix subjects. Trials within Epochs
+            have the same length; different Epochs may differ.
         channels : "eeg", "emotiv" or sequence of str
             As in the experiment file.
 
@@ -94,9 +94,9 @@ class Memory(Dataset):
             If the metadata is missing or lacks a column, or there is no recording.
         """
         runs: dict[str, list[Run]] = {}
-        for place, given in enumerate(recordings):
+        for position, given in enumerate(recordings):
             run = given if isinstance(given, Run) else Run(given)
-            for subject, part in _by_subject(run, place):
+            for subject, part in _by_subject(run, position):
                 runs.setdefault(subject, []).append(part)
         if not runs:
             raise DataError("Memory.of: expected at least one recording, found none.")
@@ -105,7 +105,7 @@ class Memory(Dataset):
                 subject=subject,
                 files=(),
                 reader="memory-1",
-                # there are no files: this is what names the stored trials
+                # there are no files: this digest names the stored trials
                 options={"content": _digest(parts)},
                 runs=tuple(parts),
             )
@@ -120,11 +120,11 @@ class Memory(Dataset):
 
     @property
     def place(self) -> str:
-        """Where recordings are that have no folder."""
+        """``memory``, since there is no folder."""
         return "memory"
 
     def find(self) -> list[Recording]:
-        """List the recordings that were given."""
+        """List the given recordings, by subject."""
         if not self.given:
             raise DataError(
                 "data: this experiment was run on recordings given as objects "
@@ -134,15 +134,15 @@ class Memory(Dataset):
         return list(self.given)
 
 
-def _by_subject(run: Run, place: int) -> list[tuple[str, Run]]:
+def _by_subject(run: Run, position: int) -> list[tuple[str, Run]]:
     """Divide a run by subject."""
     epochs = run.inst if run.make_epochs is None else run.make_epochs(run.inst.copy())
     metadata = getattr(epochs, "metadata", None)
     absent = [name for name in _KEYS if metadata is None or name not in metadata]
     if metadata is None or absent:
         raise DataError(
-            f"Memory.of: recording {place + 1} ({type(run.inst).__name__}) needs metadata with the "
-            f"columns {', '.join(_KEYS)}; it lacks {', '.join(absent)}."
+            f"Memory.of: recording {position + 1} ({type(run.inst).__name__}) needs metadata with "
+            f"the columns {', '.join(_KEYS)}; it lacks {', '.join(absent)}."
         )
     subjects = metadata["subject"].astype(str)
     names = list(dict.fromkeys(subjects))
@@ -150,14 +150,14 @@ def _by_subject(run: Run, place: int) -> list[tuple[str, Run]]:
         return [(names[0], run)]
     if run.make_epochs is not None:
         raise DataError(
-            f"Memory.of: recording {place + 1} is continuous and of {len(names)} subjects; "
+            f"Memory.of: recording {position + 1} is continuous and of {len(names)} subjects; "
             "expected one."
         )
     return [(name, Run(run.inst[(subjects == name).to_numpy()], None, run.notes)) for name in names]
 
 
 def _digest(runs: Sequence[Run]) -> str:
-    """Return a digest of all that decides what becomes of some runs."""
+    """Return a digest of the content of runs."""
     import numpy as np
 
     from eegemo.store import digest_bytes
@@ -165,7 +165,7 @@ def _digest(runs: Sequence[Run]) -> str:
     parts: list[bytes] = []
     for run in runs:
         instances: list[Any] = [run.inst]
-        if run.make_epochs is not None:  # what a function does is told by what it returns
+        if run.make_epochs is not None:  # a function is identified by what it returns
             instances.append(run.make_epochs(run.inst.copy()))
         for inst in instances:
             about = [

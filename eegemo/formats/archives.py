@@ -49,7 +49,7 @@ def open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
             yield archive
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
-    # of corrupt fields, zipfile raises many types besides its own
+    # for corrupt fields, zipfile raises many types besides its own
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError) as error:
         raise _corrupt(path, error) from error
     except (ValueError, OverflowError, IndexError) as error:

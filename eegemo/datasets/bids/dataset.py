@@ -1,4 +1,4 @@
-"""BIDS EEG as a data set: its options, what a folder holds, and what a subject holds."""
+"""BIDS EEG as a data set: options, outlines, and the survey of a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ class Bids(Dataset):
         return list(found)
 
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
-        """Outline a subject by its events, and the first of its runs or all of them."""
+        """Outline a subject from its events and its first run, or from all runs if `full`."""
         import pandas as pd
 
         from eegemo.datasets.bids.recording import BidsRecording
@@ -85,7 +85,7 @@ class Bids(Dataset):
         return Outline(events, (seconds,) * len(events), sfreq, names)
 
     def survey(self) -> Survey:
-        """Look at each subject by itself, and at every task."""
+        """Survey each subject of each task."""
         from dataclasses import replace
 
         from eegemo.datasets.bids.files import find_paths
@@ -115,5 +115,5 @@ class Bids(Dataset):
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:
-        """Recognise a BIDS data set by its description."""
+        """Return the data set of a folder with a BIDS description."""
         return cls(root=str(folder)) if (folder / _DESCRIPTION).is_file() else None

@@ -29,14 +29,14 @@ __all__ = [
 _ROUNDING = 1e-6
 _MISSING = ("", "n/a", "nan")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-# In seconds, some thirty years: what is more is no time within a recording, and no rating.
+# In seconds, some thirty years: larger numbers are neither times in a recording nor ratings.
 _LARGEST = 1e9
-# Events that mark a stretch of signal rather than a trial, in MNE's and EEGLAB's spelling.
+# Events that mark a segment rather than a trial, in MNE's and EEGLAB's spelling.
 _NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
 
 
 def read_tsv(file: Path) -> pd.DataFrame:
-    """Read a table as text, all as it is written; a row that does not fit is refused."""
+    """Read a table as unchanged text; a row with a wrong number of cells is refused."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, delimiter="\t", strict=True)
@@ -63,7 +63,7 @@ def read_tsv(file: Path) -> pd.DataFrame:
 
 
 def _list(names: Iterable[str]) -> str:
-    """Name what a file holds, in one line that a terminal can show, whatever it is."""
+    """Join names from a file in a single line, escaped and shortened for a terminal."""
     shown = [str(name).encode("unicode_escape").decode("ascii") for name in names]
     short = [name if len(name) <= 40 else f"{name[:40]}..." for name in shown[:20]]
     return ", ".join([*short, "..."] if len(shown) > 20 else short)
@@ -74,7 +74,7 @@ def _is_mark(trial_type: str) -> bool:
 
 
 def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
-    """Return a column as numbers; what is missing is NaN."""
+    """Return a column as numbers, with NaN for missing values."""
     numbers = []
     for row, text in zip(table.index, table[column], strict=True):
         word = text.strip()
@@ -113,7 +113,7 @@ def check_trial_types(
 def read_events(
     path: Any, file: Path, table: pd.DataFrame, trial_types: Sequence[str] | None
 ) -> pd.DataFrame:
-    """Return the trials of one run: the metadata, and onset and duration in seconds."""
+    """Return the trials of a run: metadata, and onset and duration in seconds."""
     kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
     columns = {str(name).lower(): str(name) for name in table.columns}
     stimulus = next((columns[name] for name in ("stimulus", "stim_file") if name in columns), None)
@@ -147,7 +147,7 @@ def read_events(
 
 
 def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Give the trials of one subject numbers from 1 on, over the runs of each session."""
+    """Number the trials of a subject from 1 on, across the runs of each session."""
     count: dict[str, int] = {}
     for trials in runs:
         for session in trials["session"].unique():
@@ -158,7 +158,7 @@ def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
 
 
 def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
-    """Return the shortest duration of all trials in seconds; every trial must have one."""
+    """Return the shortest duration of all trials in seconds; every trial must have a duration."""
     durations = np.concatenate([table["duration"].to_numpy(dtype=float) for table in tables])
     if not (durations > 0).all():
         raise DataError(
@@ -171,9 +171,9 @@ def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
 def check_overlap(
     trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[tuple[float, float]]
 ) -> None:
-    """Refuse trials that share signal from their onsets on: one may train, the other test.
+    """Refuse trials that share samples after their onsets, which could leak into a test set.
 
-    Before the onset they may overlap: that part serves as a baseline and is not learned from.
+    They may overlap before the onset: that part serves as a baseline and is not learned from.
     """
     kept, _ = leave_out(trials, tmin, tmax, math.inf, bad)
     first = max(tmin, 0.0)
@@ -191,7 +191,7 @@ def check_overlap(
 
 
 def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float], ...]:
-    """Return start and end of the stretches that events mark as bad, in seconds."""
+    """Return start and end of the segments that events mark as bad, in seconds."""
     if "trial_type" not in table or "duration" not in table:
         return ()
     bad = table[table["trial_type"].str.lower().str.startswith("bad")]
@@ -200,7 +200,7 @@ def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float]
         _numbers(bad, "onset", file), _numbers(bad, "duration", file), strict=True
     ):
         if math.isnan(onset):
-            raise DataError(f"{file}: a stretch marked as bad has no onset.")
+            raise DataError(f"{file}: a segment marked as bad has no onset.")
         if duration > 0:  # without a duration it is a moment
             spans.append((onset, onset + duration))
     return tuple(spans)
@@ -209,7 +209,7 @@ def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float]
 def leave_out(
     trials: pd.DataFrame, tmin: float, tmax: float, end: float, bad: Sequence[tuple[float, float]]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the trials that can be cut, and why the others cannot."""
+    """Return the usable trials, and notes on the dropped ones."""
     start, stop = trials["onset"] + tmin, trials["onset"] + tmax
     outside = (start < -_ROUNDING) | (stop > end + _ROUNDING)
     in_bad = pd.Series(False, index=trials.index)

@@ -1,4 +1,4 @@
-"""The files of a BIDS data set: which are recordings, and what each of them depends on."""
+"""Files of a BIDS data set: the recordings, and the files that each of them depends on."""
 
 import re
 from pathlib import Path
@@ -12,16 +12,16 @@ from eegemo.formats.files import check_file, check_inside, list_folder, named_er
 __all__ = ["find_paths", "list_files", "list_tables_around", "name_signal_files"]
 
 _EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
-# Sidecars that signals and metadata depend on. They may sit higher up in the data set.
+# Sidecars that signals and metadata depend on. They may be in a folder further up.
 _SIDECARS = ("channels", "coordsystem", "eeg", "electrodes", "events")
-# The files that a BrainVision header names; MNE reads those, whatever they are called.
+# Files that a BrainVision header names; MNE reads them under any name.
 _NAMED_FILES = re.compile(
     rb"^[ \t]*(DataFile|MarkerFile)[ \t]*[=:][ \t]*(.*?)[ \t\r]*$", re.M | re.I
 )
 
 
 def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
-    """Return every EEG recording of a data set, in any order.
+    """Return all EEG recordings of a data set, in any order.
 
     Parameters
     ----------
@@ -30,14 +30,13 @@ def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
     Returns
     -------
     list of mne_bids.BIDSPath
-        Those with the name of a recording that are no regular file too, which MNE-BIDS passes over:
-        they are to be checked with `check_file` once it is known that they are wanted.
+        Including paths that are no regular file, which MNE-BIDS skips: check those that are needed
+        with `check_file`.
 
     Raises
     ------
     DataError
-        If a folder cannot be read, or a recording is not named as it should be, which MNE-BIDS
-        passes over too.
+        If a folder cannot be read, or a recording has an invalid name, which MNE-BIDS skips, too.
     """
     named = [
         file
@@ -81,7 +80,7 @@ def _eeg_folders(root: Path) -> list[Path]:
 
 
 def list_files(path: Any, root: Path) -> list[Path]:
-    """Return every file that a run depends on: its signals and the sidecars that apply to it.
+    """Return all files that a run depends on: its signals and the sidecars that apply to it.
 
     Parameters
     ----------
@@ -95,9 +94,9 @@ def list_files(path: Any, root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If one of them is no regular file, leads out of the data set, or a folder cannot be read.
+        If a file is no regular file or leads out of the data set, or a folder cannot be read.
     """
-    own = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
+    entities_of_run = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
     folder = Path(path.directory)
     stem = Path(path.fpath).name.removesuffix(path.extension)
     files = [file for file in list_folder(folder) if file.stem == stem and not file.is_dir()]
@@ -111,7 +110,9 @@ def list_files(path: Any, root: Path) -> list[Path]:
                 and file.suffix in (".tsv", ".json")
                 and not file.name.startswith(".")
                 and all(
-                    own.get(key, value) == value for key, value in named.items() if key != "space"
+                    entities_of_run.get(key, value) == value
+                    for key, value in named.items()
+                    if key != "space"
                 )
             ):
                 files.append(file)
@@ -125,7 +126,7 @@ def list_files(path: Any, root: Path) -> list[Path]:
 
 
 def list_tables_around(path: Any, root: Path) -> list[Path]:
-    """Return tables that trials do not depend on and MNE-BIDS reads nevertheless.
+    """Return tables that MNE-BIDS reads although trials do not depend on them.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def list_tables_around(path: Any, root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If one of them is no regular file, or leads out of the data set.
+        If a table is no regular file, or leads out of the data set.
     """
     around = [root / "participants.tsv", root / "participants.json"]
     around += Path(path.directory).parent.glob("*_scans.tsv")
@@ -152,7 +153,7 @@ def list_tables_around(path: Any, root: Path) -> list[Path]:
 
 
 def name_signal_files(file: Path, root: Path) -> list[Path]:
-    """Return the files that a BrainVision header names as its signals, as they may be spelt.
+    """Return the files that a BrainVision header names as its signals, in all spellings.
 
     Parameters
     ----------
@@ -168,7 +169,7 @@ def name_signal_files(file: Path, root: Path) -> list[Path]:
     Raises
     ------
     DataError
-        If one lies outside the data set, or the header cannot be read.
+        If a file lies outside the data set, or the header cannot be read.
     """
     return _named_files(file, root, b"datafile")
 
@@ -194,14 +195,14 @@ def _named_files(file: Path, root: Path, *keys: bytes) -> list[Path]:
 
 
 def _other_signal_files(file: Path, root: Path) -> list[Path]:
-    """Return files with the signals or markers of a recording, under whatever name."""
+    """Return files with the signals or markers of a recording, under any name."""
     if file.suffix == ".set":
         # The .set names its .fdt inside a compressed structure that may hold all signals as well.
-        # Rather than load it, all that it could name are taken.
+        # Instead of loading it, all files that it could name are taken.
         return [other for other in list_folder(file.parent) if _is_other_fdt(other)]
     others = _named_files(file, root, b"datafile", b"markerfile")
     with named_errors(file):
-        # what is not there at all is for MNE to judge: it can do without markers
+        # missing files are left to MNE, which can do without markers
         return [other for other in others if other.exists() or other.is_symlink()]
 
 

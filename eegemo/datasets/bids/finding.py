@@ -1,19 +1,19 @@
-"""BIDS EEG, read through MNE-BIDS: continuous recordings, and trials from ``events.tsv``.
+"""Subjects of a BIDS data set, with trials from ``events.tsv``.
 
-Every row of ``events.tsv`` whose ``trial_type`` is asked for is a trial. Its class is
-``trial_type``, its ratings are the columns valence, arousal, dominance and liking, its stimulus the
-column ``stimulus`` or ``stim_file``::
+Every row of ``events.tsv`` with one of the chosen values of ``trial_type`` is a trial. Its class is
+``trial_type``, its ratings are the columns valence, arousal, dominance and liking, its stimulus is
+the column ``stimulus`` or ``stim_file``::
 
     onset   duration  trial_type  stim_file   valence  arousal
     12.0    60.0      music       clip03.mp4  7.1      n/a
 
-Where `tmin` and `tmax` lie around the onset of an event (time zero)::
+`tmin` and `tmax` are relative to the onset of an event (time zero)::
 
     time (s)   tmin <= 0            0.0                    tmax
                 |     baseline       |       stimulus       |
 
-The interval is half open: a trial of 3 s at 128 Hz has 384 samples. Trials may overlap before their
-onsets only: a sample in two trials could be in training and in the test.
+The interval is half-open: a trial of 3 s at 128 Hz has 384 samples. Trials may overlap only before
+their onsets: a sample in two trials could be both in the training and in the test set.
 """
 
 import difflib
@@ -53,34 +53,33 @@ def find_recordings_bids(
     tmax: float | None = None,
     trial_types: Sequence[str] | None = None,
 ) -> list[BidsRecording]:
-    """List the subjects of a BIDS data set that have EEG, with all their sessions and runs.
+    """List the subjects of a BIDS data set with EEG, with all their sessions and runs.
 
     Parameters
     ----------
     root : str | pathlib.Path
-        The folder with ``dataset_description.json``.
+        Folder with ``dataset_description.json``.
     task : str | None
-        Label of the task; may be left out when there is only one.
+        Label of the task; not needed if there is only one.
     subjects : "all" | sequence of str or int
-        Labels of the subjects to keep, with or without ``sub-``.
+        Labels of the subjects to include, with or without ``sub-``.
     tmin, tmax : float | None
-        The trial, in seconds from the onset of its event; `tmax` is not included. None takes the
-        shortest duration of all trials of the subjects chosen.
+        Start and end of a trial, in seconds from the onset of its event; `tmax` is not included.
+        For `tmax`, None takes the shortest duration of all trials of the chosen subjects.
     trial_types : sequence of str | None
-        Which events are trials, by ``trial_type``. None takes all but marks of bad stretches.
+        Events that are trials, by ``trial_type``. None takes all but marks of bad segments.
 
     Returns
     -------
     list of BidsRecording
-        One per subject, sorted by label; no signal is read yet. Trials are numbered within a
-        session over its runs, those left out later included, so that numbers never shift.
+        One per subject, sorted by label, without reading signals. Trials are numbered within a
+        session across its runs. Dropped trials keep their numbers.
 
     Raises
     ------
     DataError
-        If this is not a BIDS data set, or it lacks EEG, events, the task, a subject or a trial type
-        that was asked for, its events are not readable or overlap, or a file or folder of what was
-        chosen cannot be read.
+        If the folder is not a BIDS data set; if it lacks EEG, events, the task, a chosen subject or
+        a trial type; if events overlap; or if a file or folder cannot be read.
     """
     root = Path(root)
     with named_errors(root):
@@ -191,7 +190,7 @@ def _choose_task(paths: list[Any], task: str | None, root: Path) -> str:
 
 
 def _check_formats(paths: list[Any]) -> None:
-    """Refuse a run that is there in two formats: its trials would count twice, and leak."""
+    """Refuse a run that exists in two formats: its trials would count twice, and leak."""
     seen: dict[Path, Path] = {}
     for path in paths:
         file = Path(path.fpath)
@@ -217,5 +216,5 @@ def _check_signals_apart(paths: list[Any], root: Path) -> None:
 def _find_events_file(path: Any) -> Path:
     found = path.find_matching_sidecar(suffix="events", extension=".tsv", on_error="ignore")
     if found is None:
-        raise DataError(f"{path.fpath} has no events.tsv; expected one that tells its trials.")
+        raise DataError(f"{path.fpath} has no events.tsv; expected one that lists its trials.")
     return Path(found)

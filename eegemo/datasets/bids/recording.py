@@ -1,4 +1,4 @@
-"""One subject of a BIDS data set: its runs read, and cut into trials."""
+"""Recordings of a BIDS subject: runs, and the function that epochs each."""
 
 import math
 import warnings
@@ -24,27 +24,27 @@ __all__ = [
 ]
 
 
-# The part of a sample by which a trial may be longer than it should be.
+# Fraction of a sample by which a trial may be longer than asked for.
 _SLACK = 0.05
 
 
 _MAX_EEG = 1.0  # volts
 
 
-# What MNE-BIDS says about files that hold nothing this reader uses.
+# Parts of MNE-BIDS's warnings about files that this reader does not use.
 _IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """Cuts one run into its trials, whatever its sampling rate has become."""
+class _MakeEpochs:
+    """Epochs a run, at any sampling rate."""
 
     trials: pd.DataFrame  # columns of the metadata, and onset in seconds from the first sample
     tmin: float
     tmax: float
 
     def __call__(self, raw: mne.io.BaseRaw) -> mne.Epochs:
-        """Return the trials of this run.
+        """Return the trials of the run.
 
         Parameters
         ----------
@@ -66,8 +66,8 @@ class _Cut:
         # neighbours stay apart. A rate that is rounded in its file (511.9987 Hz) costs no sample.
         start = math.ceil(self.tmin * sfreq - _SLACK)
         stop = math.floor(self.tmax * sfreq + _SLACK)
-        own = stop - max(start, 0)  # samples that no other trial may have
-        if own < 1:
+        length = stop - max(start, 0)  # samples that no other trial may have
+        if length < 1:
             raise DataError(
                 f"A trial from tmin={self.tmin:g} to tmax={self.tmax:g} s has no sample after its "
                 f"onset at {sfreq:g} Hz."
@@ -76,7 +76,7 @@ class _Cut:
         # Which trials fit, and that none overlap, was decided in seconds (`leave_out`,
         # `check_overlap`). Rounding may push one over an edge or a neighbour by a sample; it is
         # moved back.
-        packed = own * np.arange(len(onsets))
+        packed = length * np.arange(len(onsets))
         onsets = np.maximum.accumulate(np.maximum(onsets, -start) - packed) + packed
         onsets = np.minimum(onsets, len(raw.times) - stop - packed[::-1])
         codes = np.ones_like(onsets)
@@ -89,7 +89,7 @@ class _Cut:
             baseline=None,
             picks="all",
             preload=True,
-            reject_by_annotation=False,  # bad stretches are handled in `leave_out`, and reported
+            reject_by_annotation=False,  # bad segments are handled in `leave_out`, and reported
             metadata=self.trials.drop(columns="onset").reset_index(drop=True),
             verbose="ERROR",
         )
@@ -97,7 +97,7 @@ class _Cut:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BidsRecording(Recording):
-    """All runs of one subject, in the order of their sessions and runs."""
+    """All runs of a subject, in the order of their sessions and runs."""
 
     paths: tuple[mne_bids.BIDSPath, ...]
     events: tuple[pd.DataFrame, ...]  # per run: the rows of its trials, see `read_events`
@@ -112,7 +112,7 @@ class BidsRecording(Recording):
         Raises
         ------
         DataError
-            If MNE-BIDS cannot read a run; the message carries its reason.
+            If MNE-BIDS cannot read a run; the message has the reason.
         """
         notes: list[str] = []
         n_runs = 0
@@ -125,8 +125,7 @@ class BidsRecording(Recording):
             if raw.info["bads"]:
                 notes.append(
                     f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (not part of an "
-                    "average reference unless replaced, so that it may differ from that of other "
-                    "runs)"
+                    "average reference unless replaced, so it may differ from that of other runs)"
                 )
             for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
                 signal = raw.get_data([name])
@@ -142,7 +141,7 @@ class BidsRecording(Recording):
             kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)
             notes += [f"{data_file}: {reason}" for reason in left_out]
             if not kept.empty:
-                yield Run(raw, _Cut(kept, self.tmin, self.tmax), tuple(notes))
+                yield Run(raw, _MakeEpochs(kept, self.tmin, self.tmax), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next run is read
         if not n_runs:
@@ -150,14 +149,14 @@ class BidsRecording(Recording):
 
 
 def _read_raw(path: Any, root: Path, *, eeg_only: bool) -> tuple[mne.io.BaseRaw, list[str]]:
-    """Read one run; what MNE-BIDS warns about is returned as notes rather than lost."""
+    """Read a run; return the warnings of MNE-BIDS as notes."""
     sidecars = list_files(path, root)
     check_sidecars([*sidecars, *list_tables_around(path, root)])
     check_header(Path(path.fpath))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            # at a lower level of talk MNE would not warn at all
+            # at a lower level of verbosity MNE would not warn at all
             raw = mne_bids.read_raw_bids(path, verbose="WARNING")
             # some formats name the file with their signals where only their own reader finds it
             for file in filter(None, raw.filenames):

@@ -1,7 +1,7 @@
-"""Sidecars of BIDS recordings: what is checked before MNE-BIDS reads them, and against the signals.
+"""Checks of BIDS sidecars, before MNE-BIDS reads them and against the signals.
 
-MNE-BIDS reads a table into cells that all are as wide as its widest: a single cell of a megabyte
-in a table of a thousand rows would take gigabytes.
+MNE-BIDS reads a table into cells that are all as wide as the widest: a single cell of a megabyte in
+a table of a thousand rows would take gigabytes.
 """
 
 import json
@@ -27,18 +27,18 @@ _FEW_CHANNELS = 1000  # this many take no memory, whatever is listed
 
 
 def check_sidecars(files: Iterable[Path]) -> None:
-    """Refuse tables and JSON files that would take much more memory than they should.
+    """Refuse tables and JSON files that would take too much memory.
 
     Parameters
     ----------
     files : iterable of pathlib.Path
-        All others than ``.tsv`` and ``.json`` are passed over.
+        Only ``.tsv`` and ``.json`` are checked.
 
     Raises
     ------
     DataError
-        If a file is too large, cannot be read, or a table has a cell out of all proportion or bytes
-        that are no text.
+        If a file is too large or cannot be read, or a table has a far too large cell or bytes that
+        are no text.
     """
     for file in files:
         if file.suffix not in (".tsv", ".json"):
@@ -79,12 +79,12 @@ def check_header(file: Path) -> None:
     Parameters
     ----------
     file : pathlib.Path
-        Other formats are passed over.
+        Other formats are ignored.
 
     Raises
     ------
     DataError
-        If it claims more, or cannot be read.
+        If it claims more channels than it lists, or cannot be read.
     """
     if file.suffix != ".vhdr":
         return
@@ -99,9 +99,9 @@ def check_header(file: Path) -> None:
 def check_sampling(
     file: Path, sfreq: float, duration: float, sidecars: Iterable[Path]
 ) -> list[str]:
-    """Refuse a recording whose sidecars say another sampling frequency than its signals.
+    """Refuse a recording whose sidecars give another sampling frequency than its signals.
 
-    One of the two is wrong, and with it every onset or every frequency. Another duration is noted.
+    If either is wrong, then so is every onset or every frequency. A different duration is noted.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def check_sampling(
     duration : float
         Of the signals, in seconds.
     sidecars : iterable of pathlib.Path
-        Those that apply to it; only ``*_eeg.json`` is looked at.
+        Sidecars that apply to the recording; only ``*_eeg.json`` is read.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def check_sampling(
 
 
 def _number(value: Any) -> float | None:
-    """Return a number as such; None for "n/a", and what is left to another sidecar."""
+    """Return a number as a float; None for "n/a" and missing values."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, int) and abs(value) > 1e300:  # whole numbers have no end in JSON

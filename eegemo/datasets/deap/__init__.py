@@ -1,4 +1,4 @@
-"""DEAP, preprocessed (for Python or MATLAB) or as it was recorded."""
+"""DEAP: preprocessed files (for Python or MATLAB) and original recordings."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,16 +1,16 @@
-"""The channels of DEAP's original recordings: one set of channels out of every variant of file.
+"""Channels of DEAP's original recordings: the same channels from every variant of the files.
 
-The recordings were made at two sites, and no two of these agree in everything:
+The recordings were made at two sites, and their files differ:
 
 - Twente (participants 1-22) and Geneva (23-32) order the 32 EEG channels differently;
 - skin response is a conductance in nS from Twente and a resistance in ohm from Geneva;
-- the status channel is the last one; it is called ``Status`` or nothing, and a second channel
-  without a name may stand before it. Codes are its low eight bits; the others say how the amplifier
-  is (code 4 may read 4, 1638148 or 5832452).
+- the status channel is the last one; it is called ``Status`` or has no name, and another channel
+  without a name may precede it. Codes are its low eight bits; the others are the state of the
+  amplifier (code 4 may read 4, 1638148 or 5832452).
 
-`open_raw_deap` makes the same out of all of them: channels as in the preprocessed files (Geneva's
-order), volts, positions, codes without the amplifier's bits in the channel ``Status``. Signals are
-read when they are asked for.
+`open_raw_deap` returns the same for all of them: channels as in the preprocessed files (Geneva's
+order), volts, positions, and codes without the amplifier's bits in the channel ``Status``. Signals
+are read when they are needed.
 """
 
 import re
@@ -58,7 +58,7 @@ _NO_CONTACT = 1e-9  # siemens: a conductance not above this is no measurement
 
 
 class _Source(NamedTuple):
-    """Where a channel comes from: the difference of two channels of the file, or one of them."""
+    """Source of a channel: the difference of two channels of the file, or a single channel."""
 
     kind: str
     plus: int
@@ -69,7 +69,7 @@ class _Source(NamedTuple):
 
 @dataclass(frozen=True)
 class _Scan:
-    """What one pass over the whole file finds."""
+    """Findings of a pass over the complete file."""
 
     codes: npt.NDArray[np.uint8]  # of every sample
     flat: npt.NDArray[np.bool_]  # (n_records, n_channels)
@@ -77,13 +77,13 @@ class _Scan:
 
 
 class RawDeap(mne.io.BaseRaw):
-    """An original recording of DEAP, read when its samples are asked for.
+    """An original recording of DEAP, read when samples are needed.
 
     Parameters
     ----------
     header : BdfHeader
     sources : dict
-        Of each channel, in the order wanted.
+        Source of each channel, in the order of the channels.
     codes : ndarray of uint8, shape (n_times,)
         For the channel ``Status``.
     """
@@ -107,7 +107,7 @@ class RawDeap(mne.io.BaseRaw):
 
     @property
     def codes(self) -> npt.NDArray[np.uint8]:
-        """Codes of all samples of the file, shape (n_times,)."""
+        """Codes of all samples of the file, of shape (n_times,)."""
         codes: npt.NDArray[np.uint8] = self._raw_extras[0]["codes"]
         return codes
 
@@ -151,7 +151,7 @@ class RawDeap(mne.io.BaseRaw):
 def open_raw_deap(
     path: str | Path, *, exg: Exg = "bipolar", site: Site | None = None
 ) -> tuple[RawDeap, list[str]]:
-    """Open an original recording; what `eegemo.datasets.deap.read_raw_deap` warns of is returned.
+    """Open an original recording; return notes where `read_raw_deap` warns.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ def open_raw_deap(
 
 
 def _find_channels(header: BdfHeader) -> dict[str, int]:
-    """Return the number of each channel by its name in lower case, but for the status channel."""
+    """Return the number of each channel but the status channel, by its name in lower case."""
     index: dict[str, int] = {}
     wanted = {*DEAP_EEG_CHANNELS, *_OTHER.values(), *(f"EXG{k}" for k in range(1, 9))}
     wanted = {name.lower() for name in wanted}
@@ -240,12 +240,12 @@ def _choose_sources(
         sources[name] = _Source(PERIPHERAL[name][0], number, None, factor, conductance)
     order = [*DEAP_CHANNELS, *(f"EXG{k}" for k in range(1, 9))]
     sources = {name: sources[name] for name in order if name in sources}
-    notes = [f"no channel {', '.join(missing)}, so that what it gives is missing"] * bool(missing)
+    notes = [f"no channel {', '.join(missing)}, so what it gives is missing"] * bool(missing)
     return sources, notes
 
 
 def _volts(header: BdfHeader, number: int) -> float:
-    """Factor from a channel's unit to volts."""
+    """Return the factor from a channel's unit to volts."""
     unit = header.units[number]
     if unit.lower() not in _VOLTS:
         raise DataError(
@@ -256,7 +256,7 @@ def _volts(header: BdfHeader, number: int) -> float:
 
 
 def _skin(header: BdfHeader, number: int, site: Site | None) -> tuple[float, bool]:
-    """Factor of the skin response to ohm, or to siemens; and whether it is the latter."""
+    """Return the factor of the skin response to ohm or siemens, and whether it is siemens."""
     unit = header.units[number].lower()
     if site is None:
         if unit in _SIEMENS:
@@ -273,9 +273,9 @@ def _guess_site(header: BdfHeader) -> Site:
     digits = re.fullmatch(r"s(\d+)", header.path.stem.lower())
     if digits and 1 <= int(digits[1]) <= _LAST:
         return "twente" if int(digits[1]) <= _LAST_TWENTE else "geneva"
-    own = [label.lower() for label in header.labels]
+    found = [label.lower() for label in header.labels]
     order = [name.lower() for name in TWENTE_EEG_CHANNELS]
-    return "twente" if own[: len(order)] == order else "geneva"
+    return "twente" if found[: len(order)] == order else "geneva"
 
 
 def _convert(
@@ -285,7 +285,7 @@ def _convert(
     inside: slice,
     out: npt.NDArray[np.float64],
 ) -> None:
-    """Write a channel's samples in its unit of memory."""
+    """Convert the samples of a channel to volts (or its other unit), into `out`."""
     numbers = decode(block[:, source.plus]).reshape(-1)[inside]
     gain, offset = header.gains[source.plus], header.offsets[source.plus]
     if source.minus is not None:
@@ -299,7 +299,7 @@ def _convert(
 
 
 def _scan(header: BdfHeader, status: int, skin: _Source | None) -> _Scan:
-    """Read the whole file once, a few megabytes at a time."""
+    """Read the complete file once, a few megabytes at a time."""
     codes = np.empty(header.n_times, dtype=np.uint8)
     flat = np.empty((header.n_records, len(header.labels)), dtype=bool)
     lost = 0
@@ -320,25 +320,25 @@ def _mark_flat(
     sources: dict[str, _Source],
     names: dict[int, str],
 ) -> list[str]:
-    """Mark channels bad that are flat most of the time; say how long each was flat."""
+    """Mark channels that are flat most of the time as bad; return notes with the durations."""
     seconds = len(raw.times) / float(raw.info["sfreq"])
     # a single record may be of the same value by chance
-    share = flat.mean(axis=0) if len(flat) > 1 else flat[0].astype(float)
-    bads, notes, told = [], [], set()
+    fraction = flat.mean(axis=0) if len(flat) > 1 else flat[0].astype(float)
+    bads, notes, noted = [], [], set()
     for name, source in sources.items():
         for number in (source.plus, source.minus):
             # a sensor of temperature or breath may stand still for a second
             voltage = source.kind in ("eeg", "eog", "emg")
-            if number is None or not share[number] or not (voltage or share[number] == 1):
+            if number is None or not fraction[number] or not (voltage or fraction[number] == 1):
                 continue
-            if share[number] > 0.5 and name not in bads:
+            if fraction[number] > 0.5 and name not in bads:
                 bads.append(name)
-            if number not in told:
-                told.add(number)
+            if number not in noted:
+                noted.add(number)
                 long = (
                     "all the time"
-                    if share[number] == 1
-                    else (f"for {share[number] * seconds:.0f} of {seconds:.0f} s")
+                    if fraction[number] == 1
+                    else (f"for {fraction[number] * seconds:.0f} of {seconds:.0f} s")
                 )
                 notes.append(f"channel {names[number]} is flat {long}")
     if set(DEAP_EEG_CHANNELS) <= set(bads):

@@ -1,4 +1,4 @@
-"""DEAP in numbers: channels, rates, times, and the names of its folders."""
+"""Constants of DEAP: channels, rates, times, and names of folders."""
 
 from typing import NamedTuple
 
@@ -48,13 +48,13 @@ DEAP_CHANNELS: tuple[str, ...] = (*DEAP_EEG_CHANNELS, *PERIPHERAL)
 
 
 class Form(NamedTuple):
-    """One form in which DEAP is distributed; a further form is one more entry."""
+    """A form in which DEAP is distributed: its folder, and the suffix of its files."""
 
     folder: str
     suffix: str
 
 
-#: Variant -> where in the release it is, and how its files end.
+#: Variant -> its folder in the release, and the suffix of its files.
 FORMS = {
     "python": Form("data_preprocessed_python", ".dat"),
     "matlab": Form("data_preprocessed_matlab", ".mat"),

@@ -1,4 +1,4 @@
-"""DEAP as a data set: its options, what its folder holds, and what its authors did already."""
+"""DEAP as a data set: options, outlines, and the preprocessing already done by its authors."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class Deap(Dataset):
 
     @property
     def _video(self) -> float:
-        """Seconds of a video, which original recordings tell by their signals only."""
+        """Duration of a video in seconds, which only the signals of original recordings contain."""
         return _VIDEO
 
     def read_file(
@@ -98,8 +98,8 @@ class Deap(Dataset):
     ) -> Sequence[Run] | None:
         """Open ``sNN.bdf`` as an original recording.
 
-        Its channels get DEAP's names, and it is cut into trials where ``participant_ratings`` is in
-        its folder or the one above. (``.dat`` and ``.mat`` are opened for any data set.)
+        Its channels get DEAP's names. If ``participant_ratings`` is in its folder or the one above,
+        it is epoched into trials. (``.dat`` and ``.mat`` are opened for any data set.)
         """
         if not re.fullmatch(r"s\d\d+\.bdf", path.name):
             return None
@@ -116,14 +116,14 @@ class Deap(Dataset):
         return [Run(raw, make_epochs, (*notes, *more))]
 
     def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
-        """Say which steps DEAP's authors have done already, where they are asked for again."""
+        """Return caveats about steps that DEAP's authors have already done."""
         # the reader of the preprocessed files; that of the original recordings has another name
         if not any(re.fullmatch(r"deap-\d+", recording.reader) for recording in recordings):
             return []
         return [f"DEAP's preprocessed files {note}" for note in _repeated(preprocessing)]
 
     def survey(self) -> Survey:
-        """Look at every file that is named like a participant's, one by one."""
+        """Survey each file with the name of a participant."""
         from dataclasses import replace
 
         from eegemo.formats.files import list_folder
@@ -142,8 +142,8 @@ class Deap(Dataset):
             except DataError as error:
                 broken[file.stem] = [file], error
         wanted = [f"s{number:02d}" for number in range(1, self._n_participants + 1)]
-        there = {file.stem for file in files}
-        missing = {name: f"no {name}{suffix}" for name in wanted if name not in there}
+        present = {file.stem for file in files}
+        missing = {name: f"no {name}{suffix}" for name in wanted if name not in present}
         ignored = [f.name for f in list_folder(folder) if f.is_file() and f not in files]
         return Survey(f"{self.title}, {name}", found, broken, missing, tuple(ignored))
 
@@ -153,7 +153,7 @@ class Deap(Dataset):
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:
-        """Recognise the release of DEAP, or one of its folders, by names."""
+        """Return the data set of a release of DEAP, or of one of its folders."""
         if (folder / "dataset_description.json").is_file():
             return None  # BIDS, which may keep a copy of what it was made from
         forms = {
@@ -163,7 +163,7 @@ class Deap(Dataset):
         }
         if not forms:
             return None
-        filled = [variant for variant, place in forms.items() if _named(place, FORMS[variant][1])]
+        filled = [variant for variant, path in forms.items() if _named(path, FORMS[variant][1])]
         return Deap(root=str(folder), variant=(filled or list(forms))[0])  # type: ignore[arg-type]
 
 
@@ -184,8 +184,8 @@ def _repeated(steps: Mapping[str, Any]) -> list[str]:
         notes.append("hold no line noise above their 45 Hz; the notch was applied all the same.")
     if steps["eog"] != "none":
         notes.append(
-            f"were freed of eye movements by its authors; eog: {steps['eog']} removed once more "
-            "what goes with the EOG, which is not filtered unless l_freq and h_freq are given."
+            f"were freed of eye movements by its authors; eog: {steps['eog']} removed what goes "
+            "with the EOG again, which is not filtered unless l_freq and h_freq are given."
         )
     if steps["reference"] is not None:
         notes.append(
@@ -197,7 +197,7 @@ def _repeated(steps: Mapping[str, Any]) -> list[str]:
 def outline_ratings(
     subject: str, ratings: Any, duration: float, sfreq: float, ch_names: Sequence[str]
 ) -> Outline:
-    """Outline a participant by the ratings of all videos, a DataFrame in their order."""
+    """Outline a participant from the ratings of all videos, a DataFrame in their order."""
     import numpy as np
     import pandas as pd
 

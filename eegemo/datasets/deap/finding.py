@@ -1,4 +1,4 @@
-"""Find the participants in a folder of DEAP, in any of its three forms."""
+"""Participants in a folder of DEAP, in any of its three forms."""
 
 import difflib
 import re
@@ -29,26 +29,24 @@ def find_recordings_deap(
     Parameters
     ----------
     root : str | pathlib.Path
-        The release (which holds ``data_preprocessed_python``, ``data_preprocessed_matlab`` or
-        ``data_original``), or one of these folders itself. Only files named like ``s01.dat`` count;
-        others are ignored.
+        Folder of the release (with ``data_preprocessed_python``, ``data_preprocessed_matlab`` or
+        ``data_original``), or one of these folders. Only files named like ``s01.dat`` are read.
     variant : "python" | "matlab" | "bdf"
-        Which form of the release to read; "bdf" are the original recordings, which need
-        ``participant_ratings`` in the release's folder.
+        Form of the release; "bdf" are the original recordings, which need ``participant_ratings``
+        in the folder of the release.
     subjects : "all" | sequence of str or int
-        Participants to keep, as ``"s01"``, ``"01"`` or ``1``.
+        Participants to include, as ``"s01"``, ``"01"`` or ``1``.
 
     Returns
     -------
     list of Recording
-        One per participant; no signal is read yet.
+        One per participant, without reading signals.
 
     Raises
     ------
     DataError
-        If the folder is missing or cannot be read, holds no such file, lacks a participant that was
-        asked for, or has something else than a file, or a link that leads out of the folder, under
-        the name of one.
+        If the folder is missing, cannot be read, holds no such file or lacks a chosen participant,
+        or if the file of a participant is no regular file or leads out of the folder.
 
     Examples
     --------
@@ -96,7 +94,7 @@ def find_recordings_deap(
 
 
 def _list_files(root: Path, variant: str) -> dict[str, Path]:
-    """Return what is named like the subjects' files, from the release or the folder itself."""
+    """Return the files with names of participants, in the release or in the folder itself."""
     folder, suffix = FORMS[variant]
     inner = root / folder
     pattern = re.compile(rf"(s\d\d+){re.escape(suffix)}")

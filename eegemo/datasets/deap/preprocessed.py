@@ -1,17 +1,17 @@
-"""DEAP (Koelstra et al., 2012): the preprocessed files for Python and for MATLAB.
+"""DEAP's preprocessed files for Python and for MATLAB (Koelstra et al., 2012).
 
-Thirty-two people watched forty music videos of one minute each and rated them from 1 to 9. Users
-get the files under a licence of their own; eegemo reads what they point it at.
+Thirty-two participants watched forty music videos of one minute each and rated them from 1 to 9.
+Users get the files under their own licence.
 
-One trial, at 128 Hz::
+A trial, at 128 Hz::
 
     time (s)  -3.0          0.0                                        60.0
                |  baseline   |               music video                |
     sample     0            384                                       8064
 
-Time zero is the onset of the video. The authors already resampled the EEG, removed eye movements,
-filtered it to 4-45 Hz, referenced it to the common average, and put trials in the order of the
-videos. So trial k of every file is the same video.
+Time zero is the onset of the video. The authors resampled the EEG, removed eye movements, filtered
+it to 4-45 Hz, referenced it to the common average, and put trials in the order of the videos. So
+trial k of every file is the same video.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,14 +52,14 @@ _MAX_EEG, _MAX_OTHER = 1e6, 1e9
 
 @dataclass(frozen=True, eq=False)
 class DeapRecording(Recording):
-    """The forty trials of one participant: a single run of Epochs."""
+    """The forty trials of a participant: a single run of Epochs."""
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
-        """Yield the participant's trials as one run of Epochs (see `Recording.read`)."""
+        """Yield the trials as a single run of Epochs (see `Recording.read`)."""
         yield Run(read_epochs_deap(self.files[0], eeg_only=eeg_only))
 
     def least_bytes(self, steps: Mapping[str, Any]) -> int:
-        """Return a lower bound of what the stored trials take (see `Recording.least_bytes`)."""
+        """Return a lower bound of the size of the stored trials (see `Recording.least_bytes`)."""
         size = sum(file.stat().st_size for file in self.files)
         chosen = steps["channels"]
         named = isinstance(chosen, str)
@@ -69,12 +69,12 @@ class DeapRecording(Recording):
 
 
 def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Read one participant's file as arrays, checked.
+    """Read the arrays in the file of a participant, and check them.
 
     Parameters
     ----------
     path : str | pathlib.Path
-        ``sNN.dat`` (a pickle, read without running anything in it) or ``sNN.mat`` (MATLAB 5).
+        ``sNN.dat`` (a pickle, read without executing it) or ``sNN.mat`` (MATLAB 5).
 
     Returns
     -------
@@ -87,8 +87,8 @@ def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.
     Raises
     ------
     DataError
-        If the file is missing or corrupt, has other shapes than these, a sample that is not finite,
-        or is beyond what an amplifier gives, no signal at all, or a rating outside 1 to 9.
+        If the file is missing or corrupt, or has other shapes, a sample that is not finite or
+        beyond the range of an amplifier, only flat EEG, or a rating outside 1 to 9.
 
     Examples
     --------
@@ -103,19 +103,19 @@ def load_deap_arrays(path: str | Path) -> tuple[NDArray[np.float64], NDArray[np.
     """
     path = Path(path)
     signals, labels = _load_checked(path)
-    # a copy: what the pickle reader returns is a view of the file and may be unaligned
+    # a copy: the pickle reader returns a view of the file, which may be unaligned
     data = np.array(signals, dtype=np.float64, order="C")
     _check_signals(data, DEAP_CHANNELS, path)
     return data, labels
 
 
 def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsArray:
-    """Read one participant's file as Epochs, time zero being the onset of the video.
+    """Read the file of a participant as Epochs, with time zero at the onset of the video.
 
     Parameters
     ----------
     path : str | pathlib.Path
-        ``sNN.dat`` or ``sNN.mat``; the name of the file is the name of the subject.
+        ``sNN.dat`` or ``sNN.mat``, where ``sNN`` is the name of the subject.
     eeg_only : bool
         Read only the 32 EEG channels.
 
@@ -123,7 +123,7 @@ def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsA
     -------
     mne.EpochsArray
         Trials from -3.0 s (baseline) to the end of the video, at 128 Hz. EEG, EOG and EMG are in
-        volts. GSR (ohm), respiration, plethysmograph and temperature keep the file's numbers. The
+        volts. GSR (ohm), respiration, plethysmograph and temperature keep the unit of the file. The
         metadata has subject, session, trial, stimulus and the four ratings.
 
     Raises
@@ -180,7 +180,7 @@ def _make_metadata(subject: str, labels: NDArray[np.float64]) -> pd.DataFrame:
 
 
 def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return the signals as they are in the file, and the ratings; both checked."""
+    """Return the signals as stored in the file, and the ratings, after checking both."""
     if path.suffix == ".dat":
         arrays = load_pickled_arrays(path)
     elif path.suffix == ".mat":
@@ -226,12 +226,12 @@ def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
 
 
 def _check_range(data: NDArray[Any], path: Path) -> None:
-    """Refuse numbers that no amplifier gives: bytes in the wrong order, or corrupt ones."""
+    """Refuse numbers beyond the range of an amplifier: corrupt, or bytes in the wrong order."""
     n_eeg = len(DEAP_EEG_CHANNELS)
     for trial, signals in enumerate(data, start=1):
         for part, limit in ((signals[:n_eeg], _MAX_EEG), (signals[n_eeg:], _MAX_OTHER)):
             low, high = float(part.min()), float(part.max())
-            # NaN is neither, and is told of later, with its channel
+            # NaN is neither, and is reported later, with its channel
             if (low < -limit or high > limit) and np.isfinite([low, high]).all():
                 raise DataError(
                     f"{path}: trial {trial} reaches from {low:g} to {high:g}; expected numbers up "

@@ -1,7 +1,7 @@
-"""DEAP's ``participant_ratings``: which video was shown when, and how it was rated.
+"""DEAP's table ``participant_ratings``: order of presentation and ratings of the videos.
 
-Recordings hold their trials in the order of presentation, which was random for each participant;
-the preprocessed files in the order of the videos. This table is what joins the two::
+Original recordings have their trials in the order of presentation, which was random for each
+participant; preprocessed files in the order of the videos. This table relates the two::
 
     Participant_id, Trial, Experiment_id, Start_time, Valence, Arousal, ..., Familiarity
     1,              1,     5,             1695918,    6.96,    3.92,    ..., 4
@@ -27,23 +27,23 @@ _MAX_BYTES = 50_000_000  # the real table has 70 kB
 
 
 def find_ratings_table(root: Path) -> Path:
-    """Find the table of a release.
+    """Find the table of ratings of a release.
 
     Parameters
     ----------
     root : pathlib.Path
-        The release, or its folder of recordings.
+        Folder of the release, or of its recordings.
 
     Returns
     -------
     pathlib.Path
-        ``participant_ratings`` in `root`, the folder above, or a folder of theirs whose name begins
-        with ``metadata``; ``.csv`` before ``.xls``, ``.xlsx`` and ``.ods``.
+        ``participant_ratings`` in `root`, in the folder above, or in a folder of these whose name
+        begins with ``metadata``; ``.csv`` before ``.xls``, ``.xlsx`` and ``.ods``.
 
     Raises
     ------
     DataError
-        If there is none.
+        If there is no such table.
     """
     folders = []
     for folder in (root, root.resolve().parent):
@@ -66,13 +66,13 @@ def find_ratings_table(root: Path) -> Path:
 
 
 def read_ratings_table(path: str | Path, participant: int | None = None) -> pd.DataFrame:
-    r"""Read the table, or one participant's rows of it.
+    r"""Read the table of ratings, or the rows of a participant.
 
     Parameters
     ----------
     path : str | pathlib.Path
         ``participant_ratings`` as ``.csv`` (with commas or semicolons), or as ``.xls``, ``.xlsx``
-        or ``.ods`` if pandas has what it needs to read these.
+        or ``.ods`` if the packages that pandas needs for these are installed.
     participant : int | None
         Number of a participant; None gives all.
 
@@ -86,8 +86,8 @@ def read_ratings_table(path: str | Path, participant: int | None = None) -> pd.D
     Raises
     ------
     DataError
-        If the table cannot be read, lacks a column or the participant, has a rating outside 1 to 9,
-        trials that do not count from 1 on, or a video twice.
+        If the table cannot be read, lacks a column or the participant, or has a rating outside 1 to
+        9, trials that are not numbered from 1 on, or a video twice.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def read_ratings_table(path: str | Path, participant: int | None = None) -> pd.D
         if table.empty:
             raise DataError(
                 f"{path} has no row of participant {participant}; it has participants "
-                f"{_some(present)}."
+                f"{_join_numbers(present)}."
             )
     table = pd.DataFrame({name: _numbers(table, name, path) for name in columns})
     for name in _OPTIONAL:
@@ -152,7 +152,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         except ImportError as error:
             raise DataError(
                 f"{path} cannot be read here: {error}. Or save the table as {_NAME}.csv "
-                "(comma separated) beside it."
+                "(comma separated) next to it."
             ) from error
         except OSError:
             raise
@@ -193,7 +193,7 @@ def _check(table: pd.DataFrame, path: Path) -> None:
         trials = sorted(rows["trial"].astype(int))
         if trials != list(range(1, len(rows) + 1)):
             raise DataError(
-                f"{path}: the trials of participant {participant:g} are {_some(trials)}; expected "
+                f"{path}: the trials of participant {participant:g} are {_join_numbers(trials)}; expected "
                 f"each of 1 to {len(rows)} once."
             )
         twice = rows["experiment_id"].duplicated()
@@ -204,6 +204,6 @@ def _check(table: pd.DataFrame, path: Path) -> None:
             )
 
 
-def _some(numbers: list[int]) -> str:
+def _join_numbers(numbers: list[int]) -> str:
     text = ", ".join(map(str, numbers[:40]))
     return f"{text}, ..." if len(numbers) > 40 else text or "none"

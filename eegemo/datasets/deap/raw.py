@@ -1,13 +1,14 @@
-"""DEAP's original recordings: ``data_original/sNN.bdf``, an hour each, as the amplifier wrote them.
+"""DEAP's original recordings, ``data_original/sNN.bdf``: an hour each, as the amplifier wrote them.
 
-Nothing was done to them: 512 Hz, offsets and drifts, eye movements, trials in the random order of
-presentation. All variants of files are read alike (`eegemo.datasets.deap.channels`), and every
-trial gets the ratings of its video (`eegemo.datasets.deap.trials`)::
+They are not preprocessed: 512 Hz, offsets and drifts, eye movements, and trials in the random order
+of presentation. All variants of the files give the same channels
+(`eegemo.datasets.deap.channels`), and every trial gets the ratings of its video
+(`eegemo.datasets.deap.trials`)::
 
     code   1 rating   2 sync   3 fixation   4 video starts   5 fixation   7 end
 
-Signals are read when they are asked for: a recording of 64 minutes costs little until it is loaded
-(0.65 GB for all channels).
+Signals are read when they are needed: a recording of 64 minutes takes little memory until it is
+loaded (0.65 GB for all channels).
 """
 
 import warnings
@@ -37,39 +38,40 @@ def read_raw_deap(
     path : str | pathlib.Path
         ``sNN.bdf``.
     ratings : str | pathlib.Path | None
-        The table ``participant_ratings``. With it the videos are annotated by name (``video07``)
-        and checked against it; without it they are annotated as ``video``.
+        The table ``participant_ratings``. With it, videos are checked against the table and
+        annotated by name (``video07``); without it, they are annotated as ``video``.
     exg : "bipolar" | "monopolar" | "both"
-        The electrodes at eyes and muscles as differences (hEOG, vEOG, zEMG, tEMG), as they are
-        (EXG1 to EXG8), or both. Give "both" to no regression on the EOG: it says the same twice.
+        The electrodes at eyes and muscles as differences (hEOG, vEOG, zEMG, tEMG), as recorded
+        (EXG1 to EXG8), or both. Do not use "both" for regression on the EOG: channels would be
+        redundant.
     site : "twente" | "geneva" | None
-        Where it was recorded, which decides the unit of the skin response if the header does not
-        say it. None takes it from the participant's number, or from the order of the channels.
+        Recording site, which determines the unit of the skin response if the header does not state
+        it. None takes it from the participant's number, or from the order of the channels.
     preload : bool
-        Read all samples now; else they are read when they are needed.
+        Read all samples now, instead of when they are needed.
 
     Returns
     -------
     RawDeap
         A Raw: EEG in Geneva's order with positions, EOG and EMG, all in volts; GSR in ohm
-        (``1e9 / nS``; 1e9 ohm where there is no contact); Respiration, Plethysmograph and
-        Temperature in the file's numbers; ``Status`` with the codes alone, for `mne.find_events`.
+        (``1e9 / nS``; 1e9 ohm without contact); Respiration, Plethysmograph and Temperature in the
+        unit of the file; ``Status`` with the codes alone, for `mne.find_events`.
         Channels that are flat for more than half of the time are marked bad.
 
     Warns
     -----
     UserWarning
-        If a channel is flat, or one that is not EEG is missing.
+        If a channel is flat, or a channel that is not EEG is missing.
 
     Raises
     ------
     DataError
-        If the file is no BDF, truncated or corrupt, lacks an EEG channel, or does not go with the
+        If the file is no BDF, truncated or corrupt, lacks an EEG channel, or does not match the
         table of ratings.
 
     See Also
     --------
-    eegemo.datasets.deap.find_trials_deap : How to cut its trials, before or after preprocessing.
+    eegemo.datasets.deap.find_trials_deap : Find its trials, before or after preprocessing.
 
     Examples
     --------
@@ -92,7 +94,7 @@ def read_raw_deap(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RawDeapRecording(Recording):
-    """The session of one participant: a single run, and how to cut its trials."""
+    """The session of a participant: a single run."""
 
     ratings: Path
 

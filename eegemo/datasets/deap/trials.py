@@ -1,7 +1,7 @@
-"""The trials of DEAP's original recordings: where the videos start, and which video each is.
+"""Trials of DEAP's original recordings: onsets of the videos, and their ratings.
 
-A recording holds its trials in the order of presentation, which was random. ``participant_ratings``
-says which video was shown when (`eegemo.datasets.deap.ratings`); without it, the labels of the
+A recording has its trials in the order of presentation, which was random. ``participant_ratings``
+has the video of each presentation (`eegemo.datasets.deap.ratings`). Without it, the labels of the
 preprocessed files, which are in the order of the videos, would go to the wrong trials::
 
     presentation     1        2        3     ...
@@ -30,25 +30,25 @@ __all__ = ["DeapCut", "annotate_videos", "find_trials_deap", "participant_number
 
 _VIDEO = 4  # the code at the start of a video
 _DURATION = 60.0  # of DEAP's videos, in seconds
-_NEARLY = 5.0  # seconds; what the codes say of a video of 60 s is not exact
-_DRIFT = 5.0  # seconds by which a video may come at another time than the table says
+_NEARLY = 5.0  # seconds; the codes of a video of 60 s are not exact
+_DRIFT = 5.0  # seconds by which the onset of a video may differ from the table
 _SLACK = 0.05  # of a sample
 Order = Literal["video", "presentation"]
 
 
 @dataclass(frozen=True)
 class DeapCut:
-    """Cuts a recording into its trials, whatever its sampling rate has become.
+    """Epochs a recording into its trials, at any sampling rate.
 
     Attributes
     ----------
     trials : DataFrame
-        One row per trial, in the order they are to come: subject, session, trial (number of the
+        One row per trial, in the order of the Epochs: subject, session, trial (number of the
         video), stimulus (``video07``), the four ratings, presentation (from 1), familiarity,
-        start_time (seconds by the table), and onset (seconds from the first sample, by the
-        recording; not in the metadata).
+        start_time (in seconds, from the table), and onset (in seconds from the first sample, from
+        the recording; not in the metadata).
     duration : float
-        Seconds of a video.
+        Duration of a video in seconds.
     """
 
     trials: pd.DataFrame
@@ -60,13 +60,13 @@ class DeapCut:
         Parameters
         ----------
         raw : mne.io.BaseRaw
-            The recording in which they were found, preprocessed or not.
+            The recording in which the trials were found, preprocessed or not.
 
         Returns
         -------
         mne.BaseEpochs
             From -3 s to one sample before the end of the video; time zero is the sample nearest to
-            the video's start.
+            the onset of the video.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class DeapCut:
         sfreq = float(raw.info["sfreq"])
         start = math.ceil(-BASELINE_DURATION * sfreq - _SLACK)
         stop = math.floor(self.duration * sfreq + _SLACK)
-        # counted from the start of the recording, as MNE counts also after cropping
+        # from the start of the recording, which is how MNE counts even after cropping
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
         first, last = raw.first_samp, raw.first_samp + len(raw.times)
         outside = (onsets + start < first) | (onsets + stop > last)
@@ -114,30 +114,31 @@ def find_trials_deap(
     participant: int | None = None,
     order: Order = "video",
 ) -> tuple[DeapCut, tuple[str, ...]]:
-    """Find the trials of an original recording, and join them to their ratings.
+    """Find the trials of an original recording and their ratings.
 
     Parameters
     ----------
     raw : RawDeap
-        As `read_raw_deap` gives it.
+        A recording of `read_raw_deap`.
     ratings : str | pathlib.Path
         The table ``participant_ratings``.
     participant : int | None
         Number of the participant in the table; None takes it from the name of the file.
     order : "video" | "presentation"
-        Trials by the number of their video, as in the preprocessed files, or as they were shown.
+        Order of the trials: by video, as in the preprocessed files, or by presentation.
 
     Returns
     -------
     make_epochs : DeapCut
-        Call it with the recording, or with what preprocessing made of it, to get the trials.
+        Function that takes the recording, preprocessed or not, and returns its trials.
     notes : tuple of str
-        What the user should know: trials left out, videos that ended early.
+        What the user should know: trials dropped, videos that ended early.
 
     Raises
     ------
     DataError
-        If the table lacks the participant or is wrong, or the recording has not one video per row.
+        If the table is invalid or lacks the participant, or the number of videos in the recording
+        is not that of its rows.
 
     Examples
     --------
@@ -164,7 +165,7 @@ def find_trials_deap(
         raise DataError(
             f"{path}: {len(onsets)} videos start in the recording (code {_VIDEO} at {times or '-'} "
             f"s), and {ratings} has {len(table)} trials of participant {participant}; expected as "
-            "many. Which is which cannot be told."
+            "many. They cannot be matched."
         )
     duration = _choose_duration(lengths / sfreq)
     close = np.flatnonzero(np.diff(onsets) / sfreq < duration)
@@ -202,7 +203,7 @@ def find_trials_deap(
             f"presentation {numbers}"
         )
     if not inside.any():
-        raise DataError(f"{path} does not hold a whole trial.")
+        raise DataError(f"{path} does not hold a complete trial.")
     trials = trials[inside]
     if order == "video":
         trials = trials.sort_values("trial")
@@ -210,7 +211,7 @@ def find_trials_deap(
 
 
 def _compare_times(trials: pd.DataFrame, path: Path) -> list[str]:
-    """Tell if videos start at other times than the table says, which may be of another session."""
+    """Note videos whose onsets differ from the table, which may be that of another session."""
     late = (trials["onset"] - trials["start_time"]).dropna()
     late -= late.median()  # the recording began before the experiment
     far = late[late.abs() > _DRIFT]
@@ -225,7 +226,7 @@ def _compare_times(trials: pd.DataFrame, path: Path) -> list[str]:
 
 
 def annotate_videos(raw: RawDeap, ratings: str | Path | None = None) -> None:
-    """Annotate the videos of a recording, in place: by name if there is a table of ratings.
+    """Annotate the videos of a recording in place, by name if a table of ratings is given.
 
     Parameters
     ----------
@@ -253,7 +254,7 @@ def annotate_videos(raw: RawDeap, ratings: str | Path | None = None) -> None:
 
 
 def participant_number(path: Path) -> int:
-    """Return the number in the name of a participant's file.
+    """Return the number of a participant from the name of the file.
 
     Parameters
     ----------
@@ -276,16 +277,14 @@ def participant_number(path: Path) -> int:
     """
     digits = re.fullmatch(r"s(\d{1,6})", path.stem, re.IGNORECASE | re.ASCII)
     if not digits:
-        raise DataError(
-            f"{path} does not tell which participant it is of; expected a name like s07.bdf."
-        )
+        raise DataError(f"{path} does not name its participant; expected a name like s07.bdf.")
     return int(digits[1])
 
 
 def _find_videos(
     codes: npt.NDArray[np.uint8],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Return at which samples videos start, and how many samples pass until the next code."""
+    """Return the samples at which videos start, and the number of samples until the next code."""
     events = np.flatnonzero(codes[1:] != codes[:-1]) + 1
     events = events[codes[events] != 0]  # back to rest
     after = np.append(events[1:], -1).astype(float)
@@ -295,7 +294,7 @@ def _find_videos(
 
 
 def _choose_duration(seconds: npt.NDArray[np.float64]) -> float:
-    """Return the seconds of a video: DEAP's 60, or what the codes say of a simulation."""
+    """Return the duration of a video in seconds: DEAP's 60, or in simulations that of the codes."""
     known = seconds[np.isfinite(seconds)]
     typical = float(np.median(known)) if known.size else _DURATION
     return _DURATION if abs(typical - _DURATION) < _NEARLY else typical

@@ -1,4 +1,4 @@
-"""DREAMER: 23 people who watched 18 film clips, with a portable headset of 14 channels."""
+"""DREAMER: 23 participants who watched 18 film clips, recorded with a headset of 14 channels."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What ``DREAMER.mat`` holds: one structure, walked and checked before a signal is used.
+"""Content of ``DREAMER.mat``: a structure, walked and checked before a signal is used.
 
 ::
 
@@ -39,7 +39,7 @@ _PARTS = ("baseline", "stimuli")
 
 @dataclass
 class Person:
-    """What the file says of one person, without the signals.
+    """Data of a participant, without the signals.
 
     Attributes
     ----------
@@ -55,13 +55,14 @@ class Person:
 
 @dataclass(frozen=True)
 class Contents:
-    """What ``DREAMER.mat`` holds, without the signals.
+    """Content of ``DREAMER.mat``, without the signals.
 
     Attributes
     ----------
     people : tuple of Person
+        The participants.
     provider : str
-        Who made the file, in its own words.
+        Provider of the file, as stated in it.
     """
 
     people: tuple[Person, ...]
@@ -69,14 +70,15 @@ class Contents:
 
 
 def look_into(path: str | Path) -> Contents:
-    """Walk the whole file, and check everything but the signals themselves.
+    """Walk the complete file, and check everything but the signals.
 
-    Remembered while the file stays as it is: walking takes seconds, as much of it is compressed.
+    The result is cached while the file stays the same: walking takes seconds, since much of the
+    file is compressed.
 
     Raises
     ------
     DataError
-        If the file is missing, truncated or corrupt, or does not hold what DREAMER does.
+        If the file is missing, truncated or corrupt, or its content is not that of DREAMER.
     """
     path = Path(path)
     check_file(path)
@@ -85,7 +87,7 @@ def look_into(path: str | Path) -> Contents:
 
 
 def count_people(path: Path) -> int:
-    """Return how many people a file holds, by its beginning only."""
+    """Return the number of participants in a file, from its beginning if possible."""
     check_file(path)
     for node in walk_mat(path, _VARIABLE, wanted=lambda place: False):
         if node.place == ("Data",) and node.kind in ("cell", "struct"):
@@ -96,7 +98,7 @@ def count_people(path: Path) -> int:
 
 
 def read_clips(path: Path, number: int) -> dict[str, list[np.ndarray]]:
-    """Return a person's EEG, in the file's unit: by part, a (n_samples, 14) array per clip."""
+    """Return the EEG of a participant, in the file's unit: by part, (n_samples, 14) per clip."""
     contents = look_into(path)
     n_clips = len(contents.people[number].ratings["valence"])
     clips: dict[str, list[np.ndarray]] = {part: [] for part in _PARTS}
@@ -110,12 +112,12 @@ def read_clips(path: Path, number: int) -> dict[str, list[np.ndarray]]:
             continue
         clips[str(_split(node.place)[1][1])].append(node.value)
         if all(len(found) == n_clips for found in clips.values()):
-            return clips  # what comes behind has been checked
+            return clips  # the rest of the file has been checked
     raise DataError(f"{path} has changed while it was read.")
 
 
 def _split(place: tuple[str | int, ...]) -> tuple[int | None, tuple[str | int, ...]]:
-    """Return the number of a person, and the place of a part within what is said of them."""
+    """Return the number of a participant, and the path of a part within the participant's data."""
     if place[:1] != ("Data",) or len(place) < 2:
         return None, place
     if isinstance(place[1], int):
@@ -183,7 +185,7 @@ def _scores(path: str, who: int, name: str, node: Node) -> np.ndarray:
 
 
 def _check_facts(path: str, single: dict[tuple[str | int, ...], Any]) -> None:
-    """Check what the file says of itself against what is known of DREAMER."""
+    """Check sampling rate and electrodes against those of DREAMER."""
     rate = single.get(("EEG_SamplingRate",))
     if not isinstance(rate, np.ndarray) or rate.size != 1 or float(rate.ravel()[0]) != SFREQ:
         found = "none" if rate is None else str(np.ravel(rate)[:3].tolist())
@@ -207,8 +209,8 @@ def _check_person(path: str, number: int, person: Person) -> None:
         field_name: len(person.ratings.get(name, ())) for name, field_name in RATINGS.items()
     }
     if len(set(counts.values())) > 1 or not counts["EEG.stimuli"]:
-        told = ", ".join(f"{name} {n}" for name, n in counts.items())
+        found = ", ".join(f"{name} {n}" for name, n in counts.items())
         raise DataError(
-            f"{path}: person {number + 1} has other numbers of clips than of ratings ({told}); "
+            f"{path}: person {number + 1} has other numbers of clips than of ratings ({found}); "
             "expected one each."
         )

@@ -1,4 +1,4 @@
-"""DREAMER as a data set: its options, its traps, and how to recognise its folder."""
+"""DREAMER as a data set: options, outlines and caveats."""
 
 import difflib
 import re
@@ -20,9 +20,9 @@ _FILE = "DREAMER.mat"
 
 @dataclass(frozen=True, kw_only=True)
 class Dreamer(Dataset):
-    """DREAMER, as its authors give it out: one file, `DREAMER.mat`.
+    """DREAMER, as its authors distribute it: a single file, `DREAMER.mat`.
 
-    Time zero is the start of what is used of a clip. Signals are taken as microvolts, since the
+    Time zero is the start of the used part of a clip. Signals are taken as microvolts, since the
     file does not state their unit, and keep their offset.
 
     Parameters
@@ -57,7 +57,7 @@ class Dreamer(Dataset):
     rest: Annotated[float, Ge(0), Le(61)] = 3.0
 
     def find(self) -> list[Recording]:
-        """List the people in the file, by its beginning."""
+        """List the participants in the file."""
         from eegemo.datasets.dreamer.contents import count_people
         from eegemo.formats.files import check_inside, named_errors
 
@@ -102,7 +102,7 @@ class Dreamer(Dataset):
         return [name for name in present if name in chosen]
 
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
-        """Outline a person by what the file says of each clip; all of it is checked."""
+        """Outline a participant from the structure of the file, which is checked completely."""
         from eegemo.datasets.dreamer.recording import DreamerRecording
 
         if not isinstance(recording, DreamerRecording):
@@ -115,16 +115,16 @@ class Dreamer(Dataset):
     def read_file(
         self, path: Path, *, eeg_only: bool = False, subject: str | None = None
     ) -> Sequence[Run] | None:
-        """Open ``DREAMER.mat``, and take the clips of one person out of it."""
+        """Read the clips of a participant from ``DREAMER.mat``."""
         if path.name != _FILE:
             return None
         if subject is None:
-            raise DataError(f"{path} holds several people: say who is meant, as --subject s01.")
+            raise DataError(f"{path} holds several participants: choose one, as in --subject s01.")
         found = replace(self, root=str(path.parent), subjects=[subject]).find()
         return list(found[0].read(eeg_only=eeg_only))
 
     def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
-        """Say what is not known of the signals."""
+        """Return caveats about the unit and the offset of the signals."""
         notes = ["DREAMER does not state the unit of its signals; they are taken as microvolts."]
         if preprocessing["l_freq"] is None and preprocessing["baseline"] is None:
             notes.append(
@@ -135,6 +135,6 @@ class Dreamer(Dataset):
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:
-        """Recognise the folder that holds ``DREAMER.mat``; clips are told as they are."""
+        """Return the data set of a folder with ``DREAMER.mat``, with complete clips."""
         file = folder / _FILE
         return cls(root=str(folder), last=None) if file.is_file() or file.is_symlink() else None

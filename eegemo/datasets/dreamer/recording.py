@@ -1,4 +1,4 @@
-"""One person of DREAMER: clips cut out of the file, as Epochs."""
+"""Recordings of a participant of DREAMER: clips as Epochs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _MAX_EEG = 1e6  # in the file's unit; the headset ends below 10,000
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DreamerRecording(Recording):
-    """The clips of one person.
+    """The clips of a participant.
 
     Attributes
     ----------
     number : int
-        Place in the file, from 0.
+        Position in the file, from 0.
     last : float or None
-        Seconds before the end of each clip that are used; None for all of it.
+        Seconds before the end of each clip that are used; None for the complete clip.
     rest : float
         Seconds of the neutral clip, from its end, that come before time zero.
     """
@@ -38,22 +38,22 @@ class DreamerRecording(Recording):
     rest: float
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
-        """Yield Epochs, a run for each stretch of clips of one length (see `Recording.read`)."""
+        """Yield a run of Epochs for each sequence of clips of equal length."""
         path = self.files[0]
         about = self.describe()
         clips = read_clips(path, self.number)
         lengths = self._n_times(look_into(path).people[self.number])
         n_rest = round(self.rest * SFREQ)
         flat = True
-        for n_times, places in groupby(range(len(lengths)), key=lambda place: lengths[place]):
-            rows = list(places)
+        for n_times, clip_rows in groupby(range(len(lengths)), key=lambda row: lengths[row]):
+            rows = list(clip_rows)
             signals = np.empty((len(rows), len(CHANNELS), n_rest + n_times))
-            for place, row in zip(signals, rows, strict=True):
+            for target, row in zip(signals, rows, strict=True):
                 neutral, film = clips["baseline"][row], clips["stimuli"][row]
                 joined = np.concatenate([neutral[len(neutral) - n_rest :], film[-n_times:]])
                 self._check(joined, row + 1)
                 flat &= not np.ptp(joined, axis=0).any()
-                np.multiply(joined.T, _VOLTS, out=place)
+                np.multiply(joined.T, _VOLTS, out=target)
             info = mne.create_info(list(CHANNELS), SFREQ, "eeg", verbose="ERROR")
             info.set_montage("biosemi32", verbose="ERROR")
             order = np.arange(len(rows))
@@ -84,17 +84,17 @@ class DreamerRecording(Recording):
         return pd.DataFrame(table | ratings)
 
     def outline(self) -> Outline:
-        """Outline the clips, reading no signal."""
+        """Outline the clips without reading signals."""
         lengths = self._n_times(look_into(self.files[0]).people[self.number])
         seconds = tuple(n_times / SFREQ for n_times in lengths)
         return Outline(self.describe(), seconds, SFREQ, CHANNELS)
 
     def least_bytes(self, steps: Mapping[str, Any]) -> int:
-        """Return a lower bound of what the stored trials take (see `Recording.least_bytes`)."""
-        return 0  # the file holds everybody, and how much is this person's only reading tells
+        """Return a lower bound of the size of the stored trials (see `Recording.least_bytes`)."""
+        return 0  # the file holds all participants; only reading tells the part of each
 
     def _n_times(self, person: Person) -> list[int]:
-        """Return the samples of each trial, from time zero on."""
+        """Return the number of samples of each trial, from time zero on."""
         n_rest = round(self.rest * SFREQ)
         n_last = None if self.last is None else round(self.last * SFREQ)
         for trial, (neutral, film) in enumerate(
@@ -110,7 +110,7 @@ class DreamerRecording(Recording):
         return [n if n_last is None else n_last for n in person.n_times["stimuli"]]
 
     def _check(self, signals: np.ndarray, trial: int) -> None:
-        """Refuse samples that no headset gives."""
+        """Refuse samples beyond the range of the headset."""
         # NaN is not below the limit either
         wrong = ~(np.abs(signals) <= _MAX_EEG)
         if wrong.any():
