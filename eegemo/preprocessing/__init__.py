@@ -1,11 +1,10 @@
-"""Signals to signals: choose channels, resample, filter, repair, clean, reference, cut, check.
+"""Preprocessing of continuous EEG or Epochs: channels, filters, artefacts, reference and trials.
 
-Functions take a Raw or Epochs in volts and return a new one; the input is not changed, unless
-`preprocess` is told ``copy=False``. Times are in seconds and count from the onset of the stimulus.
-There is a file for each family of steps; `preprocess` runs them in one fixed order, and a `Record`
-keeps what they did.
+Functions take a Raw or Epochs in volts and return a new one. They do not change their input, except
+`preprocess` with ``copy=False``. Times are in seconds from stimulus onset. `preprocess` runs all
+steps in a fixed order, and a `Record` documents them.
 
-This face declares the options of the experiment file, so it imports MNE only when a step is used.
+This module declares options of the experiment file, so it imports MNE only when a step is used.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ def preprocess(
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
 ) -> mne.io.BaseRaw | mne.BaseEpochs:
-    """Run all steps, on a copy.
+    """Preprocess a recording: run all steps, on a copy.
 
     Parameters
     ----------
@@ -145,20 +144,19 @@ def preprocess(
     make_epochs : callable | None
         Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
     record : Record | None
-        Filled with what was done, found and left out.
+        Filled with the steps and their findings.
     copy : bool
-        With False, `inst` may be changed on the way, which saves its memory once; it is of no use
-        afterwards.
+        If False, `inst` may be changed, which saves a copy of it; do not use `inst` afterwards.
 
     Returns
     -------
     mne.io.BaseRaw | mne.BaseEpochs
-        New Epochs, or a new Raw if `inst` is one and `make_epochs` is None.
+        New Epochs, or a new Raw if `inst` is a Raw and `make_epochs` is None.
 
     Raises
     ------
     DataError
-        If a step cannot be done on these signals; see each step.
+        If a step cannot be applied to these signals; see the functions of the steps.
 
     Examples
     --------

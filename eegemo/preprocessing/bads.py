@@ -1,4 +1,4 @@
-"""Broken channels: found by three signs, and replaced by what their neighbours say."""
+"""Detection of bad channels by three criteria, and their interpolation."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ __all__ = ["apply_interpolation", "find_bad_channels", "interpolate_bads"]
 
 # V; below the noise of any amplifier. A disconnected input is constant to the last bit.
 _FLAT = 1e-9
-# Correlations among so few channels say little; then only flat channels are looked for.
+# Correlations among fewer channels are not informative; then only flat channels are looked for.
 _FEWEST = 8
-# Seconds; PREP's window for predicting channels, and how many of them, evenly spread, are enough.
+# Seconds; PREP's window for predicting channels, and the number of evenly spread windows used.
 _WINDOW = 5.0
 _WINDOWS = 240
 
@@ -35,37 +35,37 @@ def find_bad_channels(
     share: float = 0.4,
     filtered: mne.io.BaseRaw | mne.BaseEpochs | None = None,
 ) -> dict[str, str]:
-    """Find EEG channels that recorded something else than the brain.
+    """Find bad EEG channels: flat, noisy, or unlike their neighbours.
 
-    The criteria and their limits are those of PREP [1]_, on a copy filtered to 1-45 Hz, against the
-    median of all channels at each moment:
+    The criteria and their limits are those of PREP [1]_, on a copy filtered to 1-45 Hz, relative to
+    the median of all channels at each sample:
 
-    - flat: nothing was recorded in more than a share of `flat` of the seconds;
+    - flat: the signal is constant in more than a fraction `flat` of the seconds;
     - noisy: the channel's amplitude (the lower quartile, over seconds, of its standard deviation,
-      which blinks do not move) is `deviation` robust standard deviations above that of the others;
-    - unlike its neighbours: in more than a share of `share` of 5 s windows the channel correlates
-      by less than `correlation` with what spherical splines through the other channels say. The
-      worst channel is set aside and the rest looked at again, until none is bad. PREP predicts from
-      random subsets of channels; all of them need no random numbers and predict better.
+      which blinks do not affect) is `deviation` robust standard deviations above the others';
+    - unlike its neighbours: in more than a fraction `share` of 5 s windows, the channel correlates
+      by less than `correlation` with its prediction by spherical splines through the other
+      channels. The worst channel is removed and the others are tested again, until none is bad.
+      PREP predicts from random subsets of channels; using all channels needs no random numbers and
+      predicts better.
 
-    Without positions of electrodes, the best correlation with any other channel takes the place of
-    the splines. Fewer than eight channels say too little about each other: of those only flat ones
-    are found.
+    Without electrode positions, the best correlation with any other channel replaces that with the
+    prediction. With fewer than eight channels, only flat channels are found.
 
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
         Signals in volts, without an average reference; they are not changed.
     flat, deviation, correlation, share : float
-        As above.
+        See above.
     filtered : mne.io.BaseRaw | mne.BaseEpochs | None
-        The same signals filtered to 1-45 Hz or so already, which saves time; None filters a copy.
+        The same signals already filtered to about 1-45 Hz, which saves time; None filters a copy.
 
     Returns
     -------
     dict of str to str
-        Name of each bad channel and what is wrong with it. What the recording itself marks as bad
-        plays no part.
+        Name of each bad channel and the reason. Channels that the recording marks as bad are tested
+        like the others.
 
     Raises
     ------
@@ -99,11 +99,11 @@ def find_bad_channels(
     if filtered is None:
         filtered = _high_passed(inst, rest)
     second = round(float(inst.info["sfreq"]))
-    windows = _cut(filtered.get_data(picks=rest), round(_WINDOW * second))
+    windows = _split(filtered.get_data(picks=rest), round(_WINDOW * second))
     windows = windows[:, :: max(1, windows.shape[1] // _WINDOWS)]
     windows = _centre(windows - np.median(windows, axis=0))
 
-    seconds = _cut(np.swapaxes(windows, 0, 1), second)
+    seconds = _split(np.swapaxes(windows, 0, 1), second)
     amplitude = np.quantile(seconds.std(axis=-1), 0.25, axis=1)
     spread = max(_robust_sd(amplitude), 0.1 * float(np.median(amplitude)))
     scores = (amplitude - np.median(amplitude)) / spread
@@ -119,7 +119,7 @@ def find_bad_channels(
         lonely = (agreement < correlation).mean(axis=1)
         if lonely.max() <= share:
             break
-        # of several, the one at fault: its neighbours are predicted with its help
+        # of several, the worst: it spoils the prediction of its neighbours
         worst = int(np.where(lonely > share, agreement.mean(axis=1), np.inf).argmin())
         found[rest[keep.pop(worst)]] = f"unlike its neighbours in {lonely[worst]:.0%} of the time"
     return {name: found[name] for name in names if name in found}
@@ -171,9 +171,9 @@ def apply_interpolation(inst: Any) -> list[str]:
     if 2 * len(bads) > len(names) or len(names) - len(bads) < 4:
         raise DataError(
             f"bads: {len(bads)} of {len(names)} EEG channels are bad ({', '.join(bads)}), too many "
-            "to be replaced by the others. Leave this recording out, or set bads: keep."
+            "to be replaced by the others. Exclude this recording, or set bads: keep."
         )
-    unknown = _without_places(inst.info, names)
+    unknown = _without_positions(inst.info, names)
     if unknown:
         raise DataError(
             "bads: interpolation needs the positions of the electrodes, and the recording has none "
@@ -184,31 +184,31 @@ def apply_interpolation(inst: Any) -> list[str]:
 
 
 def find_flat_channels(inst: Any) -> list[str]:
-    """Return the EEG channels in which not one sample differs from the next."""
+    """Return the names of constant EEG channels."""
     names = eeg_names(inst)
     pairs = zip(names, each_channel(inst, names), strict=True)
     return [name for name, signals in pairs if np.ptp(signals) < _FLAT]
 
 
 def _others(inst: Any, bads: list[str]) -> list[str]:
-    """Bad channels of other types, which MNE would otherwise refuse or interpolate."""
+    """Return bad channels of other types, which MNE would otherwise refuse or interpolate."""
     return [name for name in inst.info["bads"] if name not in bads]
 
 
-def _find_flat(inst: Any, names: list[str], share: float) -> dict[str, str]:
+def _find_flat(inst: Any, names: list[str], limit: float) -> dict[str, str]:
     length = max(2, round(float(inst.info["sfreq"])))
     found = {}
     for name in names:
         row = signal_rows(inst, [name])[0]
         windows = row[: max(1, row.size // length) * length].reshape(max(1, row.size // length), -1)
-        part = float((np.ptp(windows, axis=1) < _FLAT).mean())
-        if part > share:
-            found[name] = "flat" if part == 1 else f"flat in {part:.0%} of its seconds"
+        fraction = float((np.ptp(windows, axis=1) < _FLAT).mean())
+        if fraction > limit:
+            found[name] = "flat" if fraction == 1 else f"flat in {fraction:.0%} of its seconds"
     return found
 
 
 def _high_passed(inst: Any, names: list[str]) -> Any:
-    """Copy some channels at 1-45 Hz, or as near to it as rate and length allow."""
+    """Return some channels at 1-45 Hz, or as near to it as rate and length allow."""
     new = copy_loaded(inst).pick(names, exclude=(), verbose="ERROR")
     sfreq = float(inst.info["sfreq"])
     h_freq = 45.0 if sfreq > 120 else None
@@ -217,8 +217,8 @@ def _high_passed(inst: Any, names: list[str]) -> Any:
     return new
 
 
-def _cut(data: np.ndarray, length: int) -> np.ndarray:
-    """Windows of (n_channels, n_times) or trials of it, shape (n_channels, n_windows, n_times)."""
+def _split(data: np.ndarray, length: int) -> np.ndarray:
+    """Return windows of continuous signals or trials, shape (n_channels, n_windows, n_times)."""
     if data.ndim == 2:
         data = data[np.newaxis]
     n_epochs, n_channels, n_times = data.shape
@@ -235,13 +235,13 @@ def _centre(windows: np.ndarray) -> np.ndarray:
 
 
 def _robust_sd(values: np.ndarray) -> float:
-    """0.7413 times the interquartile range: the standard deviation, if values are normal."""
+    """Return 0.7413 times the interquartile range: the standard deviation of normal values."""
     low, high = np.percentile(values, [25, 75])
     return 0.7413 * float(high - low)
 
 
 def _agreement(windows: np.ndarray, info: mne.Info) -> np.ndarray:
-    """Correlation of each channel with what the others say, shape (n_channels, n_windows)."""
+    """Return each channel's correlation with its prediction, shape (n_channels, n_windows)."""
     unit = _unit(windows)
     weights = _spline_weights(info)
     if weights is None:
@@ -261,23 +261,25 @@ def _unit(windows: np.ndarray) -> np.ndarray:
 
 
 def _spline_weights(info: mne.Info) -> np.ndarray | None:
-    """Weights by which splines predict each channel from all others; None without positions.
+    """Return the weights by which splines predict each channel from the others.
 
-    The splines of Perrin et al. (1989), with MNE's order and smoothing. Predictions with one
-    channel left out follow from a single inverse, as they do for all linear smoothers.
+    None without electrode positions. The splines are those of Perrin et al. (1989), with MNE's
+    order and smoothing. Leave-one-out predictions follow from a single inverse, as for all linear
+    smoothers.
     """
-    if _without_places(info, info.ch_names):
+    if _without_positions(info, info.ch_names):
         return None
-    places = np.array([channel["loc"][:3] for channel in info["chs"]])
+    positions = np.array([channel["loc"][:3] for channel in info["chs"]])
     # the sphere through the electrodes: |p|^2 = 2 p c + constant
-    design = np.column_stack([2 * places, np.ones(len(places))])
-    places = places - np.linalg.lstsq(design, (places**2).sum(axis=1), rcond=None)[0][:3]
-    places /= np.linalg.norm(places, axis=1, keepdims=True)
+    design = np.column_stack([2 * positions, np.ones(len(positions))])
+    centre = np.linalg.lstsq(design, (positions**2).sum(axis=1), rcond=None)[0][:3]
+    positions = positions - centre
+    positions /= np.linalg.norm(positions, axis=1, keepdims=True)
     order = np.arange(1, 51)
     terms = (2 * order + 1) / (4 * np.pi * (order * (order + 1.0)) ** 4)
-    n = len(places)
+    n = len(positions)
     system = np.ones((n + 1, n + 1))
-    system[:n, :n] = np.polynomial.legendre.legval(places @ places.T, [0.0, *terms])
+    system[:n, :n] = np.polynomial.legendre.legval(positions @ positions.T, [0.0, *terms])
     system[:n, :n] += 1e-5 * np.eye(n)
     system[n, n] = 0
     inverse = np.linalg.inv(system)[:n, :n]
@@ -285,8 +287,8 @@ def _spline_weights(info: mne.Info) -> np.ndarray | None:
     return weights
 
 
-def _without_places(info: mne.Info, names: list[str]) -> list[str]:
-    """Names of the channels whose positions are not known."""
-    places = {channel["ch_name"]: channel["loc"][:3] for channel in info["chs"]}
-    known = {name for name, xyz in places.items() if np.isfinite(xyz).all() and xyz.any()}
+def _without_positions(info: mne.Info, names: list[str]) -> list[str]:
+    """Return the names of the channels without known positions."""
+    positions = {channel["ch_name"]: channel["loc"][:3] for channel in info["chs"]}
+    known = {name for name, xyz in positions.items() if np.isfinite(xyz).all() and xyz.any()}
     return [name for name in names if name not in known]

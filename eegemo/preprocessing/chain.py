@@ -1,13 +1,13 @@
-"""All steps, in one fixed order.
+"""The preprocessing steps in their fixed order.
 
 ::
 
     channels -> resample -> notch -> bad channels -> band-pass -> reference -> eye movements
-             -> cut into trials -> baseline -> rejection
+             -> epoch into trials -> baseline -> rejection
 
-Resampling comes first because every later step is then cheaper, filters before cutting because they
-need signal around each trial. Eye movements are estimated on a second copy that begins at 1 Hz and
-has the same reference, and removed from the signals in the band that was asked for.
+Resampling comes first because every later step is then cheaper. Filters come before epoching
+because they need signal around each trial. Eye movements are estimated on a second copy,
+high-passed at 1 Hz and with the same reference, and removed from the signals in the chosen band.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def run_steps(
         keep = [name for name in keep if name not in eyes]
     names = keep + [name for name in eyes if name not in keep]
 
-    # One copy is made here, at most; the steps after it work in place.
+    # At most one copy is made, here; the steps after it work in place.
     old = float(inst.info["sfreq"])
     if sfreq is not None and sfreq != old:
         new = resample(inst, sfreq, channels=names)
@@ -105,9 +105,9 @@ def run_steps(
     if reject is not None:
         n_trials = len(new)
         new = apply_rejection(new, reject, record)
-        log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV left out")
+        log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV dropped")
     if record is not None:
-        # segments are centred for their spectra, so that a baseline does not show in them
+        # segments are centred for their spectra, so a baseline does not show in them
         given = (notch, l_freq, h_freq, reference, reject, make_epochs)
         alike = not eyes and bads == "keep" and all(option is None for option in given)
         record.end(new, alike=alike)
@@ -122,7 +122,7 @@ def _check_choices(bads: str, eog: str) -> None:
 
 
 def _treat_bads(inst: Any, fit_on: Any, bads: str, log: Record) -> None:
-    """Keep bad channels, or find and replace them in both copies; say which."""
+    """Keep bad channels, or find and interpolate them in both copies; log their names."""
     log.bads = dict.fromkeys(
         (name for name in eeg_names(inst) if name in inst.info["bads"]), "marked in the recording"
     ) | {name: why for name, why in log.bads.items() if name not in inst.info["bads"]}
@@ -140,7 +140,7 @@ def _treat_bads(inst: Any, fit_on: Any, bads: str, log: Record) -> None:
 
 
 def _report_flat(inst: mne.io.BaseRaw | mne.BaseEpochs, bads: str, record: Record) -> None:
-    """Say which channels are flat although nothing is done about them."""
+    """Note flat channels that are kept."""
     if bads == "interpolate":  # which finds and replaces them
         return
     for name in find_flat_channels(inst):

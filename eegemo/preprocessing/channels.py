@@ -1,4 +1,4 @@
-"""Which channels stay, and in which order."""
+"""Selection of channels, and access to their signals."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
@@ -15,25 +15,25 @@ Instance = TypeVar("Instance", mne.io.BaseRaw, mne.BaseEpochs)
 
 
 def pick_channels(inst: Instance, channels: str | Sequence[str] = "eeg") -> Instance:
-    """Keep some channels, found by name.
+    """Keep some channels, by name.
 
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The signals.
     channels : "eeg" | "emotiv" | sequence of str
-        All EEG channels (those marked bad too, so that every recording has the same ones), the
-        fourteen positions of the Emotiv EPOC headset, or names.
+        All EEG channels (also those marked bad, so that all recordings have the same channels), the
+        fourteen positions of the Emotiv EPOC headset, or channels by name.
 
     Returns
     -------
     mne.io.BaseRaw | mne.BaseEpochs
-        A loaded copy, its channels in the order of the list (for "eeg": of the recording).
+        A loaded copy, with channels in the order of the list (for "eeg": of the recording).
 
     Raises
     ------
     DataError
-        If a channel is not there or is named twice.
+        If a channel is missing or named twice.
 
     Examples
     --------
@@ -54,13 +54,13 @@ def apply_pick(inst: Instance, names: Sequence[str]) -> Instance:
 
 
 def copy_loaded(inst: Instance) -> Instance:
-    """Return a copy, in memory, that nobody else holds."""
+    """Return a copy in memory."""
     return _load(inst.copy())
 
 
 def _load(inst: Instance) -> Instance:
     if not inst.preload:
-        with mne.use_log_level("ERROR"):  # a Raw says how far it has come
+        with mne.use_log_level("ERROR"):  # a Raw logs its progress
             inst.load_data()
     return inst
 
@@ -82,12 +82,12 @@ def resolve_eog_channels(inst: Any, eog_channels: Sequence[str] | None) -> list[
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The recording.
     eog_channels : sequence of str | None
-        Names, of whatever type the file says they are; None takes those of type EOG.
+        Names of channels, of any type; None takes the channels of type EOG.
 
     Raises
     ------
     DataError
-        If there is none, or one is not in the recording.
+        If there is no EOG channel, or a channel is not in the recording.
     """
     if eog_channels is not None:
         names = list(dict.fromkeys(eog_channels))
@@ -111,12 +111,12 @@ def resolve_eog_channels(inst: Any, eog_channels: Sequence[str] | None) -> list[
 
 
 def mark_eog(inst: Any, names: Sequence[str]) -> None:
-    """Make channels EOG, in place, whatever their file calls them."""
+    """Set the type of channels to EOG, in place."""
     inst.set_channel_types(dict.fromkeys(names, "eog"), on_unit_change="ignore", verbose="ERROR")
 
 
 def signal_rows(inst: Any, names: Sequence[str]) -> np.ndarray:
-    """Return channels as continuous rows, shape (n_channels, n_samples); trials are joined."""
+    """Return channels as continuous signals, shape (n_channels, n_samples); trials are joined."""
     data = inst.get_data(picks=list(names), verbose="ERROR")
     if data.ndim == 3:
         data = np.swapaxes(data, 0, 1).reshape(len(names), -1)
@@ -125,7 +125,7 @@ def signal_rows(inst: Any, names: Sequence[str]) -> np.ndarray:
 
 
 def each_channel(inst: Any, names: Sequence[str]) -> Iterator[np.ndarray]:
-    """Yield each channel, shape (n_trials, n_times) or (1, n_times); of trials, without a copy."""
+    """Yield each channel, shape (n_trials, n_times) or (1, n_times); trials are not copied."""
     if isinstance(inst, mne.io.BaseRaw):
         for name in names:
             yield inst.get_data(picks=[name], verbose="ERROR")

@@ -1,8 +1,8 @@
-"""Eye movements, removed with the help of the recorded EOG.
+"""Removal of eye movements, by the recorded EOG.
 
-Both methods need low frequencies to see eye movements well and are therefore fitted on signals from
-1 Hz on, whatever band is wanted in the end: fitted on 4-45 Hz they leave two to four times as much
-of a blink in the EEG.
+Both methods need low frequencies to see eye movements, so they are fitted on signals high-passed at
+1 Hz, whatever the final band. Fitted on 4-45 Hz, they leave two to four times as much of a blink in
+the EEG.
 """
 
 import warnings
@@ -26,11 +26,11 @@ from eegemo.preprocessing.record import EogRemoval, Record, blink_average, find_
 
 __all__ = ["apply_ica", "apply_regression", "remove_eog_ica", "remove_eog_regression"]
 
-#: Hz; where the signals begin on which eye movements are estimated.
+#: Hz; lower edge of the signals on which eye movements are estimated.
 FIT_L_FREQ = 1.0
 # With fewer channels, independent components mix eyes and brain.
 _FEWEST_FOR_ICA = 8
-# Samples that determine 20 components well; more only take time.
+# Samples that determine 20 components well; more samples only take time.
 _ICA_SAMPLES = 100_000
 
 
@@ -41,7 +41,7 @@ def remove_eog_regression(
     fit_on: Instance | None = None,
     record: Record | None = None,
 ) -> Instance:
-    """Subtract from each EEG channel what the EOG channels explain of it.
+    """Remove eye movements from EEG channels by regression on the EOG.
 
     Gratton et al. (1983), "A new method for off-line removal of ocular artifact",
     Electroencephalography and Clinical Neurophysiology 55(4), 468-484, through
@@ -50,15 +50,15 @@ def remove_eog_regression(
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
-        Signals in volts, in the band and with the reference that are wanted, EOG channels included.
+        Signals in volts, in their final band and with their final reference, including EOG.
     eog_channels : sequence of str | None
-        Names, of whatever type; None takes the channels of type EOG.
+        Names of channels, of any type; None takes the channels of type EOG.
     fit_on : mne.io.BaseRaw | mne.BaseEpochs | None
-        The same recording filtered from 1 Hz on, with the same reference: the weights are estimated
-        on it. None estimates them on `inst`, high-passed at 1 Hz if it has slower parts and is
-        long enough for the filter.
+        The same recording, high-passed at 1 Hz and with the same reference, on which the weights
+        are estimated. None estimates them on `inst`, high-passed at 1 Hz if it has slower parts and
+        is long enough for the filter.
     record : Record | None
-        Filled with weights, blinks and what was removed.
+        Filled with weights, blinks and the removed signal.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def remove_eog_regression(
     Raises
     ------
     DataError
-        If there are no EOG channels, or one is flat or the sum of others.
+        If there are no EOG channels, or an EOG channel is flat or a sum of others.
 
     Examples
     --------
@@ -98,21 +98,21 @@ def remove_eog_ica(
     correlation: float = 0.5,
     record: Record | None = None,
 ) -> Instance:
-    """Remove the independent components that go with the EOG.
+    """Remove independent components that correlate with the EOG.
 
     FastICA (Hyvärinen (1999), IEEE Transactions on Neural Networks 10(3), 626-634) through
     `mne.preprocessing.ICA`; a component is removed if, from 1 to 10 Hz, it correlates with an EOG
-    channel by more than `correlation`. Always the same random start, so the same result.
+    channel by more than `correlation`. The random start is fixed, so results are reproducible.
 
     Parameters
     ----------
     inst, eog_channels, fit_on, record
         As in `remove_eog_regression`.
     n_components : int
-        Components to look for, at most; fewer if the EEG channels are fewer or depend on each
-        other (average reference, interpolation).
+        Maximum number of components; fewer if there are fewer EEG channels, or if they are linearly
+        dependent (average reference, interpolation).
     correlation : float
-        From 0 to 1.
+        Threshold, from 0 to 1.
 
     Returns
     -------
@@ -152,11 +152,11 @@ def remove_eog_ica(
     return new
 
 
-# The same on objects that nobody else holds.
+# The same in place.
 
 
 def high_passed(inst: Any, h_freq: float | None = None) -> Any:
-    """Return a copy from 1 Hz on, or `inst` itself if it is too short for that filter."""
+    """Return a copy high-passed at 1 Hz, or `inst` itself if it is too short for the filter."""
     if filter_length(float(inst.info["sfreq"]), FIT_L_FREQ, h_freq) > len(inst.times):
         return inst
     new = inst.copy()
@@ -175,7 +175,7 @@ def apply_regression(
     flat = [name for name, size in zip(eog_channels, scale, strict=True) if not size > 1e-9]
     if flat:
         raise DataError(
-            f"The EOG channel {', '.join(flat)} is flat, so it tells nothing of eye movements. "
+            f"The EOG channel {', '.join(flat)} is flat and shows no eye movements. "
             "Name other eog_channels, or set eog: none."
         )
     if np.linalg.matrix_rank(covariance / np.outer(scale, scale), tol=1e-6) < len(eog_channels):
@@ -183,7 +183,7 @@ def apply_regression(
             f"The EOG channels {', '.join(eog_channels)} are not independent: one is a sum of the "
             "others. Name fewer eog_channels."
         )
-    for signals in (inst, fit_on):  # MNE asks that somebody has decided on the reference
+    for signals in (inst, fit_on):  # MNE requires an explicit decision on the reference
         if not signals.info["custom_ref_applied"]:
             signals.set_eeg_reference([], projection=False, verbose="ERROR")
     model = mne.preprocessing.EOGRegression(picks=eeg, picks_artifact=eog_channels, proj=False)

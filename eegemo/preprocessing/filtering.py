@@ -1,4 +1,4 @@
-"""Sampling rate and frequency band."""
+"""Resampling, band-pass and notch filters."""
 
 import math
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from eegemo.preprocessing.channels import Instance, copy_loaded
 
 __all__ = ["apply_band_pass", "apply_notch", "band_pass", "filter_length", "notch", "resample"]
 
-# Channels whose voltage a filter is meant for; temperature or a trigger is left as it is.
+# Types of channels to filter; temperature or a trigger is left as it is.
 _FILTERED = ("eeg", "eog", "emg", "ecg")
-# Hz; the transition on either side of a notch, MNE's default. A Hamming filter lasts 3.3 / this.
+# Hz; transition on either side of a notch, MNE's default. A Hamming filter lasts 3.3 / this.
 _NOTCH_TRANSITION = 0.5
 
 
 def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = None) -> Instance:
-    """Lower the sampling rate, without aliasing and without shifting anything in time.
+    """Lower the sampling rate, without aliasing or delay.
 
-    A polyphase FIR filter of zero phase at the exact ratio of the two rates, as in
+    Uses a zero-phase polyphase FIR filter at the exact ratio of the two rates, as in
     `scipy.signal.resample_poly` (Kaiser window, beta 5). Resampling before the band-pass gives the
     same signals as after it, up to the ripple of the two filters, in a fraction of the time.
 
@@ -32,14 +32,14 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The signals.
     sfreq : float
-        The new rate in Hz, not above the old one.
+        New sampling rate in Hz, not above the old rate.
     channels : sequence of str | None
-        Keep only these, in this order, without ever copying the others; None keeps all.
+        Keep only these channels, in this order, without copying the others; None keeps all.
 
     Returns
     -------
     mne.io.BaseRaw | mne.BaseEpochs
-        New signals at `sfreq`; the last sample may lie up to one new sample after the old end.
+        New signals at `sfreq`; the last sample may be up to one new sample after the old end.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
     ]
     data = np.concatenate(parts, axis=-2) if len(parts) > 1 else parts[0]
     del parts
-    # `sfreq` of an Info is locked; resampling a moment of silence gives one that says the new rate
+    # `sfreq` of an Info is locked; resampling a short silence gives an Info with the new rate
     silence = np.zeros((len(rows), max(ratio.denominator, 100)))
     picked = mne.pick_info(inst.info, rows, verbose="ERROR")
     info = mne.io.RawArray(silence, picked, verbose="ERROR").resample(sfreq, verbose="ERROR").info
@@ -98,7 +98,7 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
 
 
 def _ratio(old: float, sfreq: float) -> Fraction:
-    """Return the exact ratio of the new rate to the old one."""
+    """Return the exact ratio of the new to the old rate."""
     if not math.isfinite(sfreq) or sfreq <= 0:
         raise DataError(f"sfreq={sfreq} is not a sampling rate; expected a positive number of Hz.")
     if math.isclose(sfreq, old, rel_tol=1e-9):
@@ -119,17 +119,18 @@ def _ratio(old: float, sfreq: float) -> Fraction:
 
 
 def band_pass(inst: Instance, l_freq: float | None = None, h_freq: float | None = None) -> Instance:
-    """Filter with MNE's default: a zero-phase FIR filter (Hamming window).
+    """Band-pass filter with MNE's default, a zero-phase FIR filter (Hamming window).
 
-    EEG, EOG, EMG and ECG channels are filtered, others are left as they are. The transition above
-    `h_freq` is a quarter of it wide: with 45 Hz, line noise at 50 Hz is only halved. See `notch`.
+    EEG, EOG, EMG and ECG channels are filtered, others are left as they are. The transition band
+    above `h_freq` is a quarter of it wide: with 45 Hz, line noise at 50 Hz is only halved. See
+    `notch`.
 
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The signals.
     l_freq, h_freq : float | None
-        Edges of the pass band in Hz. None leaves that side open; both None filters nothing.
+        Edges of the pass band in Hz. None leaves this side open; with both None nothing is done.
 
     Returns
     -------
@@ -155,9 +156,9 @@ def band_pass(inst: Instance, l_freq: float | None = None, h_freq: float | None 
 
 
 def notch(inst: Instance, freqs: float | Sequence[float]) -> Instance:
-    """Take out single frequencies, as that of the power line, with MNE's zero-phase FIR notch.
+    """Remove single frequencies, such as that of the power line, with MNE's zero-phase FIR notch.
 
-    Each notch is `freq` / 200 wide and has a transition of half a hertz to either side. The same
+    Each notch is `freq` / 200 wide, with a transition of half a hertz on either side. The same
     channels are filtered as in `band_pass`.
 
     Parameters
@@ -165,7 +166,7 @@ def notch(inst: Instance, freqs: float | Sequence[float]) -> Instance:
     inst : mne.io.BaseRaw | mne.BaseEpochs
         The signals, longer than the filter's 6.6 s.
     freqs : float | sequence of float
-        Frequencies in Hz; harmonics must be named too.
+        Frequencies in Hz; harmonics have to be listed.
 
     Returns
     -------
@@ -195,7 +196,7 @@ def filter_length(sfreq: float, l_freq: float | None, h_freq: float | None) -> i
     return len(mne.filter.create_filter(None, sfreq, l_freq, h_freq, verbose="ERROR"))
 
 
-# The same on an object that nobody else holds.
+# The same in place.
 
 
 def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> None:
@@ -224,7 +225,7 @@ def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> No
 
 
 def apply_notch(inst: Any, freqs: float | Sequence[float]) -> None:
-    """Take out frequencies in place; see `notch`."""
+    """Remove frequencies in place; see `notch`."""
     wanted = [float(freq) for freq in np.atleast_1d(np.asarray(freqs, dtype=float))]
     sfreq = float(inst.info["sfreq"])
     if not wanted:
@@ -240,7 +241,7 @@ def apply_notch(inst: Any, freqs: float | Sequence[float]) -> None:
     if length * sfreq > len(inst.times):
         raise DataError(
             f"The notch filter lasts {length:.1f} s, the signals only "
-            f"{len(inst.times) / sfreq:.2f} s. Leave notch out, or use longer trials."
+            f"{len(inst.times) / sfreq:.2f} s. Remove notch, or use longer trials."
         )
     inst.apply_function(
         mne.filter.notch_filter,

@@ -1,7 +1,7 @@
-"""What was done to the signals, kept beside them.
+"""Records of preprocessing, stored with the trials.
 
-`preprocess` fills a `Record` if it is given one. Numbers go to ``record.json``, arrays to
-``record.npz``; the quality report is drawn from those two files alone.
+`preprocess` fills a `Record` if it is given one. Numbers are stored in ``record.json``, arrays in
+``record.npz``; the quality report uses only these two files.
 """
 
 import json
@@ -32,15 +32,15 @@ def _none() -> np.ndarray:
 
 @dataclass(frozen=True)
 class RejectedTrial:
-    """A trial that was left out for its amplitude.
+    """A trial that was dropped for its amplitude.
 
     Attributes
     ----------
     session : str
     trial : int
-        Its number in the metadata; the numbers of other trials stay as they are.
+        Number in the metadata; the numbers of other trials stay as they are.
     channel : str
-        The channel with the largest amplitude.
+        Channel with the largest amplitude.
     amplitude : float
         Its peak-to-peak amplitude in volts.
     """
@@ -53,7 +53,7 @@ class RejectedTrial:
 
 @dataclass
 class EogRemoval:
-    """How eye movements were removed.
+    """Removal of eye movements, and its effect.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class EogRemoval:
         "regression" or "ica".
     eog_channels, eeg_channels : list of str
     labels : list of str
-        Of what was removed: the EOG channels, or the components.
+        Labels of what was removed: the EOG channels, or the components.
     topographies : ndarray, shape (n_eeg, n_labels)
         Regression weights in volts per volt, or the components' weights at the electrodes, in
         units of their own.
@@ -69,9 +69,9 @@ class EogRemoval:
         Of each component removed: its largest absolute correlation with an EOG channel. Empty for
         regression.
     removed : ndarray, shape (n_eeg,)
-        Root mean square of what was taken from each EEG channel, in volts.
+        Root mean square of the signal removed from each EEG channel, in volts.
     n_blinks : int
-        Blinks found in the EOG; 0 if too few were found for an average.
+        Number of blinks in the EOG; 0 if there are too few for an average.
     blink_times : ndarray, shape (n_times,)
         Seconds from the peak of a blink.
     blink_before, blink_after : ndarray, shape (n_eeg, n_times)
@@ -93,20 +93,20 @@ class EogRemoval:
 
 @dataclass
 class Record:
-    """What `preprocess` did to one recording or run.
+    """Record of what `preprocess` did to a recording or run.
 
     Attributes
     ----------
     steps : list of str
-        What was done, in order.
+        The steps, in order.
     notes : list of str
         What a reader of the results should know.
     ch_names : list of str
         EEG channels, in the order of the spectra.
     positions : list | None
-        Place of each of those, (x, y, z) in metres from the centre of the head; None if unknown.
+        Position of each channel, (x, y, z) in metres from the centre of the head; None if unknown.
     bads : dict of str to str
-        EEG channels that are bad, and why.
+        Bad EEG channels, with reasons.
     interpolated : list of str
     eog : EogRemoval | None
     n_trials : int | None
@@ -115,8 +115,8 @@ class Record:
     freqs : ndarray, shape (n_freqs,)
         In hertz.
     before, after : ndarray, shape (n_eeg, n_freqs)
-        Power spectral density, in V²/Hz: of the signals at their final rate before anything was
-        filtered, and of what came out.
+        Power spectral density in V²/Hz, of the signals at their final rate before any filter, and
+        of the output.
     """
 
     steps: list[str] = field(default_factory=list)
@@ -133,28 +133,27 @@ class Record:
     after: np.ndarray = field(default_factory=_none)
 
     def begin(self, inst: Any) -> None:
-        """Keep channels, positions and spectra of the signals before anything is done."""
+        """Record channels, positions and spectra of the signals before any other step."""
         self.ch_names = eeg_names(inst)
         if not self.ch_names:
             return
         montage = inst.get_montage()
         known = {} if montage is None else montage.get_positions()["ch_pos"]
-        places = [known.get(name) for name in self.ch_names]
-        if all(place is not None and np.isfinite(place).all() for place in places):
-            self.positions = [[float(x) for x in place] for place in places if place is not None]
+        found = [known.get(name) for name in self.ch_names]
+        if all(xyz is not None and np.isfinite(xyz).all() for xyz in found):
+            self.positions = [[float(x) for x in xyz] for xyz in found if xyz is not None]
         self.freqs, self.before = power_spectrum(inst, self.ch_names)
 
     def end(self, inst: Any, *, alike: bool = False) -> None:
-        """Keep the spectra of what came out; if they are `alike`, those from before."""
+        """Record the spectra of the output; with `alike`, they are those from before."""
         if self.ch_names:
             self.after = self.before if alike else power_spectrum(inst, self.ch_names)[1]
 
 
 def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return frequencies and power spectral density by Welch's method.
+    """Compute the power spectral density by Welch's method.
 
-    Segments of 2 s under a Hann window, next to each other; of long signals, at most 300, evenly
-    spread.
+    Uses adjacent segments of 2 s with a Hann window; of long signals at most 300, evenly spread.
 
     Parameters
     ----------
@@ -167,7 +166,7 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
     freqs : ndarray, shape (n_freqs,)
         In hertz.
     power : ndarray, shape (n_channels, n_freqs)
-        In V²/Hz; the mean over trials, NaN if there is none.
+        In V²/Hz; the mean over trials, NaN without trials.
 
     Examples
     --------
@@ -186,14 +185,14 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
     if n_segments == 0:
         return freqs, np.full((len(names), len(freqs)), np.nan)
     step = -(-n_segments // _SEGMENTS)
-    trial, place = np.divmod(np.arange(0, n_segments, step), per_trial)
-    # SciPy's welch and periodogram say the same, and take six times as long
+    trial, segment = np.divmod(np.arange(0, n_segments, step), per_trial)
+    # SciPy's welch and periodogram give the same, and take six times as long
     window = scipy.signal.get_window("hann", length)
     power = []
     for begin in range(0, len(names), _AT_ONCE):  # to save memory
         segments = np.stack(
             [
-                row[:, : per_trial * length].reshape(-1, per_trial, length)[trial, place]
+                row[:, : per_trial * length].reshape(-1, per_trial, length)[trial, segment]
                 for row in each_channel(inst, names[begin : begin + _AT_ONCE])
             ]
         )
@@ -206,7 +205,7 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
 
 
 def save_records(records: Sequence[Record], folder: Path) -> None:
-    """Write the records of a subject's runs, as ``record.json`` and ``record.npz``."""
+    """Write the records of a subject's runs to ``record.json`` and ``record.npz``."""
     content = []
     arrays: dict[str, Any] = {}
     for number, record in enumerate(records):
@@ -219,12 +218,12 @@ def save_records(records: Sequence[Record], folder: Path) -> None:
 
 
 def load_records(folder: str | Path) -> list[Record]:
-    """Read what `save_records` wrote.
+    """Read the records of `save_records`.
 
     Parameters
     ----------
     folder : path
-        A folder of stored trials.
+        Folder of stored trials.
 
     Returns
     -------
@@ -269,7 +268,7 @@ def load_records(folder: str | Path) -> list[Record]:
 
 
 def _walk(fields: dict[str, Any], prefix: str = "") -> list[tuple[str, np.ndarray]]:
-    """All arrays in a nested mapping, by their path."""
+    """Return all arrays in a nested mapping, with their paths."""
     found = []
     for name, value in fields.items():
         if isinstance(value, np.ndarray):
@@ -296,12 +295,12 @@ def _put(fields: dict[str, Any], path: str, value: np.ndarray) -> None:
 
 
 def find_blinks(inst: Any, eog_channels: Sequence[str]) -> np.ndarray:
-    """Find the peaks of blinks in the EOG channel that shows them best.
+    """Find the peaks of blinks, in the EOG channel that shows them best.
 
     Parameters
     ----------
     inst : mne.io.BaseRaw | mne.BaseEpochs
-        Filtered signals in volts; trials count as joined end to end.
+        Filtered signals in volts; trials are joined end to end.
     eog_channels : sequence of str
 
     Returns
@@ -328,7 +327,7 @@ def find_blinks(inst: Any, eog_channels: Sequence[str]) -> np.ndarray:
 def blink_average(
     inst: Any, names: Sequence[str], peaks: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return times in seconds and the mean EEG around blinks, shape (n_channels, n_times)."""
+    """Return times in seconds, and the mean EEG around blinks, shape (n_channels, n_times)."""
     half = round(0.5 * float(inst.info["sfreq"]))
     rows = [signal_rows(inst, [name])[0] for name in names]
     peaks = peaks[(peaks >= half) & (peaks < rows[0].size - half)]

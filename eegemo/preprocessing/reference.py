@@ -1,4 +1,4 @@
-"""What voltages are measured against."""
+"""The average reference."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ __all__ = ["apply_reference", "set_reference"]
 
 
 def set_reference(inst: Instance, reference: str | None = "average") -> Instance:
-    """Subtract the mean of the EEG channels at every moment.
+    """Set the average reference: subtract the mean of the EEG channels from each sample.
 
-    Channels marked bad do not enter the mean. The mean is that of the channels that are there: take
-    the channels of interest first to reference to their own mean, as `preprocess` does.
+    Channels marked bad do not enter the mean. To use the mean of some channels only, pick these
+    first, as `preprocess` does.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def set_reference(inst: Instance, reference: str | None = "average") -> Instance
     Raises
     ------
     DataError
-        If the reference has another name, or fewer than two good EEG channels are there.
+        If the reference is unknown, or there are fewer than two good EEG channels.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Steps on trials: the baseline, and which trials are too broken to keep."""
+"""Steps on trials: baseline correction, and rejection by amplitude."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,18 +20,18 @@ __all__ = [
 
 
 class NoTrialLeftError(DataError):
-    """Every trial of a recording or run was rejected."""
+    """All trials of a recording or run were rejected."""
 
 
 def correct_baseline(epochs: mne.BaseEpochs, baseline: Sequence[float]) -> mne.BaseEpochs:
-    """Subtract from each trial and channel its mean before the stimulus.
+    """Subtract the mean of a baseline from each trial and channel.
 
     Parameters
     ----------
     epochs : mne.BaseEpochs
-        Trials; time zero is the onset of the stimulus.
+        Trials, with time zero at stimulus onset.
     baseline : (float, float)
-        First and last time in seconds, both included, neither after 0.
+        First and last time in seconds, both included, neither above 0.
 
     Returns
     -------
@@ -58,27 +58,27 @@ def correct_baseline(epochs: mne.BaseEpochs, baseline: Sequence[float]) -> mne.B
 def reject_trials(
     epochs: mne.BaseEpochs, reject: float, *, record: Record | None = None
 ) -> mne.BaseEpochs:
-    """Leave out trials in which an EEG channel moves too far.
+    """Drop trials in which the amplitude of an EEG channel is too large.
 
     Parameters
     ----------
     epochs : mne.BaseEpochs
-        Trials in volts; channels marked bad do not count.
+        Trials in volts; channels marked bad are ignored.
     reject : float
-        Largest peak-to-peak amplitude, in volts, that a trial may have in any EEG channel over its
-        whole length (150e-6 is 150 µV).
+        Maximum peak-to-peak amplitude of any EEG channel over the complete trial, in volts (150e-6
+        is 150 µV).
     record : Record | None
-        Told which trials were left out, with channel and amplitude.
+        Filled with the dropped trials, their channels and amplitudes.
 
     Returns
     -------
     mne.BaseEpochs
-        The other trials. Their metadata, numbers of trials and labels included, is as it was.
+        The other trials, with their metadata, including trial numbers, unchanged.
 
     Raises
     ------
     NoTrialLeftError
-        If no trial is left; it is a `DataError`.
+        If no trial is left (a `DataError`).
     DataError
         If `reject` is not positive, or the signals are not trials.
 
@@ -97,7 +97,7 @@ def reject_trials(
     return apply_rejection(new, reject, record)
 
 
-# The same on an object that nobody else holds.
+# The same in place.
 
 
 def apply_baseline(inst: Any, baseline: Sequence[float]) -> None:
@@ -159,7 +159,7 @@ def apply_rejection(inst: Any, reject: float, record: Record | None = None) -> A
 
 
 def _name(inst: Any, row: int) -> tuple[str, int]:
-    """Session and number of a trial; without metadata, its place from 1 on."""
+    """Return session and number of a trial; without metadata, its position from 1 on."""
     metadata = inst.metadata
     if metadata is None or not {"session", "trial"} <= set(metadata.columns):
         return "1", row + 1

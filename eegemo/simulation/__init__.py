@@ -1,4 +1,4 @@
-"""Simulated data with known truth: a release of DEAP, and DREAMER's file."""
+"""Simulated data with known ground truth: a release of DEAP, and DREAMER's file."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,21 +1,22 @@
-"""Make EEG and peripheral signals out of known sources, one trial at a time.
+"""Simulation of EEG and peripheral signals from known sources, trial by trial.
 
-The head is a sphere with current dipoles in it (`eegemo.simulation.head`). Twenty-eight of
-them are background: randomly placed and oriented per subject, with 1/f spectra [1]_. Twelve sit
-under electrodes and carry rhythms (theta, alpha, beta, gamma). Muscle noise rises with frequency
-and is largest at the rim of the cap [2]_. What links signals to ratings:
+The head is a sphere with current dipoles (`eegemo.simulation.head`). Twenty-eight of them are
+background, randomly placed and oriented per subject, with 1/f spectra [1]_. Twelve are below
+electrodes and carry rhythms (theta, alpha, beta, gamma). Muscle noise rises with frequency and is
+largest at the rim of the cap [2]_. Signals depend on ratings in two ways:
 
 - valence shifts alpha power between the hemispheres, most at the front: a positive state means less
   alpha on the left, that is, a more active left side [3]_;
 - arousal lowers alpha and raises beta and gamma everywhere [4]_.
 
-Both act on the logarithm of a rhythm's amplitude, multiplied by ``effect``, and level off so that
-no rhythm more than doubles; nothing else depends on the ratings. Every source of every trial also
-gets a random log gain of its own, the trial's fingerprint, by which a classifier can tell trials
-apart without any emotion in them. The peripheral channels are plausible and carry no emotion.
+Both act on the logarithm of a rhythm's amplitude, multiplied by ``effect``, and saturate: no rhythm
+more than doubles. Nothing else depends on the ratings. Every source also gets a random log gain in
+every trial. These gains are the trial-specific signature (``fingerprint``), by which a classifier
+can discriminate trials without any emotion in them. The peripheral channels are plausible and carry
+no emotion.
 
-All is synthesised in the short-time Fourier domain (`eegemo.simulation.spectra`), where a source is
-white noise times a spectrum and mixing is one matrix product.
+Signals are synthesised in the short-time Fourier domain (`eegemo.simulation.spectra`), where a
+source is white noise times a spectrum, and mixing is a matrix product.
 
 References
 ----------
@@ -58,7 +59,7 @@ Complex64 = npt.NDArray[np.complex64]
 _PASS_BAND = (4.0, 45.0)
 
 BINS, _F = frequencies(*_PASS_BAND)
-# What a raw recording has beside: slower and faster activity of the same background.
+# Additional in a raw recording: slower and faster activity of the same background.
 _SLOW, _FAST = frequencies(0.5, 3.5), frequencies(45.5, 60.0)
 WIDE_BINS = np.concatenate([_SLOW[0], _FAST[0]])
 _WIDE_F = np.concatenate([_SLOW[1], _FAST[1]])
@@ -81,24 +82,24 @@ _AROUSAL = {
     "gamma": dict.fromkeys(REGIONS, 0.6),
 }
 _INDIVIDUAL = 0.25  # standard deviation, over subjects, of the logarithm of each of these
-_RISE = 1.0  # s after the start of the video until the emotion is there in full
+_RISE = 1.0  # s from the onset of the video to the full emotion
 
 
 def _table(values: dict[str, dict[str, float]]) -> Float64:
-    """Array (region, band) of a nested mapping band -> region -> value."""
+    """Return an array (region, band) of a nested mapping band -> region -> value."""
     return np.array([[values.get(band, {}).get(r, 0.0) for band in _BANDS] for r in REGIONS])
 
 
 @dataclass(frozen=True)
 class TrialSignals:
-    """One simulated trial.
+    """A simulated trial.
 
     Attributes
     ----------
     data : ndarray, shape (40, n_times)
         All channels in DEAP's order; EEG in microvolts, 4 to 45 Hz, average reference.
     clean : ndarray, shape (32, n_times)
-        The brain's share of the EEG alone, in microvolts, with the same filter and reference.
+        Brain activity in the EEG alone, in microvolts, with the same filter and reference.
     """
 
     data: Float32
@@ -107,7 +108,7 @@ class TrialSignals:
 
 @dataclass(frozen=True)
 class TrialSources:
-    """One simulated trial before it becomes signals.
+    """Spectra of a simulated trial, before they become signals.
 
     Attributes
     ----------
@@ -128,7 +129,7 @@ class TrialSources:
 
 @dataclass(frozen=True)
 class SimulatedBrain:
-    """What stays the same in all trials of a subject.
+    """The simulated subject: all that stays the same in its trials.
 
     Attributes
     ----------
@@ -147,7 +148,7 @@ class SimulatedBrain:
     muscle : ndarray, shape (32, n_freqs)
         Amplitude spectra of the muscle noise, in microvolts.
     blink : ndarray, shape (32,)
-        Share of the vertical eye movements that the authors' cleaning has left at each electrode.
+        Fraction of vertical eye movements left at each electrode by the authors' cleaning.
     pulse, breath, skin, warmth : float
         Heart rate and breathing rate in Hz, skin resistance in ohm, skin temperature in degrees
         Celsius.
@@ -176,25 +177,25 @@ class SimulatedBrain:
         effect: float = 1.0,
         fingerprint: float = 0.4,
     ) -> TrialSources:
-        """Draw one trial, not yet as signals.
+        """Draw the spectra of a trial.
 
         Parameters
         ----------
         rng : Generator
-            Source of the trial's noise. The numbers drawn from it do not depend on the emotion.
+            Source of the trial's noise, which does not depend on the emotion.
         n_times : int
-            Samples at 128 Hz, the 3 s before the video included.
+            Samples at 128 Hz, including the 3 s before the video.
         valence, arousal : float
-            Emotional state from -1 to 1. It sets in when the video starts.
+            Emotional state from -1 to 1, from the onset of the video.
         effect : float
-            Strength of the link between emotion and rhythms; 0 is none.
+            Strength of the link between emotion and rhythms; 0 for none.
         fingerprint : float
             Standard deviation of the trial's random log gain per source.
 
         Returns
         -------
         TrialSources
-            Peripheral channels, and the spectra of brain and muscles at the electrodes.
+            Peripheral channels, and spectra of brain and muscles at the electrodes.
 
         Examples
         --------
@@ -229,7 +230,7 @@ class SimulatedBrain:
         return TrialSources(n_times, peripheral, brain, noise)
 
     def draw_wide(self, rng: np.random.Generator, n_blocks: int) -> Complex64:
-        """Draw what the brain does below 4 and above 45 Hz; only raw recordings have it.
+        """Draw brain activity below 4 Hz and above 45 Hz, for raw recordings.
 
         Parameters
         ----------
@@ -263,7 +264,7 @@ class SimulatedBrain:
         effect: float = 1.0,
         fingerprint: float = 0.4,
     ) -> TrialSignals:
-        """Make the signals of one trial as DEAP's preprocessed release has them.
+        """Simulate a trial as in DEAP's preprocessed release.
 
         Parameters
         ----------
@@ -273,7 +274,7 @@ class SimulatedBrain:
         Returns
         -------
         TrialSignals
-            All 40 channels, and the brain's share.
+            All 40 channels, and the brain activity alone.
 
         Examples
         --------
@@ -293,7 +294,7 @@ class SimulatedBrain:
         )
 
     def finish(self, drawn: TrialSources) -> TrialSignals:
-        """Turn what was drawn into a trial as DEAP's preprocessed release has it."""
+        """Convert drawn spectra to a trial as in DEAP's preprocessed release."""
         n_times, peripheral = drawn.n_times, drawn.peripheral.signals
         clean = pass_band(overlap_add(drawn.brain, BINS, n_times), *_PASS_BAND)
         # cleaning leaves a little of the eyes' signal (channel 34) in the EEG
@@ -303,7 +304,7 @@ class SimulatedBrain:
         return TrialSignals(data, clean - clean.mean(axis=0))
 
     def peripheral(self, rng: np.random.Generator, n_times: int) -> Peripheral:
-        """Draw channels 33 to 40 of any stretch of time; see `draw_peripheral`."""
+        """Draw channels 33 to 40 for any duration; see `draw_peripheral`."""
         return draw_peripheral(
             rng,
             n_times,
@@ -315,12 +316,12 @@ class SimulatedBrain:
 
 
 def make_brain(rng: np.random.Generator) -> SimulatedBrain:
-    """Draw one subject.
+    """Draw a simulated subject.
 
     Parameters
     ----------
     rng : Generator
-        Source of everything that distinguishes this subject from others.
+        Source of all differences between subjects.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A simulated DEAP release as a data set: made on first use, and told apart from DEAP."""
+"""A simulated DEAP release as a data set, created on first use."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ class Simulated(Deap):
 
     @property
     def folder(self) -> Path:
-        """The folder of the release, named by all that decides what is in it."""
+        """Folder of the release, named by a digest of the options that its content depends on."""
         from eegemo.store import digest_json
 
         return Path(self.root) / digest_json(self._arguments)[:8]
 
     @property
     def place(self) -> str:
-        """The folder of the release."""
+        """Folder of the release, as text."""
         return str(self.folder)
 
     @property
@@ -80,7 +80,7 @@ class Simulated(Deap):
         }
 
     def prepare(self, context: Context) -> None:
-        """Simulate the release, unless a whole one is there."""
+        """Simulate the release, unless it is complete already."""
         from eegemo.simulation.release import simulate_deap
         from eegemo.store import lock, remove_leftovers
         from eegemo.store.space import check_space
@@ -101,9 +101,9 @@ class Simulated(Deap):
             )
 
     def to_be_made(self) -> str | None:
-        """Say that the release is yet to be simulated."""
-        there = self.folder.is_dir()
-        return None if there else f"not there yet: to be simulated in {self.folder}"
+        """Describe the release if it is yet to be simulated."""
+        present = self.folder.is_dir()
+        return None if present else f"not there yet: to be simulated in {self.folder}"
 
     def expected(self) -> dict[str, Outline]:
         """Return the outlines of a release that is yet to be simulated."""
@@ -137,7 +137,7 @@ class Simulated(Deap):
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:
-        """Recognise a folder of DEAP's files by the description that the simulation leaves."""
+        """Return the data set of a folder with a description of a simulation."""
         found = Deap.detect(folder)
         if not isinstance(found, Deap):
             return None
@@ -151,7 +151,7 @@ class Simulated(Deap):
 
 @dataclass(frozen=True, kw_only=True)
 class _Release(Deap):
-    """A release that was simulated before, by whatever arguments."""
+    """A release that was simulated before, with any arguments."""
 
     n_present: int
 
@@ -165,7 +165,7 @@ class _Release(Deap):
 
 
 def _is_whole(root: Path) -> bool:
-    """Tell whether a whole simulated release is there, made by this version of the simulation."""
+    """Return whether a folder has a complete release of this version of the simulation."""
     from eegemo.simulation.release import SimulatedRelease, read_simulation
 
     release = read_simulation(root)
@@ -178,7 +178,7 @@ def _is_whole(root: Path) -> bool:
 def simulated_bytes(
     *, n_subjects: int, n_trials: int, duration: float, formats: Sequence[str], **_: Any
 ) -> int:
-    """Return about how much a simulated release takes; arguments as of `simulate_deap`."""
+    """Return the approximate size of a simulated release; arguments as in `simulate_deap`."""
     preprocessed = n_trials * (duration + 3) * 128 * 40 * 8
     raw = n_trials * (duration + 35) * 512 * 49 * 3  # half a minute between trials
     return int(n_subjects * sum(raw if name == "bdf" else preprocessed for name in formats))

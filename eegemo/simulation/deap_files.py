@@ -1,4 +1,4 @@
-"""Write DEAP's preprocessed files, byte for byte as the original tools wrote them.
+"""Writers of DEAP's preprocessed files, byte for byte as the original tools wrote them.
 
 The ``.dat`` files of DEAP [1]_ are what ``cPickle.dump({"labels": ..., "data": ...}, file, 2)``
 wrote in Python 2. Python 3 cannot write them: its ``bytes`` become a ``_codecs.encode`` call on a

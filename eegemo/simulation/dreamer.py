@@ -1,9 +1,9 @@
-"""A simulated ``DREAMER.mat``: the structure of the real file, with known truth and no licence.
+"""Simulation of ``DREAMER.mat``: the structure of the real file, with known ground truth.
 
-The traps are those of the real file, too: clips of different lengths, an offset of about 4,000 (the
-headset's zero), numbers in steps of half a microvolt, whole ratings from 1 to 5, of which 3 is the
-middle, and 61 s of a neutral clip before each film. How the signals are made is told in
-`eegemo.simulation.brain`; here they are taken at the 14 positions of the headset.
+It has the peculiarities of the real file: clips of different lengths, an offset of about 4,000 (the
+headset's zero), numbers in steps of half a microvolt, integer ratings from 1 to 5 with 3 as the
+middle, and 61 s of a neutral clip before each film. The signals are those of
+`eegemo.simulation.brain`, at the 14 positions of the headset.
 """
 
 import math
@@ -38,7 +38,7 @@ _MOST = 2**31  # bytes of signals; the file is in memory when it is written
 
 @dataclass(frozen=True)
 class SimulatedDreamer:
-    """What `simulate_dreamer` has written, and the truth of it.
+    """A simulated ``DREAMER.mat``, and its ground truth.
 
     Attributes
     ----------

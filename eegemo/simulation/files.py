@@ -1,4 +1,4 @@
-"""Write all files of one simulated subject."""
+"""Writer of the files of a simulated subject."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ SUFFIXES = {"python": ".dat", "matlab": ".mat", "bdf": ".bdf"}
 def write_subject(
     root: Path, name: str, subject: SimulatedSubject, *, formats: Sequence[str], truth: bool
 ) -> None:
-    """Write the files of one subject, each whole or not at all.
+    """Write the files of a subject, each completely or not at all.
 
     Parameters
     ----------

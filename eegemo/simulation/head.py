@@ -1,4 +1,4 @@
-"""The spherical head in which the simulated dipoles lie."""
+"""Spherical head model of the simulated dipoles."""
 
 from functools import cache
 from typing import NamedTuple
@@ -52,7 +52,7 @@ def lead_field() -> Float64:
 
 
 def electrode_directions() -> Float64:
-    """Return where the electrodes are, seen from the centre of the head.
+    """Return the directions of the electrodes from the centre of the head.
 
     Returns
     -------

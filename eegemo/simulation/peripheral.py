@@ -17,7 +17,7 @@ Float64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Peripheral:
-    """The peripheral channels of a stretch of time.
+    """Simulated peripheral channels.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ def draw_peripheral(
     skin: float,
     warmth: float,
 ) -> Peripheral:
-    """Draw the peripheral channels of any stretch of time.
+    """Draw peripheral channels for any duration.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def draw_peripheral(
 
 
 def blink_bumps(t: Float64, blinks: Float64, heights: Float64) -> Float64:
-    """Return what blinks give in the vertical EOG: bumps of about 0.3 s.
+    """Return the blinks in the vertical EOG: bumps of about 0.3 s.
 
     Parameters
     ----------

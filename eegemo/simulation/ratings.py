@@ -1,4 +1,4 @@
-"""Ratings of a simulated DEAP release: who felt and reported what, and the tables of it.
+"""Ratings of a simulated DEAP release: felt states, reported ratings, and their tables.
 
 DEAP's four quadrants are not equally full: 439, 269, 298 and 274 of 1280 trials [1]_. Here the
 videos aim at a quadrant, subjects differ in what they feel, and the report now and then is exactly
@@ -33,7 +33,7 @@ _VIDEOS, _RATINGS = 0, 1  # streams of random numbers
 
 @dataclass(frozen=True)
 class SimulatedRatings:
-    """What one subject felt and reported, in video order.
+    """Felt states and reported ratings of a subject, in video order.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class SimulatedRatings:
 def simulate_ratings(
     number: int, n_trials: int = 40, seed: int = 0, duration: float = 60.0
 ) -> SimulatedRatings:
-    """Draw what one subject feels and reports.
+    """Draw the felt states and reported ratings of a subject.
 
     Parameters
     ----------

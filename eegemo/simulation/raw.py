@@ -1,7 +1,7 @@
-"""Simulated raw recordings: ``data_original/sNN.bdf`` as BioSemi's amplifier would have written it.
+"""Simulation of raw recordings, ``data_original/sNN.bdf``, as BioSemi's amplifier writes them.
 
-The trials are those of the preprocessed files, before anything was done to them: the same brain and
-muscles, with what DEAP's authors removed put back [1]_. A session runs on without a break::
+The trials are those of the preprocessed files before preprocessing: the same brain and muscles,
+with what DEAP's authors removed [1]_. A session has no breaks::
 
     lead-in | -3 s  video 1 | rating, sync, fixation | -3 s  video 2 | ... | end
     codes                4  5 1       2    3              4          5        7
@@ -69,7 +69,7 @@ _BAD = 5  # what these random numbers of the session are for
 
 @dataclass(frozen=True)
 class RawTruth:
-    """What is known about a simulated raw recording.
+    """Ground truth of a simulated raw recording.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class RawTruth:
 def write_raw_recording(
     path: Path, subject: SimulatedSubject, artifacts: Artifacts | None = None
 ) -> RawTruth:
-    """Simulate and write one participant's recording.
+    """Simulate and write the recording of a participant.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def write_raw_recording(
 
 
 def is_simulated_bdf(path: Path, number: int, seed: int) -> bool:
-    """Tell whether a BDF file is the one that a simulation gives to a participant.
+    """Return whether a BDF file is the simulated recording of a participant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The signals of a simulated raw recording, second by second (see `simulated_raw`)."""
+"""Signals of a simulated raw recording, second by second (see `eegemo.simulation.raw`)."""
 
 import math
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ _LAYOUT, _GAPS, _BACKGROUND, _NOISE, _LINES = range(5)
 
 @dataclass(frozen=True)
 class Artifacts:
-    """How strong each thing is that is not brain; 1 is as in a release, 0 is none.
+    """Strength of the artefacts; 1 as in a release, 0 for none.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class Artifacts:
 
 @dataclass(frozen=True)
 class Session:
-    """When things happen.
+    """Timing of a session.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Traces:
 
 
 def make_traces(subject: SimulatedSubject, session: Session) -> Traces:
-    """Put the trials' peripheral channels together, and fill the time between them."""
+    """Join the peripheral channels of the trials, and fill the time between them."""
     end = session.n_times
     trials = {
         int(start): subject.draw(video).peripheral

@@ -1,15 +1,14 @@
-"""A simulated DEAP release: DEAP's files, with known truth and no licence.
+"""Simulation of a DEAP release: DEAP's files, with known ground truth.
 
-DEAP may not be passed on, so tests, tutorials and first runs need a stand-in. `simulate_deap`
-writes one that a reader cannot tell from the real release: the same files, shapes, units, rating
-scales and class imbalance [1]_. How much of the signal depends on the ratings is a number,
-``effect``; at 0 there is nothing to learn, so whatever a method then finds above chance is its own
-mistake.
+DEAP may not be redistributed, so tests, tutorials and first runs need a substitute. `simulate_deap`
+writes the same files as the real release, with its shapes, units, rating scales and class imbalance
+[1]_. The number ``effect`` sets how strongly the signals depend on the ratings. At 0 there is
+nothing to learn: a method that then scores above chance is wrong.
 
-How the signals are made is told in `eegemo.simulation.brain`, and what a raw recording has
-beside in `eegemo.simulation.raw`.
+`eegemo.simulation.brain` describes the signals, and `eegemo.simulation.raw` what is added in a raw
+recording.
 
-With ``truth=True`` all that is known of a subject is saved in ``truth/sNN.npz``. Channels are in
+With ``truth=True``, the ground truth of a subject is saved in ``truth/sNN.npz``. Channels are in
 the order of DEAP's preprocessed files, trials in the order of the videos:
 
 =======================  =============================================================
@@ -67,7 +66,7 @@ _MAX_HOURS = 4  # of a raw recording, which is in memory when it is written
 
 @dataclass(frozen=True)
 class SimulatedRelease:
-    """What `simulate_deap` has written.
+    """A simulated DEAP release.
 
     Attributes
     ----------
@@ -133,11 +132,11 @@ def simulate_deap(
     duration : float
         Length of a video in s, at least 1; 3 s of baseline come before it.
     effect : float
-        How strongly rhythms follow valence and arousal: 0 is not at all, at 1.6 a small
-        network names the quadrant of a second of an unseen trial nearly nine times in ten.
+        How strongly rhythms follow valence and arousal. At 0 they do not; at 1.6 a small network
+        classifies the quadrant of a second of an unseen trial correctly nearly nine times in ten.
     fingerprint : float
-        Standard deviation of the log gain that every source gets anew in every trial. The larger,
-        the easier are windows of one trial recognised by others of the same trial.
+        Standard deviation of the log gain that every source gets in every trial. The larger it is,
+        the easier a window is recognised by others of the same trial.
     seed : int
         Same seed, same files, byte by byte. Another effect leaves ratings and noise as they are.
     formats : str | sequence of str
@@ -209,7 +208,7 @@ def simulate_deap(
 
 
 def read_simulation(root: str | Path) -> SimulatedRelease | None:
-    """Recognise a folder that `simulate_deap` has written.
+    """Return the description of a folder written by `simulate_deap`.
 
     Parameters
     ----------
@@ -246,10 +245,10 @@ def read_simulation(root: str | Path) -> SimulatedRelease | None:
 
 
 def is_simulated(path: str | Path) -> bool:
-    """Tell whether a file of a release is one that `simulate_deap` or `simulate_dreamer` wrote.
+    """Return whether a file was written by `simulate_deap` or `simulate_dreamer`.
 
-    The marker beside it is not enough, since the real DEAP may have been copied over a simulation:
-    the file has to hold what the simulation puts there, too.
+    The marker file next to it is not enough, since the real DEAP may have been copied over a
+    simulation. The content of the file has to be that of the simulation, too.
 
     Parameters
     ----------
@@ -319,7 +318,7 @@ def _check_arguments(
 
 
 def _claim_folder(release: SimulatedRelease) -> None:
-    """Mark the folder as ours and remove an earlier simulation; refuse anybody else's data."""
+    """Mark a folder as simulated and remove an earlier simulation; refuse any other data."""
     root = release.root
     if root.exists() and not root.is_dir():
         raise InputError(f"{root}: expected a folder to write to, found a file.")
@@ -346,7 +345,7 @@ def _claim_folder(release: SimulatedRelease) -> None:
 
 
 def _is_simulated(path: Path, release: SimulatedRelease) -> bool:
-    """Whether a file holds what the release gives to its subject."""
+    """Return whether the content of a file is that of the simulated release."""
     if path.suffix == ".bdf":
         return is_simulated_bdf(path, int(path.stem[1:]), release.seed)
     if path.suffix not in SUFFIXES.values():
@@ -374,7 +373,7 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def _describe(release: SimulatedRelease) -> dict[str, Any]:
-    """Fields for JSON. The folder is left out, so that a moved or copied release stays the same."""
+    """Return fields for JSON, without the folder: a copied release stays the same."""
     fields = asdict(release)
     del fields["root"]
     return fields

@@ -1,8 +1,8 @@
-r"""Signals out of spectra: blocks of two seconds, half overlapping, under a sine window.
+r"""Synthesis of signals from spectra: half-overlapping blocks of two seconds with a sine window.
 
-A block is a spectrum in steps of 0.5 Hz. Neighbouring blocks are independent, and since the squares
-of the window's halves add up to one, what they add up to has constant power. A spectrum knows no
-sampling frequency: the same blocks give the same signal at 128 Hz and, in between, at 512 Hz::
+A block is a spectrum in steps of 0.5 Hz. Neighbouring blocks are independent, and the squares of
+the window's halves add up to 1, so their sum has constant power. A spectrum has no sampling
+frequency: the same blocks give the same signal at 128 Hz and, in between, at 512 Hz::
 
     block 0   /~~~~\
     block 1      /~~~~\
@@ -78,7 +78,7 @@ def white_spectra(rng: np.random.Generator, n: int, n_blocks: int, n_freqs: int)
 
 
 def render(spectra: Complex64, bins: npt.NDArray[np.intp], sfreq: float = SFREQ) -> Float32:
-    """Turn spectra into windowed blocks.
+    """Convert spectra to windowed blocks.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def render(spectra: Complex64, bins: npt.NDArray[np.intp], sfreq: float = SFREQ)
 
 
 def overlap_add(spectra: Complex64, bins: npt.NDArray[np.intp], n_times: int) -> Float32:
-    """Turn spectra into signals at 128 Hz.
+    """Convert spectra to signals at 128 Hz.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def overlap_add(spectra: Complex64, bins: npt.NDArray[np.intp], n_times: int) ->
 
 
 def pass_band(signals: Float32, low: float, high: float) -> Float32:
-    """Filter without phase, at 128 Hz.
+    """Apply a zero-phase band-pass filter, at 128 Hz.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One subject of a simulated release: the same brain and trials, whatever file they go to."""
+"""A subject of a simulated release: the same brain and trials in every format."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,7 +29,7 @@ _BRAIN, _TRIALS, _WIDE, _SESSION = 2, 3, 4, 5
 
 @dataclass(frozen=True)
 class SimulatedSubject:
-    """Everything that decides a subject's signals.
+    """A simulated subject: all that its signals depend on.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class SimulatedSubject:
         return make_brain(np.random.default_rng((self.seed, _BRAIN, self.number)))
 
     def generator(self, purpose: int, part: int = 0) -> np.random.Generator:
-        """Return random numbers for what belongs to the session and to no trial."""
+        """Return random numbers for the session, outside the trials."""
         return np.random.default_rng((self.seed, _SESSION, self.number, purpose, part))
 
     def draw(self, trial: int) -> TrialSources:
@@ -90,11 +90,11 @@ class SimulatedSubject:
         return self.brain.draw_wide(rng, n_blocks)
 
     def preprocessed(self, trial: int) -> TrialSignals:
-        """Return a trial as DEAP's preprocessed release has it."""
+        """Return a trial as in DEAP's preprocessed release."""
         return self.brain.finish(self.draw(trial))
 
     def clean(self, trial: int) -> Float32:
-        """Return the brain's share of a trial's EEG as it was recorded.
+        """Return the brain activity in the EEG of a trial, as recorded.
 
         Parameters
         ----------

@@ -147,7 +147,7 @@ def read_events(
 
 
 def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
-    """Number the trials of a subject from 1 on, across the runs of each session."""
+    """Give the trials of a subject numbers from 1 on, across the runs of each session."""
     count: dict[str, int] = {}
     for trials in runs:
         for session in trials["session"].unique():

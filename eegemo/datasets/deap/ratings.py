@@ -193,8 +193,8 @@ def _check(table: pd.DataFrame, path: Path) -> None:
         trials = sorted(rows["trial"].astype(int))
         if trials != list(range(1, len(rows) + 1)):
             raise DataError(
-                f"{path}: the trials of participant {participant:g} are {_join_numbers(trials)}; expected "
-                f"each of 1 to {len(rows)} once."
+                f"{path}: the trials of participant {participant:g} are {_join_numbers(trials)}; "
+                f"expected each of 1 to {len(rows)} once."
             )
         twice = rows["experiment_id"].duplicated()
         if twice.any():
