@@ -87,7 +87,9 @@ _RISE = 1.0  # s from the onset of the video to the full emotion
 
 def _table(values: dict[str, dict[str, float]]) -> Float64:
     """Return an array (region, band) of a nested mapping band -> region -> value."""
-    return np.array([[values.get(band, {}).get(r, 0.0) for band in _BANDS] for r in REGIONS])
+    return np.array(
+        [[values.get(band, {}).get(region, 0.0) for band in _BANDS] for region in REGIONS]
+    )
 
 
 @dataclass(frozen=True)

@@ -206,12 +206,16 @@ def make_exg(
     fields = eye_fields()
     gaze, lids = to_raw_rate(traces.gaze), to_raw_rate(traces.lids)
     for k, pair in enumerate(_PAIRS):
-        own = to_raw_rate(traces.signals[k])
-        both = np.outer([0.5, -0.5], own)
+        difference = to_raw_rate(traces.signals[k])
+        both = np.outer([0.5, -0.5], difference)
         if k == 0:
-            both = np.outer(fields.saccade_exg[:2], own) + np.outer(fields.blink_exg[:2], lids)
+            both = np.outer(fields.saccade_exg[:2], difference) + np.outer(
+                fields.blink_exg[:2], lids
+            )
         elif k == 1:
-            both = np.outer(fields.blink_exg[2:], own) + np.outer(fields.saccade_exg[2:], gaze)
+            both = np.outer(fields.blink_exg[2:], difference) + np.outer(
+                fields.saccade_exg[2:], gaze
+            )
         # line and drift of a pair are the same: its electrodes are close together
         for name, signal in zip(pair, both, strict=True):
             background.add(signal[np.newaxis], len(DEAP_EEG_CHANNELS) + k, 0)
@@ -304,9 +308,9 @@ class _Background:
     def __init__(self, subject: SimulatedSubject, session: Session, artifacts: Artifacts) -> None:
         rng = subject.generator(_LINES)
         n, seconds = len(DEAP_EEG_CHANNELS) + len(_PAIRS), session.n_times // HOP + 2
-        own = rng.lognormal(0.0, 0.5, n) * np.exp(2j * np.pi * rng.uniform(size=n))
-        # mostly the same everywhere, so that a reference takes most of it away
-        self._line = artifacts.line * (15.0 + own)
+        local = rng.lognormal(0.0, 0.5, n) * np.exp(2j * np.pi * rng.uniform(size=n))
+        # mostly the same everywhere, so a reference removes most of it
+        self._line = artifacts.line * (15.0 + local)
         self._swell = rng.uniform(0.02, 0.1)  # Hz, of the line noise's strength
         shared = np.cumsum(rng.normal(0, 3, seconds))
         walks = np.cumsum(rng.normal(0, 2, (n, seconds)), axis=1)
