@@ -395,8 +395,8 @@ def _collect(
             _check_flat(array, recording.metadata, subject)
         elif len(array) != len(recording.metadata):
             raise DataError(
-                f"subject {subject}: {len(array)} trials but {len(recording.metadata)} rows of "
-                "metadata."
+                f"subject {subject}: {len(array)} trials but {len(recording.metadata)} "
+                "metadata rows."
             )
     metadata = pd.concat([recording.metadata for recording in about], ignore_index=True)
     if any(array.ndim == 2 for array in arrays):

@@ -122,7 +122,7 @@ def test_signals_that_are_not_whole_are_noted(tmp_path):
     sidecar = stem.with_name(f"{stem.name}_eeg.json")
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"RecordingDuration": 20.0}))
     (run,) = next(iter(find_recordings_bids(tmp_path))).read()
-    assert any("lasts 10 s, by" in note and "20 s; is it whole?" in note for note in run.notes)
+    assert any("lasts 10 s, by" in note and "20 s; is it complete?" in note for note in run.notes)
 
 
 @pytest.mark.parametrize("claim", ["2000000000", "2_000_000_000", "9" * 50, "1001"])

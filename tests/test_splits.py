@@ -499,8 +499,8 @@ def test_categories_and_strings_give_the_same_folds(table, group):
         ({"group": "window", "allow_leakage": True}, "not an emotion"),
         ({"group": "trial"}, "share subjects and stimuli, never a trial"),
         ({"group": "trial", "within": "subject"}, "One model per subject.*share subjects"),
-        ({"group": "stimulus"}, "Whole stimuli are held out.*share subjects, never a trial"),
-        ({"group": "subject"}, "Whole subjects are held out.*share stimuli, never a trial"),
+        ({"group": "stimulus"}, "Windows are split by stimulus: .*share subjects, never a trial"),
+        ({"group": "subject"}, "Windows are split by subject: .*share stimuli, never a trial"),
     ],
 )
 def test_the_sentence_says_what_training_and_test_share(options, says):

@@ -140,7 +140,7 @@ class Scaling:
         else:
             gain, offset = self.gain[unit], self.offset[unit]
         if len(gain) == 1:
-            # a whole window as one vector: over its channels alone, NumPy's inner loop is short
+            # a complete window as a vector: over its channels alone, NumPy's inner loop is short
             flat = x.reshape(len(x), x.shape[1] * x.shape[2])
             tiled = self._tiled.get(x.shape[1]) if gain is self.gain else None
             if tiled is None:

@@ -31,7 +31,7 @@ Float64 = npt.NDArray[np.float64]
 _PROVIDER = "simulated by eegemo; this is not DREAMER"
 _OFFSET, _STEP = 4200.0, 0.51282  # of an Emotiv headset, in microvolts
 _ECG_SFREQ = 256.0
-# Streams of random numbers, beside those of the ratings.
+# Streams of random numbers, in addition to those of the ratings.
 _BRAIN, _FILMS, _NEUTRAL, _LENGTHS, _OFFSETS = 12, 13, 14, 15, 16
 _MOST = 2**31  # bytes of signals; the file is in memory when it is written
 
@@ -167,7 +167,7 @@ def simulate_dreamer(
 
 
 def is_simulated_dreamer(path: str | Path) -> bool:
-    """Tell whether a ``DREAMER.mat`` is one that `simulate_dreamer` wrote, by what it says."""
+    """Return whether a ``DREAMER.mat`` was written by `simulate_dreamer`, by its provider."""
     try:
         return look_into(path).provider == _PROVIDER
     except DataError:
@@ -218,8 +218,8 @@ def _heart(rng: np.random.Generator, n_times: int) -> Float64:
 
 def _cell(parts: list[Any], *, row: bool = False) -> npt.NDArray[Any]:
     cell = np.empty((1, len(parts)) if row else (len(parts), 1), dtype=object)
-    for place, part in enumerate(parts):
-        cell.flat[place] = part
+    for number, part in enumerate(parts):
+        cell.flat[number] = part
     return cell
 
 

@@ -19,8 +19,8 @@ REGIONS = ("F3", "F4", "Fz", "C3", "C4", "T7", "T8", "P3", "P4", "Pz", "O1", "O2
 _DEPTHS = (0.45, 0.65, 0.85)  # of the other candidates, as a share of the brain's radius
 _PER_DEPTH = 100
 
-# The eyes and the electrodes EXG1 to EXG4 around them (beside the left and the right eye, above and
-# below the right one), in radii of the head: right, front, up.
+# The eyes and the electrodes EXG1 to EXG4 around them (next to the left and the right eye, above
+# and below the right eye), in radii of the head: right, front, up.
 _EYES = np.array([[-0.33, 0.80, -0.42], [0.33, 0.80, -0.42]])
 _EXG = np.array(
     [[-0.66, 0.68, -0.42], [0.66, 0.68, -0.42], [0.33, 0.93, -0.12], [0.33, 0.87, -0.74]]
@@ -130,7 +130,7 @@ def _forward() -> tuple[Float64, Float64]:
     electrodes = np.array([channel["loc"][:3] for channel in info["chs"]]) - centre
     electrodes /= np.linalg.norm(electrodes, axis=1, keepdims=True)
     regions = electrodes[[DEAP_EEG_CHANNELS.index(name) for name in REGIONS]]
-    # Shells of evenly spread points (Fibonacci lattice). The centre is left out: the model divides
+    # Shells of evenly spread points (Fibonacci lattice). The centre is excluded: the model divides
     # by zero there.
     k = np.arange(_PER_DEPTH)
     z = 1 - (2 * k + 1) / _PER_DEPTH

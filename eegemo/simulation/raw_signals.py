@@ -110,7 +110,7 @@ def lay_out(subject: SimulatedSubject) -> Session:
 
 @dataclass(frozen=True)
 class Traces:
-    """The peripheral channels of a whole session, at 128 Hz.
+    """The peripheral channels of a session, at 128 Hz.
 
     Attributes
     ----------
@@ -168,7 +168,7 @@ def _join(
     after: Float32,
     gaze_before: float,
 ) -> Peripheral:
-    """Let what was drawn for a gap go on from the trial before, and lead to the next.
+    """Connect the signals of a gap with the trials before and after it.
 
     Trials are left as they are, since they are those of the preprocessed files.
     """
@@ -277,7 +277,7 @@ def _render(
     strength = np.float32(artifacts.muscle)
     n, n_blocks = brain.shape[:2]
     fast = white_spectra(rng, n, n_blocks, len(_MUSCLE_BINS))
-    # muscles go on above 45 Hz as strong as they are at 45 Hz
+    # above 45 Hz, muscles stay as strong as at 45 Hz
     fast *= subject.brain.muscle[:, -1:, np.newaxis]
     bins = np.concatenate([BINS, WIDE_BINS, _MUSCLE_BINS])
     both = np.zeros((*brain.shape[:2], int(bins.max()) + 1), dtype=np.complex64)

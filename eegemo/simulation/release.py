@@ -18,7 +18,7 @@ the order of DEAP's preprocessed files, trials in the order of the videos:
 ``ch_names``             (32,) names of the channels
 ``valence, arousal``     (n_trials,) what was felt, from -1 to 1
 ``classes``              (n_trials,) quadrant of the reported ratings
-``presentation``         (n_trials,) place of each video in the session, from 1
+``presentation``         (n_trials,) position of each video in the session, from 1
 =======================  =============================================================
 
 and, if there is a raw recording, in seconds from its first sample:
@@ -358,8 +358,8 @@ def _is_simulated(path: Path, release: SimulatedRelease) -> bool:
 
 def _not_ours(path: Path) -> InputError:
     return InputError(
-        f"{path}: was not written by this simulation (by {_MARKER} beside it, or the lack of one); "
-        "it may be the real DEAP, so nothing was changed. Give a new folder."
+        f"{path}: was not written by this simulation (by {_MARKER} next to it, or its lack); it "
+        "may be the real DEAP, so nothing was changed. Give a new folder."
     )
 
 

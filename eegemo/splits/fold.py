@@ -240,18 +240,18 @@ def describe_split(
     if group == "window":
         return (
             f"{one_each}Windows are split at random: windows of the same trial are in training and "
-            "in test, so the score says how well a trial is recognised, not an emotion."
+            "in test, so the score tells how well a trial is recognised, not an emotion."
         )
     if group == "segment":
         return (
             f"{one_each}Each trial is cut in time: pieces of the same trial are in training and in "
-            "test, so the score says how well a trial is recognised, not an emotion."
+            "test, so the score tells how well a trial is recognised, not an emotion."
         )
     held_out = {
-        "trial": "Whole trials are held out",
-        "session": "Whole sessions are held out",
-        "stimulus": "Whole stimuli are held out: no test video occurs in training, for any subject",
-        "subject": "Whole subjects are held out: no test subject occurs in training",
+        "trial": "Windows are split by trial",
+        "session": "Windows are split by session",
+        "stimulus": "Windows are split by stimulus: no test video is in training, for any subject",
+        "subject": "Windows are split by subject: no test subject is in training",
     }[group]
     numbers = group_numbers(table)
     nouns = {"subject": "subjects", "stimulus": "stimuli"}

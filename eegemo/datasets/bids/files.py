@@ -62,7 +62,7 @@ def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
     if strange:
         raise DataError(
             f"{strange[0]} is not named as BIDS names recordings, such as sub-01_task-music_run-1_"
-            "eeg.vhdr, and would be passed over. Rename it, or move it out of the data set."
+            "eeg.vhdr, and would be skipped. Rename it, or move it out of the data set."
         )
     return paths
 

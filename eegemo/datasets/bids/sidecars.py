@@ -137,7 +137,8 @@ def check_sampling(
         stated = _number(content.get("RecordingDuration"))
         if stated is not None and not abs(stated - duration) <= max(1.0, 0.01 * duration):
             notes.append(
-                f"{file.name}: lasts {duration:g} s, by {sidecar.name} {stated:g} s; is it whole?"
+                f"{file.name}: lasts {duration:g} s, by {sidecar.name} {stated:g} s; "
+                "is it complete?"
             )
     return notes
 
