@@ -25,7 +25,7 @@ def make_metadata(n_trials, *, subject="s01", first=1, **columns):
     )
 
 
-def make_trials(sizes=(3, 2), *, n_times=160, seed=0, scale=1e-5):
+def make_trials(sizes=(3, 2), *, n_times=160, seed=0, scale=1e-5, sfreq=SFREQ):
     """Trials in memory: one recording per entry of `sizes`, noise of that scale in volts."""
     rng = np.random.default_rng(seed)
     lengths = np.broadcast_to(n_times, len(sizes))
@@ -34,7 +34,7 @@ def make_trials(sizes=(3, 2), *, n_times=160, seed=0, scale=1e-5):
         for size, length in zip(sizes, lengths, strict=True)
     )
     metadata = [make_metadata(size, subject=f"s{k + 1:02d}") for k, size in enumerate(sizes)]
-    return Trials(arrays, pd.concat(metadata, ignore_index=True), SFREQ, CHANNELS)
+    return Trials(arrays, pd.concat(metadata, ignore_index=True), sfreq, CHANNELS)
 
 
 def make_labels_of(codes, classes=("low", "high")):

@@ -231,7 +231,7 @@ def test_a_mistake_is_named_with_its_line_and_what_was_expected(lines, number, m
         (BASE.replace("cnn_lstm", "band_power_logreg, band: 3"), "did you mean 'bands'?"),
         (
             BASE.replace("cnn_lstm", "cnn-lstm"),
-            "line 3: model.name: expected 'cnn_lstm', 'cnn_gru' or 'ba",
+            "line 3: model.name: expected 'cnn_lstm', 'cnn_gru', 'eegnet' or 'ba",
         ),
         (BASE.replace("cnn_lstm", "cnn-lstm"), "did you mean 'cnn_lstm'?"),
         (BASE.replace("name: a", "name: a/b"), "line 1: name: letters, digits"),

@@ -50,6 +50,16 @@ def test_the_default_networks_by_hand():
         ((10, 6), layers.LSTM(3), 10 * 4 * (6 * 3 + 3 * 3)),
         ((10, 6), layers.GRU(3, return_sequences=True), 10 * 3 * (6 * 3 + 3 * 3)),
         ((10, 6), layers.MaxPooling1D(2), 0),
+        ((9, 4, 2), layers.Conv2D(5, (3, 2), padding="same"), 9 * 4 * 3 * 2 * 2 * 5),
+        ((9, 4, 2), layers.Conv2D(5, (3, 2), padding="valid"), 7 * 3 * 3 * 2 * 2 * 5),
+        ((9, 4, 2), layers.Conv2D(4, (3, 2), padding="same", groups=2), 9 * 4 * 3 * 2 * 4),
+        ((9, 4, 2), layers.DepthwiseConv2D((1, 4), depth_multiplier=3), 9 * 4 * 2 * 3),
+        (
+            (9, 4, 2),
+            layers.SeparableConv2D(5, (3, 1), depth_multiplier=2, padding="same", strides=2),
+            5 * 2 * (3 * 2 * 2 + 2 * 2 * 5),
+        ),
+        ((9, 4, 2), layers.BatchNormalization(), 9 * 4 * 2),
     ],
 )
 def test_single_layers_by_hand(shape, layer, by_hand):
@@ -60,7 +70,7 @@ def test_single_layers_by_hand(shape, layer, by_hand):
 
 
 def test_what_cannot_be_counted_is_not_counted_by_half():
-    unknown = keras.Sequential([keras.Input((8, 2)), layers.Dense(3), layers.BatchNormalization()])
+    unknown = keras.Sequential([keras.Input((8, 2)), layers.Dense(3), layers.LayerNormalization()])
     assert count_multiply_adds(unknown) is None
     assert count_multiply_adds(keras.Sequential([keras.Input((None, 2)), layers.GRU(3)])) is None
     shared, given = layers.Dense(4), keras.Input((4,))

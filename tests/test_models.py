@@ -90,4 +90,4 @@ def test_too_much_pooling_is_refused():
 def test_an_unknown_model_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match="did you mean 'cnn_gru'") as error:
         build_model("cnn_rnn", n_times=8, n_channels=2, n_classes=2)
-    assert "'cnn_lstm', 'cnn_gru' or 'band_power_logreg'" in str(error.value)
+    assert "'cnn_lstm', 'cnn_gru', 'eegnet' or 'band_power_logreg'" in str(error.value)

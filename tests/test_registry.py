@@ -10,7 +10,7 @@ from eegemo.errors import ConfigError
 from eegemo.registry.registry import Registry
 from eegemo.registry.tables import COMMANDS, DATASETS, MODELS, REGISTRIES
 
-FIRST = "expected 'cnn_lstm', 'cnn_gru' or 'band_power_logreg'"
+FIRST = "expected 'cnn_lstm', 'cnn_gru', 'eegnet' or 'band_power_logreg'"
 
 
 @pytest.fixture
@@ -103,15 +103,17 @@ def test_a_long_name_is_cut():
 
 def test_plug_ins_are_resolved_by_entry_points(write, install):
     write("plug/__init__.py", "")
-    write("plug/nets.py", "def eegnet(*, width=16):\n    pass\n")
-    install("eeg-plug", "1.2", "[eegemo.models]\neegnet = plug.nets:eegnet\n")
-    assert MODELS.names()["eegnet"] == "eeg-plug 1.2"
+    write("plug/nets.py", "def deepnet(*, width=16):\n    pass\n")
+    install("eeg-plug", "1.2", "[eegemo.models]\ndeepnet = plug.nets:deepnet\n")
+    assert MODELS.names()["deepnet"] == "eeg-plug 1.2"
     assert "plug" not in sys.modules  # names() imports nothing
-    assert refusal("egnet").endswith("or 'eegnet', found the text 'egnet'; did you mean 'eegnet'?")
+    assert refusal("deepent").endswith(
+        "or 'deepnet', found the text 'deepent'; did you mean 'deepnet'?"
+    )
     assert "plug" not in sys.modules
     # an installed package is trusted as much as eegemo is
-    assert MODELS.resolve("eegnet", trust=False).__name__ == "eegnet"
-    assert "eegnet" not in DATASETS.names()
+    assert MODELS.resolve("deepnet", trust=False).__name__ == "deepnet"
+    assert "deepnet" not in DATASETS.names()
 
 
 def test_a_plug_in_cannot_replace_a_built_in_name(write, install):

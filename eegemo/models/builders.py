@@ -44,8 +44,8 @@ class Facts:
     title : str or None
         As reports write it; made from the name if not given.
     size : callable or None
-        ``size(n_times, n_channels, n_classes, **options)`` returns the `eegemo.models.base.Size` of
-        a network without building it.
+        Called as the builder is, it returns the `eegemo.models.base.Size` of a network without
+        building it.
     safe_layers : bool
         Whether it has no layers but those of `eegemo.models.keras.loading`, so that the network is
         stored with its architecture; else only its weights are.
@@ -191,7 +191,8 @@ class BuilderModel(Model):
         """Return the size that the builder declares, or None."""
         if self.facts.size is None:
             return None
-        return self.facts.size(shape.n_times, shape.n_channels, shape.n_classes, **self.options)
+        size: Size = call_builder(self.facts.size, shape, self.options)
+        return size
 
 
 def make_model(name: str, *, trust: bool = True, **options: Any) -> Model:

@@ -19,6 +19,7 @@ MODELS = Registry(
     {
         "cnn_lstm": "eegemo.models.cnn_rnn:cnn_lstm",
         "cnn_gru": "eegemo.models.cnn_rnn:cnn_gru",
+        "eegnet": "eegemo.models.eegnet:eegnet",
         "band_power_logreg": "eegemo.models.band_power:build_band_power_logreg",
     },
 )

@@ -12,7 +12,7 @@ from eegemo.evaluation import read_predictions, write_predictions
 from eegemo.execution import peak_memory
 from eegemo.results import layout
 from eegemo.results.plan import Plan
-from eegemo.results.provenance import describe_software, git_commit, now
+from eegemo.results.provenance import describe_model, describe_software, git_commit, now
 from eegemo.splits import LEAKING, describe_split
 from eegemo.store import changed_files, manifest, write_json
 
@@ -81,6 +81,12 @@ def _describe(
             f"{len(own)} held-out subjects are scaled by their own windows, without their labels, "
             "because scaling per subject was asked for."
         )
+    if experiment.make_model().transductive:
+        notes.append(
+            "The model is transductive: it learned from the signals of the test windows, too, "
+            "without their labels. Its scores do not compare with those of a model that never saw "
+            "these windows."
+        )
     made_with = [record["made_with"] for record in records]
     software = [{name: one[name] for name in describe_software()} for one in made_with]
     if any(one != software[0] for one in software):
@@ -131,7 +137,7 @@ def _describe(
             ),
         },
         "model": {
-            "name": experiment.model.name,
+            **describe_model(experiment),
             "n_parameters": records[0]["n_parameters"],
         },
         "baseline": records[0]["baseline"],

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,24 @@ from typing import Any
 import numpy as np
 
 import eegemo
+from eegemo.config import Experiment
 from eegemo.execution import peak_memory
+from eegemo.registry import MODELS
 from eegemo.scaling import Scaling
 from eegemo.splits import Fold, group_numbers, shared_groups
 from eegemo.training import FittedFold
 from eegemo.windows import Windows
 
-__all__ = ["describe_fit", "describe_fold", "describe_software", "git_commit", "now"]
+__all__ = [
+    "describe_fit",
+    "describe_fold",
+    "describe_model",
+    "describe_software",
+    "git_commit",
+    "now",
+]
 
-_PACKAGES = "keras tensorflow jax torch mne mne-bids numpy scipy scikit-learn pandas pyarrow"
+_PACKAGES = "keras tensorflow jax torch mne mne-bids numpy scipy scikit-learn pandas pyarrow skops"
 
 
 def now() -> str:
@@ -63,6 +73,21 @@ def describe_software() -> dict[str, Any]:
         "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
         "versions": versions,
     }
+
+
+def describe_model(experiment: Experiment) -> dict[str, Any]:
+    """Describe the model: its name, how reports write it, and whose code it is.
+
+    Of the file that holds code which eegemo does not come with, only the name is told: the folder
+    may tell who somebody is.
+    """
+    model = experiment.make_model()
+    described = {"name": model.name, "title": model.title, "framework": model.framework}
+    if not MODELS.is_foreign(model.name):
+        return described
+    code = MODELS.describe_code(model.name)
+    own = asdict(code) | {"file": None if code.file is None else Path(code.file).name}
+    return described | {"code": own}
 
 
 def describe_fold(

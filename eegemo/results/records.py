@@ -122,7 +122,8 @@ PROVENANCE = {
     "split.leaks": _FLAG,
     "split.sentence": _TEXT,
     "model.name": _TEXT,
-    "model.n_parameters": _COUNT,
+    "model.title": Kind("text or nothing", _is_text, optional=True),
+    "model.n_parameters": Kind("a count or null", lambda v: v is None or _is_count(v)),
     "notes": Kind("a list of text or nothing", _are_texts, optional=True),
     "repeats": Kind("a count or nothing", _is_count, optional=True),
 }

@@ -73,7 +73,11 @@ class Result:
     @property
     def model(self) -> str:
         """The name of the model, as the field writes it."""
-        name = str(self.provenance["model"]["name"])
+        model = self.provenance["model"]
+        if model.get("title"):
+            return str(model["title"])
+        # older results do not say it
+        name = str(model["name"])
         return _MODELS.get(name, name.upper().replace("_", "-"))
 
     @cached_property

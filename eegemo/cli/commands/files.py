@@ -16,7 +16,10 @@ def init(
         str, typer.Option(help="Data set: deap, bids, simulated, or one of a plug-in.")
     ] = "deap",
     model: Annotated[
-        str, typer.Option(help="Model: cnn_lstm, cnn_gru, band_power_logreg, or one of a plug-in.")
+        str,
+        typer.Option(
+            help="Model: cnn_lstm, cnn_gru, eegnet, band_power_logreg, or one of a plug-in."
+        ),
     ] = "cnn_lstm",
 ) -> None:
     """Write an experiment file with every option, its default and what it means."""

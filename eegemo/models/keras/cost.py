@@ -5,17 +5,18 @@ do in one step. Papers that count floating-point operations call the same pass t
 
 Counted, for one window at inference:
 
-========= ================================================================================
-layer     multiply-adds
-========= ================================================================================
-Conv1D    ``n_out * kernel_size * (n_channels / groups) * filters``; padding counts, as it is
-          multiplied as well
-Dense     ``n_positions * n_inputs * units``; ``n_positions`` is 1 for a plain vector
-LSTM      ``n_times * 4 * units * (n_inputs + units)``: three gates and the candidate
-          (Hochreiter & Schmidhuber 1997; Gers et al. 2000)
-GRU       ``n_times * 3 * units * (n_inputs + units)``: two gates and the candidate (Cho et al.
-          2014)
-========= ================================================================================
+- ``Conv1D``: ``n_out * kernel_size * (n_channels / groups) * filters``; padding counts, as it is
+  multiplied as well.
+- ``Conv2D``: the same with ``kernel_height * kernel_width``; ``n_out`` is height times width.
+- ``DepthwiseConv2D``: ``n_out * kernel_height * kernel_width * n_channels * depth_multiplier``.
+- ``SeparableConv2D``: as its depthwise part, and ``n_out * n_channels * depth_multiplier *
+  filters`` of its pointwise part.
+- ``BatchNormalization``: one for each number, which is scaled and shifted.
+- ``Dense``: ``n_positions * n_inputs * units``; ``n_positions`` is 1 for a plain vector.
+- ``LSTM``: ``n_times * 4 * units * (n_inputs + units)``: three gates and the candidate (Hochreiter
+  & Schmidhuber 1997; Gers et al. 2000).
+- ``GRU``: ``n_times * 3 * units * (n_inputs + units)``: two gates and the candidate (Cho et al.
+  2014).
 
 Biases, activations, pooling, dropout, flattening and the element-wise products inside recurrent
 cells count as nothing: they are no multiply-adds, or fewer by a factor of the layer's width.
@@ -96,6 +97,33 @@ def _conv_1d(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
     return int(n_out * layer.kernel_size[0] * (n_channels // layer.groups) * layer.filters)
 
 
+def _positions(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> tuple[int, int]:
+    """Return how many positions a two-dimensional convolution works at, and its input channels."""
+    if layer.data_format == "channels_last":
+        return prod(made[:2]), given[2]
+    return prod(made[1:]), given[0]
+
+
+def _conv_2d(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
+    n_out, n_channels = _positions(layer, given, made)
+    return int(n_out * prod(layer.kernel_size) * (n_channels // layer.groups) * layer.filters)
+
+
+def _depthwise(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
+    n_out, n_channels = _positions(layer, given, made)
+    return int(n_out * prod(layer.kernel_size) * n_channels * layer.depth_multiplier)
+
+
+def _separable(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
+    n_out, n_channels = _positions(layer, given, made)
+    n_filters = n_channels * layer.depth_multiplier
+    return int(n_out * n_filters * (prod(layer.kernel_size) + layer.filters))
+
+
+def _normalization(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
+    return prod(made)
+
+
 def _dense(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
     return int(prod(given) * layer.units)
 
@@ -112,6 +140,10 @@ def _gru(layer: Any, given: tuple[int, ...], made: tuple[int, ...]) -> int:
 
 _COUNTS: dict[type, Callable[[Any, tuple[int, ...], tuple[int, ...]], int]] = {
     layers.Conv1D: _conv_1d,
+    layers.Conv2D: _conv_2d,
+    layers.DepthwiseConv2D: _depthwise,
+    layers.SeparableConv2D: _separable,
+    layers.BatchNormalization: _normalization,
     layers.Dense: _dense,
     layers.LSTM: _lstm,
     layers.GRU: _gru,

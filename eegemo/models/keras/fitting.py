@@ -132,7 +132,8 @@ def step_of(
     if model.identity is None:
         return None
     rule = rates.get_config() if options.schedule == "cosine" else None  # other rates are variables
-    shaped = tuple(shape[:3]) if not model.code else (*shape[:4], list(shape.ch_names))
+    # a builder may ask for the sampling frequency and the channels, too
+    shaped = (*shape[:4], list(shape.ch_names))
     settings = [options.clip_norm, options.precision, keras.backend.backend()]
     return digest_json([dict(model.identity), shaped, rule, *settings])
 

@@ -1,5 +1,6 @@
 """Keras networks as models: a builder gets the training loop, files, costs and the device."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,8 @@ class FittedKeras(FittedModel):
         """Count parameters, and multiply-adds where all layers are known."""
         from eegemo.models.keras.cost import count_multiply_adds
 
-        return Cost(int(self.network.count_params()), count_multiply_adds(self.network))
+        learned = sum(math.prod(weight.shape) for weight in self.network.trainable_weights)
+        return Cost(learned, count_multiply_adds(self.network))
 
 
 @dataclass(frozen=True)
