@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from eegemo.errors import ConfigError, LeakageError
+from eegemo.errors import ConfigError, DataError, LeakageError
 from eegemo.registry import Count, Positive
 from eegemo.scaling import ScaledWindows, Scaling
 from eegemo.splits import Fold
@@ -39,9 +39,11 @@ __all__ = [
     "Model",
     "Size",
     "TrainingOptions",
+    "check_losses",
     "check_schedule",
     "class_weights",
     "empty_history",
+    "is_validated",
     "make_fit_data",
     "shape_of",
     "wrong_shape",
@@ -81,7 +83,7 @@ class TrainingOptions:
         Clip the global norm of the gradients to this value. `null` does not clip.
     precision : {"float32", "mixed_float16", "mixed_bfloat16"}
         Dtype policy of Keras. Weights and probabilities stay in single precision. The mixed
-        policies are for hardware with support for them.
+        policies are for hardware with support for them; PyTorch modules take the last one only.
 
     Examples
     --------
@@ -207,6 +209,15 @@ def check_schedule(schedule: str, fold: Fold) -> None:
         )
 
 
+def check_losses(fold: str, history: Sequence[Mapping[str, float]]) -> None:
+    """Raise DataError if a loss is not a number."""
+    if not np.isfinite([row["loss"] for row in history]).all():
+        raise DataError(
+            f"training: the loss of fold {fold} is not a number after {len(history)} "
+            "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
+        )
+
+
 class FitData:
     """All that a model may see of a fold, made by `make_fit_data`.
 
@@ -313,6 +324,12 @@ class FitData:
             What the model adds, as JSON can hold it.
         """
         return self._digest(settings)
+
+
+def is_validated(data: FitData) -> bool:
+    """Tell whether a fold has validation windows whose loss says something."""
+    # classes that training lacks have no weight
+    return bool(data.class_weight[data.y(data.validation)].any())
 
 
 def make_fit_data(

@@ -4,7 +4,7 @@ Only Keras's public, backend-neutral API is used, so the same code trains on Ten
 PyTorch.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -14,9 +14,16 @@ from weakref import WeakKeyDictionary
 import keras
 import numpy as np
 
-from eegemo.errors import DataError
 from eegemo.execution import quiet_stderr
-from eegemo.models.base import HISTORY, FitData, FitFiles, InputShape, TrainingOptions
+from eegemo.models.base import (
+    HISTORY,
+    FitData,
+    FitFiles,
+    InputShape,
+    TrainingOptions,
+    check_losses,
+    is_validated,
+)
 from eegemo.models.builders import BuilderModel
 from eegemo.models.keras.batches import Batches
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History, SeedEpochs
@@ -25,9 +32,7 @@ from eegemo.store import digest_json
 
 __all__ = [
     "build_network",
-    "check_losses",
     "describe_training",
-    "is_validated",
     "make_cosine",
     "predict_alike",
     "predict_network",
@@ -191,12 +196,6 @@ def describe_training(
     )
 
 
-def is_validated(data: FitData) -> bool:
-    """Tell whether a fold has validation windows whose loss says something."""
-    # classes that training lacks have no weight
-    return bool(data.class_weight[data.y(data.validation)].any())
-
-
 def make_cosine(options: TrainingOptions, n_train: int) -> Any:
     """Return the schedule ``"cosine"`` over all steps of a training."""
     steps = -(-n_train // options.batch_size)
@@ -219,15 +218,6 @@ def build_network(
             jit_compile=keras.backend.backend() == "jax",
         )
     return network
-
-
-def check_losses(fold: str, history: Sequence[Mapping[str, float]]) -> None:
-    """Raise DataError if a loss is not a number."""
-    if not np.isfinite([row["loss"] for row in history]).all():
-        raise DataError(
-            f"training: the loss of fold {fold} is not a number after {len(history)} "
-            "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
-        )
 
 
 @contextmanager

@@ -6,9 +6,16 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 
-from eegemo.models.base import HISTORY, NO_FILES, FitData, FitFiles, TrainingOptions
+from eegemo.models.base import (
+    HISTORY,
+    NO_FILES,
+    FitData,
+    FitFiles,
+    TrainingOptions,
+    check_losses,
+    is_validated,
+)
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History
-from eegemo.models.keras.fitting import check_losses, is_validated
 
 __all__ = ["Part"]
 

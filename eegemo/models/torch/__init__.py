@@ -1,0 +1,1 @@
+"""PyTorch modules as models; an optional package, loaded when a module is built."""
