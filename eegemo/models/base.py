@@ -10,6 +10,7 @@ A model made by a builder function needs none of these classes: the adapter of i
 this to the function.
 """
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ __all__ = [
     "Size",
     "TrainingOptions",
     "check_losses",
+    "check_probabilities",
     "check_schedule",
     "class_weights",
     "empty_history",
@@ -55,6 +57,8 @@ BASELINE = "band_power_logreg"
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 # Windows predicted at a time, where a model does not know better; affects speed and memory only.
 _BATCH = 256
+# How far from 1 probabilities may sum, as tables of predictions have it; half precision is so far.
+_SUM_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +220,43 @@ def check_losses(fold: str, history: Sequence[Mapping[str, float]]) -> None:
             f"training: the loss of fold {fold} is not a number after {len(history)} "
             "epochs. Lower training.learning_rate, set clip_norm, or look for broken recordings."
         )
+
+
+def check_probabilities(found: Any, n: int, n_classes: int, where: str) -> np.ndarray:
+    """Return class probabilities as float32, or say what is wrong with them.
+
+    Parameters
+    ----------
+    found : array-like
+        What a model gave.
+    n, n_classes : int
+        Windows and classes that it was asked for.
+    where : str
+        Name and file of the model, for the message.
+
+    Raises
+    ------
+    DataError
+        If they are not finite numbers from 0 to 1, of shape ``(n, n_classes)``, that sum to 1.
+    """
+    try:
+        values = np.asarray(found, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"model: {where} gives probabilities that are no numbers.") from error
+    if values.shape != (n, n_classes):
+        raise DataError(
+            f"model: {where} gives probabilities of shape {values.shape}; expected (n, n_classes) "
+            f"= {(n, n_classes)}."
+        )
+    if not np.isfinite(values).all():
+        raise DataError(f"model: {where} gives probabilities that are not finite (NaN).")
+    if n and (values.min() < 0 or np.abs(values.sum(axis=1) - 1).max() > _SUM_TOLERANCE):
+        row = int(np.argmax(np.abs(values.sum(axis=1) - 1) + (values < 0).any(axis=1)))
+        raise DataError(
+            f"model: {where} gives {values[row].tolist()} for a window; expected probabilities, "
+            "which are not negative and sum to 1. A network ends with a softmax."
+        )
+    return values
 
 
 class FitData:
@@ -423,7 +464,8 @@ class FittedModel(ABC):
         Returns
         -------
         probabilities : ndarray of float32, shape (n, n_classes)
-            Rows sum to 1; 0 for a class that training lacked.
+            Rows sum to 1. A class that training lacked has 0, or, of a network, what its softmax
+            leaves for it.
         """
 
     def predict_proba(self, data: ScaledWindows, rows: np.ndarray) -> np.ndarray:
@@ -474,6 +516,13 @@ class Model(ABC):
     is_baseline: bool = False
     transductive: bool = False
     bands: Sequence[tuple[float, float]] | None = None
+
+    @property
+    def where(self) -> str:
+        """Name and file of what makes the model, for messages."""
+        kind = type(self)
+        file = getattr(sys.modules.get(kind.__module__), "__file__", None) or kind.__module__
+        return f"{kind.__qualname__} in {file}"
 
     @property
     @abstractmethod

@@ -10,8 +10,10 @@ that nothing is imported to know it::
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from eegemo.errors import ConfigError, InputError
@@ -81,10 +83,14 @@ def builds(adapter: str, **facts: Any) -> Callable[[Builder], Builder]:
 def where_is(builder: Callable[..., Any]) -> str:
     """Name a builder, and the file that it is in, for messages."""
     plain = inspect.unwrap(builder)
+    while isinstance(plain, partial):
+        plain = plain.func
     name = getattr(plain, "__qualname__", type(plain).__name__)
     code = getattr(plain, "__code__", None)
-    file = code.co_filename if code is not None else getattr(plain, "__module__", "?")
-    return f"{name} in {file}"
+    if code is not None:
+        return f"{name} in {code.co_filename}"
+    module = getattr(plain, "__module__", "?")
+    return f"{name} in {getattr(sys.modules.get(module), '__file__', None) or module}"
 
 
 def facts_of(builder: Callable[..., Any]) -> Facts:
@@ -178,8 +184,18 @@ class BuilderModel(Model):
         return self.facts.title or self.name
 
     @property
+    def where(self) -> str:
+        """Name and file of the builder, for messages."""
+        return where_is(self.builder)
+
+    @property
     def identity(self) -> Mapping[str, Any] | None:
-        """Name, options, and the code of a builder that eegemo does not come with."""
+        """Name, options, and the code of a builder that eegemo does not come with.
+
+        None for a function that was given as an object: another one may have its name.
+        """
+        if self.code is None and MODELS.is_foreign(self.name):
+            return None
         own = {} if self.code is None else {"code": self.code}
         return {"name": self.name, **self.options, **own}
 

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 __all__ = ["EstimatorModel", "FittedEstimator", "one_row_history", "predict_all_classes"]
 
 
-def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.ndarray:
+def predict_all_classes(
+    estimator: Any, x: np.ndarray, n_classes: int, where: str = "band_power_logreg"
+) -> np.ndarray:
     """Return probabilities with a column for every class, also for those not in training.
 
     Parameters
@@ -43,6 +45,8 @@ def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.nda
     x : ndarray
         What it takes.
     n_classes : int
+    where : str
+        What messages call the estimator.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.nda
     Raises
     ------
     DataError
-        If the classifier knows a class beyond `n_classes`.
+        If the classifier knows a class beyond `n_classes`, or gives no column for each of its
+        classes.
 
     Examples
     --------
@@ -62,13 +67,24 @@ def predict_all_classes(estimator: Any, x: np.ndarray, n_classes: int) -> np.nda
     [[0.5, 0.0, 0.5, 0.0]]
     """
     classes = np.asarray(estimator.classes_)
+    if classes.dtype.kind not in "iu":
+        raise DataError(
+            f"model: {where} has the classes {classes.tolist()[:9]}; expected the whole numbers "
+            "that it was fitted on."
+        )
     if classes.min() < 0 or classes.max() >= n_classes:
         raise DataError(
-            f"band_power_logreg: it was trained with class {classes.max()}; there are {n_classes}."
+            f"model: {where} was trained with class {classes.max()}; there are {n_classes}."
         )
     probabilities = np.zeros((len(x), n_classes), np.float32)
     if len(x):
-        probabilities[:, classes] = estimator.predict_proba(x)
+        found = np.asarray(estimator.predict_proba(x))
+        if found.shape != (len(x), len(classes)):
+            raise DataError(
+                f"model: {where} gives probabilities of shape {found.shape} for {len(x)} windows; "
+                f"expected a column for each of the {len(classes)} classes in training."
+            )
+        probabilities[:, classes] = found
     return probabilities
 
 
@@ -121,7 +137,15 @@ class FittedEstimator(FittedModel):
 
         # sums taken over several threads are rounded differently than over one
         with threadpool_limits(1):
-            return predict_all_classes(self.estimator, x, self.shape.n_classes)
+            try:
+                return predict_all_classes(self.estimator, x, self.shape.n_classes, self.where)
+            except InputError:
+                raise
+            except Exception as error:  # a stranger's estimator raises many types
+                raise DataError(
+                    f"model: what {self.where} returned cannot classify windows of shape "
+                    f"{x.shape}: {type(error).__name__}: {_brief(error)}."
+                ) from error
 
     def save(self, path: Path) -> None:
         """Write the estimator with skops, whose files hold no code.
@@ -137,8 +161,7 @@ class FittedEstimator(FittedModel):
             content = skops.io.dumps(self.estimator)
         except Exception as error:  # skops raises many types
             raise ConfigError(
-                f"model: what {self.where} returned cannot be stored: {_brief(error)}. Functions "
-                "in it must be at the top of their module."
+                f"model: what {self.where} returned cannot be stored: {_brief(error)}."
             ) from error
         with atomic_file(path) as temporary:
             temporary.write_bytes(content)
@@ -190,6 +213,8 @@ class EstimatorModel(BuilderModel):
 
         began = time.perf_counter()
         estimator = self.build(data.shape)
+        if files.history is not None and self.file is not None:
+            _check_storable(estimator, where_is(self.builder))  # before, not after, a long fit
         _seed(estimator, int(check_random_state(seed).randint(2**31)))
         codes = data.y(data.train)
         if len(np.unique(codes)) < 2:
@@ -228,24 +253,27 @@ class EstimatorModel(BuilderModel):
             raise ConfigError(f"{path}: reading it needs skops (pip install eegemo[skops]).")
         import skops.io
 
+        # types of what the builder makes, whose code is trusted, and those of its own module
+        own, made = module_of(self.builder), _types_in(skops.io.dumps(self.build(shape)))
         try:
-            # a builder's own module was imported, and so trusted, before
-            own = [module_of(self.builder)]
+            found = skops.io.get_untrusted_types(file=path)
             unknown = [
-                kind
-                for kind in skops.io.get_untrusted_types(file=path)
-                if kind.rpartition(".")[0] not in own
+                kind for kind in found if kind not in made and kind.rpartition(".")[0] != own
             ]
             if unknown:
                 raise DataError(
                     f"{path} asks for {unknown[0]}, which is not known to be safe. It may be "
                     "hostile; nothing of it was run."
                 )
-            estimator = skops.io.load(path, trusted=skops.io.get_untrusted_types(file=path))
+            estimator = skops.io.load(path, trusted=found)
         except InputError:
             raise
         except Exception as error:  # skops raises many types
             raise DataError(f"{path} cannot be loaded: {_brief(error)}.") from error
+        if not hasattr(estimator, "predict_proba") or not hasattr(estimator, "classes_"):
+            raise DataError(
+                f"{path} holds {type(estimator).__name__}, which is no fitted classifier."
+            )
         return FittedEstimator(estimator, shape, empty_history(), where=where_is(self.builder))
 
 
@@ -260,6 +288,28 @@ class _Cloned:
         from sklearn.base import clone
 
         return clone(self.estimator)
+
+
+def _types_in(content: bytes) -> list[str]:
+    """Return what a file of skops asks for beyond the types that skops knows to be safe."""
+    import skops.io
+
+    found: list[str] = skops.io.get_untrusted_types(data=content)
+    return found
+
+
+def _check_storable(estimator: Any, where: str) -> None:
+    """Refuse an estimator that could not be read back."""
+    import skops.io
+
+    try:
+        content = skops.io.dumps(estimator)
+        skops.io.loads(content, trusted=_types_in(content))
+    except Exception as error:  # skops raises many types
+        raise ConfigError(
+            f"model: what {where} returned cannot be stored: {_brief(error)}. A function in it "
+            "must be at the top of its module and have a name, so no lambda."
+        ) from error
 
 
 def module_of(builder: Any) -> str:

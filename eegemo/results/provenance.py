@@ -81,11 +81,11 @@ def describe_model(experiment: Experiment) -> dict[str, Any]:
     Of the file that holds code which eegemo does not come with, only the name is told: the folder
     may tell who somebody is.
     """
-    model = experiment.make_model()
-    described = {"name": model.name, "title": model.title, "framework": model.framework}
-    if not MODELS.is_foreign(model.name):
+    model, name = experiment.make_model(), experiment.model.name
+    described = {"name": name, "title": model.title, "framework": model.framework}
+    if not MODELS.is_foreign(name):
         return described
-    code = MODELS.describe_code(model.name)
+    code = MODELS.describe_code(name)
     own = asdict(code) | {"file": None if code.file is None else Path(code.file).name}
     return described | {"code": own}
 

@@ -21,6 +21,7 @@ from eegemo.models.base import (
     FittedModel,
     Model,
     TrainingOptions,
+    check_probabilities,
     check_schedule,
     make_fit_data,
 )
@@ -55,6 +56,8 @@ class FittedFold:
         Of the validation windows, by the same model; empty where there are no such windows.
     seconds : dict of str to float
         Wall time of ``fit`` and ``predict``; a resumed training counts all its epochs.
+    where : str
+        Name and file of what made the model, for messages.
     """
 
     model: FittedModel
@@ -62,6 +65,7 @@ class FittedFold:
     predictions: pd.DataFrame
     validation: pd.DataFrame
     seconds: dict[str, float]
+    where: str = "the model"
 
     @property
     def history(self) -> pd.DataFrame:
@@ -155,7 +159,7 @@ def fit_fold(
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
     data = _shown(windows, fold, fitting, options, ScaledWindows(windows, scaling, features))
     fitted = fitting.fit(data, options, seed=seed, files=files)
-    return _predicted(fitted, windows, fold, data.scaled, number)
+    return _predicted(fitted, windows, fold, data.scaled, number, fitting.where)
 
 
 def fit_folds_jointly(
@@ -207,7 +211,7 @@ def fit_folds_jointly(
     files = [NO_FILES] * len(folds) if files is None else files
     fitted = fitting.fit_many(shown, options, seeds=seeds, files=files)
     return [
-        _predicted(one, windows, fold, data.scaled, number)
+        _predicted(one, windows, fold, data.scaled, number, fitting.where)
         for one, fold, data, number in zip(fitted, folds, shown, numbers, strict=True)
     ]
 
@@ -221,15 +225,21 @@ def _shown(
 
 
 def _predicted(
-    model: FittedModel, windows: Windows, fold: Fold, scaled: ScaledWindows, number: int
+    model: FittedModel,
+    windows: Windows,
+    fold: Fold,
+    scaled: ScaledWindows,
+    number: int,
+    where: str,
 ) -> FittedFold:
     """Predict the validation set and then the test set of a fold."""
     fitted = FittedFold(
         model=model,
         scaling=scaled.scaling,
         predictions=pd.DataFrame(),
-        validation=_predict(model, windows, fold, fold.validation, scaled, number),
+        validation=_predict(model, windows, fold, fold.validation, scaled, number, where),
         seconds={"fit": float(model.history["seconds"].sum()), "predict": 0.0},
+        where=where,
     )
     return predict_test(fitted, windows, fold, number=number, features=scaled.band_power)
 
@@ -245,7 +255,7 @@ def predict_test(
     """Return the same with the predictions of the fold's test windows."""
     began = time.perf_counter()
     scaled = ScaledWindows(windows, fitted.scaling, features)
-    predictions = _predict(fitted.model, windows, fold, fold.test, scaled, number)
+    predictions = _predict(fitted.model, windows, fold, fold.test, scaled, number, fitted.where)
     seconds = fitted.seconds | {"predict": time.perf_counter() - began}
     return replace(fitted, predictions=predictions, seconds=seconds)
 
@@ -257,10 +267,13 @@ def _predict(
     rows: np.ndarray,
     scaled: ScaledWindows,
     number: int,
+    where: str,
 ) -> pd.DataFrame:
     if not len(rows):
         return pd.DataFrame()
-    return tabulate(windows, fold, rows, number, model.predict_proba(scaled, rows))
+    found, n_classes = model.predict_proba(scaled, rows), len(windows.labels.classes)
+    probabilities = check_probabilities(found, len(rows), n_classes, where)
+    return tabulate(windows, fold, rows, number, probabilities)
 
 
 def tabulate(
@@ -308,7 +321,8 @@ def predict_windows(
     -------
     probabilities : ndarray of float32, shape (n, n_classes)
     """
-    return model.predict_proba(ScaledWindows(windows, scaling, features), rows)
+    found = model.predict_proba(ScaledWindows(windows, scaling, features), rows)
+    return check_probabilities(found, len(rows), len(windows.labels.classes), "the stored model")
 
 
 def measure_latency(

@@ -60,6 +60,8 @@ class FittedKeras(FittedModel):
         """See `eegemo.models.base.FittedModel.predict_proba`."""
         from eegemo.models.keras.fitting import predict_network
 
+        if not len(rows):  # Keras refuses to predict nothing
+            return np.zeros((0, self.shape.n_classes), np.float32)
         return predict_network(self.network, data, rows)
 
     def save(self, path: Path) -> None:
@@ -124,14 +126,15 @@ class KerasModel(BuilderModel):
         if not isinstance(network, keras.Model):
             raise ConfigError(f"{where} {type(network).__name__}; expected a keras.Model.")
         taken, given = (None, shape.n_times, shape.n_channels), (None, shape.n_classes)
-        if tuple(network.input_shape) != taken or tuple(network.output_shape) != given:
+        shapes = [getattr(network, name, None) for name in ("input_shape", "output_shape")]
+        if shapes != [taken, given]:
             raise ConfigError(
-                f"{where} a network from {network.input_shape} to {network.output_shape}; expected "
-                f"one from {taken}, (batch, n_times, n_channels), to {given}, (batch, n_classes)."
+                f"{where} a network from {shapes[0]} to {shapes[1]}; expected one from {taken}, "
+                f"(batch, n_times, n_channels), to {given}, (batch, n_classes)."
             )
         x = np.random.default_rng(0).standard_normal((4, *taken[1:])).astype(np.float32)
         p = keras.ops.convert_to_numpy(network(x, training=False)).astype(np.float64)
-        if not np.allclose(p.sum(axis=1), 1, atol=1e-3) or p.min() < 0:
+        if not np.allclose(p.sum(axis=1), 1, atol=5e-3) or p.min() < 0:  # half precision, too
             raise ConfigError(
                 f"{where} a network whose outputs are no probabilities; end it with a softmax, as "
                 'in keras.layers.Dense(n_classes, activation="softmax", dtype="float32").'
