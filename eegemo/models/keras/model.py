@@ -1,6 +1,8 @@
 """Keras networks as models: a builder gets the training loop, files, costs and the device."""
 
 import math
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +71,12 @@ class FittedKeras(FittedModel):
         with atomic_file(path) as temporary:
             if self.safe_layers:
                 self.network.save(temporary)
-            else:
-                self.network.save_weights(temporary)
+                return
+            # Keras takes no other ending than this one
+            with tempfile.TemporaryDirectory() as folder:
+                weights = Path(folder) / "model.weights.h5"
+                self.network.save_weights(weights)
+                shutil.copyfile(weights, temporary)
 
     def cost(self) -> Cost:
         """Count parameters, and multiply-adds where all layers are known."""
