@@ -3,7 +3,7 @@
     KERAS_BACKEND=jax JAX_PLATFORMS=cpu JAX_SKIP_CUDA_CONSTRAINTS_CHECK=1 \
         python benchmarks/compile_for_gpu.py [--folds 1 10 32] [--models cnn_lstm cnn_gru]
 
-Needs JAX with its CUDA plugin (`pip install "jax[cuda12]"`, Linux), with `ptxas` of the wheel
+Resources JAX with its CUDA plugin (`pip install "jax[cuda12]"`, Linux), with `ptxas` of the wheel
 nvidia-cuda-nvcc on the PATH, and no GPU. XLA compiles for the device that is described below, an
 NVIDIA H200, and nothing is run: what is printed are the kernels that a training step launches, the
 memory it takes, and how much of what goes in is overwritten by what comes out. Times cannot be

@@ -61,8 +61,8 @@ def test_its_words_say_so(audit):
     text = " ".join(sentences(audit))
     assert text.startswith("On simulated data, band-power logistic regression scored")
     assert "is leak" in text
-    assert "none of them is above chance" in text
-    assert "asks for whole trials, which can be evidence" in text
+    assert "above chance in none of them" in text
+    assert "splits by trial, which can be evidence" in text
     assert "not above chance." in text
 
 
@@ -92,7 +92,7 @@ def test_shuffled_runs_keep_each_subjects_classes_and_say_what_they_are(nothing,
     both = truth.merge(other, on=keys)
     assert (both["y_true_x"] != both["y_true_y"]).mean() > 0.5
     record = nothing / "runs" / about["shuffled"][0] / "provenance.json"
-    assert any("shuffled" in note for note in json.loads(record.read_text())["notes"])
+    assert any("permuted" in note for note in json.loads(record.read_text())["notes"])
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_real_effect_rises_above_its_null_and_the_audit_says_so(tmp_path):
     assert whole.window > max(whole.shuffled)
     assert whole.interval[0] > whole.null[1]
     text = " ".join(sentences(audit))
-    assert "with whole trials held out, above shuffled labels" in text
+    assert "when split by trial, above permuted labels" in text
     assert "the score here is above chance" in text
 
 
@@ -134,8 +134,8 @@ def test_a_cheap_model_stands_in_for_the_network_of_the_file(tmp_path):
     assert all(row.shuffled == () and row.p_retrained is None for row in audit.rows.values())
     assert audit.rows["subject"].n_folds == 3
     text = " ".join(sentences(audit))
-    assert "asks for random windows, which cannot be evidence" in text
-    assert "in place of the file's cnn_gru" in page.read_text().replace("&#39;", "'")
+    assert "uses random windows, which cannot be evidence" in text
+    assert "instead of cnn_gru from the file" in page.read_text().replace("&#39;", "'")
     # three windows of a second are too few to be cut into test, validation and training
     assert "segment" not in audit.rows
     assert "Not run: trials cut in time. Trials are too short to be cut" in page.read_text()
@@ -160,7 +160,7 @@ def test_what_cannot_be_audited_is_refused(tmp_path):
     with pytest.raises(ResultError, match="expected a finished audit"):
         read_audit(tmp_path)
     (tmp_path / "audit.json").write_text('{"protocols": {"window": {"run": "a", "shuffled": []}}}')
-    with pytest.raises(ResultError, match="whole trials among them"):
+    with pytest.raises(ResultError, match="the split by trial among them"):
         read_audit(tmp_path)
 
 
@@ -224,9 +224,12 @@ LEAKY = row("window", 0.9, leaks=True, p=0.001, leak_shown=True, inflation_inter
 @pytest.mark.parametrize(
     ("honest", "says"),
     [
-        ({"trial": 0.01, "subject": 0.01}, "all of them are above chance"),
-        ({"trial": 0.01, "subject": 0.4}, "trial are above chance, subject are not"),
-        ({"trial": 0.4}, "it is not above chance"),
+        ({"trial": 0.01, "subject": 0.01}, "the score is above chance in all of them."),
+        (
+            {"trial": 0.01, "subject": 0.4},
+            "above chance when split trial, but not when split subject.",
+        ),
+        ({"trial": 0.4}, "the score is not above chance."),
     ],
 )
 def test_the_sentence_on_evidence(honest, says):
@@ -234,15 +237,15 @@ def test_the_sentence_on_evidence(honest, says):
     assert says in text
     assert text.startswith("CNN-GRU scored")
     assert "(95 % interval 0.30 to 0.70) is leak" in text
-    assert "holds out whole sessions, which keeps trials whole" in text
+    assert "splits by session, which does not divide trials" in text
 
 
 def test_what_models_trained_on_shuffled_labels_reach_is_not_above_chance():
     """Subjects share videos, and signals only say which video it is: shuffled alike, it shows."""
     mark = {"p": 0.001, "shuffled": (0.45, 0.38), "shares_stimuli": True}
     text = words([LEAKY, row("trial", 0.42, **mark), row("stimulus", 0.25)])
-    assert "above shuffled labels (0.20 to 0.30), but not above models trained on shuffled" in text
-    assert "none of them is above chance" in text
+    assert "above permuted labels (0.20 to 0.30), but not above models trained on permuted" in text
+    assert "above chance in none of them" in text
 
 
 def test_scores_that_may_rest_on_the_video_are_said_to():
@@ -255,11 +258,11 @@ def test_a_difference_that_resampled_trials_do_not_show_is_not_called_leak():
     hidden = row("window", 0.5, leaks=True, leak_shown=False)
     text = words([hidden, row("trial", 0.45, p=0.001)])
     assert "is leak" not in text
-    assert "does not show in these scores" in text
+    assert "these scores do not show that random windows leak" in text
 
 
 def test_scores_below_their_null_are_said_to_be():
-    assert "below shuffled labels (0.20 to 0.30)" in words([LEAKY, row("trial", 0.15)])
+    assert "below permuted labels (0.20 to 0.30)" in words([LEAKY, row("trial", 0.15)])
 
 
 @pytest.mark.parametrize("name", ["original_recipe", "whole_trials", "leave_one_subject_out"])

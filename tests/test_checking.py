@@ -15,7 +15,7 @@ from eegemo.models import InputShape, build_model, make_model
 from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
 from eegemo.runs.prepare import prepare_experiment
-from eegemo.runs.resources import check_memory, estimate_needs
+from eegemo.runs.resources import check_memory, estimate_resources
 from eegemo.runs.run import run_experiments
 from eegemo.store import space
 from eegemo.store.space import check_space
@@ -207,7 +207,7 @@ def test_more_of_anything_needs_no_less(tmp_path):
     model = {"name": "cnn_lstm", "filters": [4], "units": 4, "dense": []}
 
     def estimate(folds=prepared.folds, batch_size=8, **change):
-        return estimate_needs(
+        return estimate_resources(
             prepared.windows, folds, models=[make_model(**(model | change))], batch_size=batch_size
         )
 

@@ -44,7 +44,7 @@ def test_version_and_help(capsys):
     ("text", "expected"),
     [
         (GOOD + "training: {epoks: 3}", "line 4: training.epoks: there is no such key; did you"),
-        (GOOD + "seed: 1\nseed: 2", "line 5: the key 'seed' is there twice"),
+        (GOOD + "seed: 1\nseed: 2", "line 5: the key 'seed' occurs twice"),
         (GOOD + "training: {learning_rate: 1e-3}", "expected a number, found the text '1e-3'"),
         (GOOD, "ROOT"),
     ],
@@ -127,7 +127,7 @@ def test_init_writes_a_file_with_every_option_and_never_over_another(capsys, tmp
     text = (tmp_path / "experiment.yaml").read_text(encoding="utf-8")
     code, out, err = call(capsys, "init")
     assert (code, out) == (2, "")
-    assert err == "eegemo: experiment.yaml: there is such a file already; give another name.\n"
+    assert err == "eegemo: experiment.yaml: the file exists already; give another name.\n"
     assert (tmp_path / "experiment.yaml").read_text(encoding="utf-8") == text
     code, _, err = call(capsys, "init", "other.yaml", "--model", "cnn_lsmt")
     assert code == 2

@@ -55,29 +55,23 @@ def make_pair(gaps, *, unit="fold", votes=(ALIKE, ALIKE), names=("A", "B"), base
     )
 
 
-def assessment(n_subjects, **window):
-    """As much of an assessment as sentences need."""
-    levels = {"window": window}
-    return SimpleNamespace(metrics={"n_subjects": n_subjects, "levels": levels}, levels=levels)
-
-
 def make_results(scores, *, above=True, simulated=False):
     """As much of results as sentences need."""
     permutation = {"p_value": 0.0002 if above else 0.4, "n_permutations": 4999}
-    return {
-        name: SimpleNamespace(
+    results = {}
+    for name, score in scores.items():
+        window = {
+            "total": {"balanced_accuracy": score},
+            "significance": {"permutation": permutation},
+            "baselines": {"chance": {"balanced_accuracy": 0.25}},
+        }
+        results[name] = SimpleNamespace(
             settings={},
             simulated=simulated,
             leaks=False,
-            assessment=assessment(
-                4,
-                total={"balanced_accuracy": score},
-                significance={"permutation": permutation},
-                baselines={"chance": {"balanced_accuracy": 0.25}},
-            ),
+            assessment=SimpleNamespace(metrics={"n_subjects": 4}, levels={"window": window}),
         )
-        for name, score in scores.items()
-    }
+    return results
 
 
 CLEAR = [0.20, 0.22, 0.19, 0.21, 0.20, 0.23]
@@ -93,7 +87,11 @@ WIDE = [0.20, -0.15, 0.10, -0.05, 0.12, -0.10]
         (CLEAR, "better", "B is better than A in balanced accuracy of windows, 0.608 against"),
         (TINY, "too little", "but by too little to matter: they differ by 0.004, and the true"),
         (NONE, "equivalent", "B (0.400) and A (0.400) are practically equivalent in balanced"),
-        (WIDE, "open", "No test tells B (0.420) and A (0.400) apart in balanced accuracy of"),
+        (
+            WIDE,
+            "open",
+            "No test finds a difference between B (0.420) and A (0.400) in balanced accuracy of",
+        ),
         ([0.0] * 6, "same", "B (0.400) and A (0.400) scored the same"),
     ],
 )
@@ -111,12 +109,13 @@ def test_an_open_verdict_gives_both_probabilities():
     pair = make_pair(WIDE)
     sentence = first_sentence(make_results({"A": 0.4, "B": 0.42}, simulated=True), [pair])
     assert sentence == (
-        "On simulated data, no test tells B (0.420) and A (0.400) apart in balanced accuracy of "
-        "windows: they differ by 0.020, and the true difference lies within ±0.01, the region of "
+        "On simulated data, no test finds a difference between B (0.420) and A (0.400) in "
+        "balanced accuracy of windows: they differ by 0.020, and the true difference lies within "
+        "±0.01, the region of "
         f"practical equivalence, with probability {pair.practical.p_equivalent:.2f}; B is better "
         f"by more with probability {pair.practical.p_second_better:.2f}."
     )
-    assert "A difference that no test finds is not shown to be absent." in limits(
+    assert "A difference that no test finds may still exist." in limits(
         {k: with_repeats(r, 1) for k, r in make_results({"A": 0.4, "B": 0.42}).items()}, [pair]
     )
 
@@ -133,9 +132,9 @@ class UniqueArray(np.ndarray):
 
 def test_repeats_are_said_to_be_covered_or_not():
     results = make_results({"A": 0.4, "B": 0.6})
-    for repeats, words in ((1, "There is one repeat"), (3, "It covers 3 repeats")):
-        for one in results.values():
-            with_repeats(one, repeats)
+    for repeats, words in ((1, "With one repeat"), (3, "It covers 3 repeats")):
+        for result in results.values():
+            with_repeats(result, repeats)
         assert any(line.startswith(words) for line in limits(results, [make_pair(CLEAR)]))
 
 
@@ -146,9 +145,9 @@ def test_a_test_that_does_not_decide_is_named_but_does_not():
     assert pair.tests["trials"].p_value < 0.001
     assert judge(pair) == "open"
     sentence = first_sentence(make_results({"A": 0.4, "B": 0.42}), [pair])
-    assert sentence.startswith("The tests do not agree to tell B (0.420) and A (0.400) apart")
+    assert sentence.startswith("The tests disagree on a difference between B (0.420) and A (0.400)")
     words = " ".join(grounds([pair]))
-    assert "McNemar's test of trial votes, which takes the trained models as given, has p" in words
+    assert "McNemar's test over trials, which takes the trained models as given, has p" in words
     assert "does not decide" in words
 
 
@@ -156,7 +155,7 @@ def test_folds_that_point_another_way_decide_nothing():
     pair = make_pair([-gap for gap in CLEAR], gap=0.01)
     assert pair.p_value < 0.05
     assert judge(pair) == "open"
-    assert "point another way than that of all predictions together" in " ".join(grounds([pair]))
+    assert "have another sign than that of all predictions together" in " ".join(grounds([pair]))
 
 
 @pytest.mark.parametrize("gaps", [[0.1], [0.1, 0.1, 0.1]])
@@ -164,7 +163,7 @@ def test_what_cannot_be_tested_is_not_judged(gaps):
     pair = make_pair(gaps)
     assert judge(pair) == "untested"
     sentence = first_sentence(make_results({"A": 0.4, "B": 0.5}), [pair])
-    assert sentence.startswith("Nothing can be said about B (0.500) and A (0.400)")
+    assert sentence.startswith("No conclusion is possible about B (0.500) and A (0.400)")
     # six subjects who all differ by the same: a small p-value, but no spread to judge size by
     assert judge(make_pair([0.1] * 6, unit="subject")) == "better"
 
@@ -174,7 +173,7 @@ def test_results_at_chance_are_not_ranked():
     assert judge(pair) == "chance"
     sentence = first_sentence(make_results({"A": 0.4, "B": 0.6}, above=False), [pair])
     assert sentence == (
-        "Neither is distinguishable from chance (0.25), so there is nothing to rank: balanced "
+        "Neither is distinguishable from chance (0.25), so they are not ranked: balanced "
         "accuracy of windows B 0.600 (p = 0.40) and A 0.400 (p = 0.40)."
     )
     assert grounds([pair]) == []
@@ -195,7 +194,7 @@ def test_three_results_are_judged_after_holm():
     sentence = first_sentence(make_results({"A": 0.65, "B": 0.6, "C": 0.4}), pairs)
     assert sentence == (
         "Of three (A 0.650, B 0.600 and C 0.400 in balanced accuracy of windows), A is better than "
-        "B and C; no test tells apart B and C."
+        "B and C; no test finds a difference between B and C."
     )
     assert "adjusted by Holm's method for 3 pairs" in grounds(pairs)[0]
 
@@ -205,7 +204,7 @@ def test_many_results_are_counted():
     pairs = [make_pair(WIDE, names=(names[j], names[i])) for i in range(5) for j in range(i + 1, 5)]
     scores = dict(zip(names, (0.5, 0.49, 0.48, 0.47, 0.46), strict=True))
     sentence = first_sentence(make_results(scores), pairs)
-    assert sentence.endswith("0 of 10 pairs are told apart; A and B, the highest two, are not.")
+    assert sentence.endswith("0 of 10 pairs differ; A and B, the highest two, do not.")
 
 
 @pytest.mark.parametrize(
@@ -214,7 +213,8 @@ def test_many_results_are_counted():
 )
 def test_the_split_alone_chooses_the_test(within, n_subjects, unit):
     result = SimpleNamespace(
-        provenance={"split": {"within": within}}, assessment=assessment(n_subjects)
+        provenance={"split": {"within": within}},
+        assessment=SimpleNamespace(metrics={"n_subjects": n_subjects}),
     )
     assert deciding_unit(result) == unit
 
@@ -222,7 +222,8 @@ def test_the_split_alone_chooses_the_test(within, n_subjects, unit):
 def test_wilcoxon_decides_only_where_it_could_reject_after_holm():
     provenance = {"split": {"within": "subject"}}
     for n_subjects, n_pairs, unit in ((6, 1, "subject"), (6, 3, "fold"), (7, 3, "subject")):
-        result = SimpleNamespace(provenance=provenance, assessment=assessment(n_subjects))
+        assessment = SimpleNamespace(metrics={"n_subjects": n_subjects})
+        result = SimpleNamespace(provenance=provenance, assessment=assessment)
         assert deciding_unit(result, n_pairs) == unit
         assert (2.0 ** (1 - n_subjects) * n_pairs <= 0.05) == (unit == "subject")
 
@@ -230,7 +231,7 @@ def test_wilcoxon_decides_only_where_it_could_reject_after_holm():
 def test_other_differences_than_the_model_are_named():
     common = {"name": "a", "model": {"name": "cnn_lstm"}, "training": {"epochs": 8}, "seed": 0}
     other = {"name": "b", "model": {"name": "cnn_gru"}, "training": {"epochs": 50}, "seed": 0}
-    results = [SimpleNamespace(settings=one) for one in (common, other)]
+    results = [SimpleNamespace(settings=settings) for settings in (common, other)]
     found = other_settings(dict(zip("ab", results, strict=True)))
     assert found == ["training.epochs (8, 50)"]
 

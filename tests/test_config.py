@@ -135,8 +135,8 @@ WRONG = [
     ("splitt: {}", 4, "did you mean 'split'?"),
     ("training:\n  epochz: 3", 5, "training.epochz: there is no such key; did you mean 'epochs'?"),
     ("training: {zzz: 3}", 4, "training.zzz: there is no such key; there are epochs, batch_size"),
-    ("seed: 1\nseed: 2", 5, "the key 'seed' is there twice, first in line 4"),
-    ("labels:\n  ties: low\n  ties: high", 6, "the key 'ties' is there twice, first in line 5"),
+    ("seed: 1\nseed: 2", 5, "the key 'seed' occurs twice, first in line 4"),
+    ("labels:\n  ties: low\n  ties: high", 6, "the key 'ties' occurs twice, first in line 5"),
     (
         "training:\n  learning_rate: 1e-3",
         5,

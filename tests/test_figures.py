@@ -62,9 +62,9 @@ def draw_all(classes, n):
     yield figures.coverage_curves(
         {"Windows": {"as predicted": curve, "after": curve}, "Votes": {"as predicted": curve}},
         chance=1 / k,
-        commonest={"Windows": 0.4, "Votes": None},
+        majority={"Windows": 0.4, "Votes": None},
     )
-    values = {"windows": scores, "trial votes": others, "majority": 0.5 * others}
+    values = {"windows": scores, "trials": others, "majority": 0.5 * others}
     yield figures.subject_scores(
         names, {"balanced accuracy": values, "accuracy": values | {"hindsight": others}},
         nulls=np.c_[scores - 0.2, scores - 0.1, scores + 0.1], decodable=others > 0.5,
@@ -204,7 +204,7 @@ def test_a_reliability_diagram_shows_accuracy_over_confidence():
 
 
 def test_subjects_are_sorted_and_only_the_decodable_are_filled():
-    values = {"windows": [0.6, 0.3], "trial votes": [0.7, 0.2], "majority": [0.25, 0.3]}
+    values = {"windows": [0.6, 0.3], "trials": [0.7, 0.2], "majority": [0.25, 0.3]}
     figure = figures.subject_scores(
         ["good", "poor"], {"score": values}, nulls=[[0.2, 0.25, 0.3]] * 2, decodable=[True, False]
     )
@@ -213,4 +213,4 @@ def test_subjects_are_sorted_and_only_the_decodable_are_filled():
     assert [label.get_text() for label in axes.get_xticklabels()] == ["poor", "good"]
     assert list(lines["windows, decodable"].get_ydata()) == [0.6]
     assert list(lines["windows, not shown to be"].get_xdata()) == [0]
-    assert list(lines["trial votes"].get_ydata()) == [0.2, 0.7]
+    assert list(lines["trials"].get_ydata()) == [0.2, 0.7]

@@ -238,7 +238,7 @@ def test_what_is_no_result_is_refused(result, recording, tmp_path):
     whole = model.read_bytes()
     try:
         model.write_bytes(whole[:-1])
-        with pytest.raises(ResultError, match="fold 1 is damaged"):
+        with pytest.raises(ResultError, match="fold 1 is corrupt"):
             predict_recording(result, recording, fold=0)
     finally:
         model.write_bytes(whole)
@@ -255,7 +255,7 @@ def test_the_command_says_what_it_found_and_that_a_result_leaks(root, recording,
     assert lines[1] == "Probabilities are those of the model of fold 1."
     assert sum(line.startswith("LEAK: ") for line in lines) == 1
     assert any("trained on simulated data" in line for line in lines)
-    assert any("A subject s01 was in the data" in line for line in lines)
+    assert any("The data of this result include a subject s01" in line for line in lines)
     folder = root / "r" / f"predict-s01-{result.name}-fold0"
     assert lines[-2].strip() == str(folder / "predictions.csv")
 

@@ -133,7 +133,7 @@ def test_an_interrupted_run_goes_on_and_ends_the_same(result, copied, root):
     kept = (folder / "folds" / "0" / "model.keras").stat().st_mtime_ns
     heard = Heard()
     run_experiment(tiny(root), results=results, jobs=0, progress=heard)
-    assert any("going on after 1 of 2 folds" in line for line in heard.lines)
+    assert any("resuming after 1 of 2 folds" in line for line in heard.lines)
     assert (folder / "folds" / "0" / "model.keras").stat().st_mtime_ns == kept
     after = read_predictions(folder / "predictions.parquet")
     pd.testing.assert_frame_equal(before, after, check_exact=True)
@@ -221,7 +221,7 @@ def test_a_damaged_store_is_noticed_and_made_again(copied, root, file):
     victim.write_bytes(victim.read_bytes()[:-3] + b"abc")
     heard = Heard()
     before = prepare_experiment(tiny(root), RunContext(results, progress=heard))
-    assert any("is damaged: making it again" in line for line in heard.lines)
+    assert any("is corrupt: making it again" in line for line in heard.lines)
     quiet = Heard()
     again = prepare_experiment(tiny(root), RunContext(results, progress=quiet))
     assert quiet.lines == []

@@ -374,7 +374,7 @@ def test_a_fold_that_records_something_else_is_fitted_again(place, small, copied
         progress=heard,
     )
     assert again == copied
-    assert [line for line in heard.lines if f"going on after {kept} of 2 folds" in line]
+    assert [line for line in heard.lines if f"resuming after {kept} of 2 folds" in line]
     pd.testing.assert_frame_equal(
         *(read_predictions(folder / "predictions.parquet") for folder in (copied, small[0])),
         check_exact=True,
@@ -479,7 +479,7 @@ def backwards(function, tasks, **options):
 
 def test_on_another_back_end_each_stored_model_is_asked_for_its_own_windows(place, elsewhere):
     found = verify(elsewhere, place, runner=backwards)
-    assert any("stored models were asked again" in sentence for sentence in found.sentences)
+    assert any("stored models predicted again" in sentence for sentence in found.sentences)
     assert found.agrees
 
 
@@ -493,7 +493,7 @@ def test_asked_again_predictions_of_other_windows_do_not_agree(place, elsewhere,
     write_json(elsewhere / "manifest.json", record)
     seal(elsewhere)
     found = verify(elsewhere, place)
-    assert any("stored models were asked again" in sentence for sentence in found.sentences)
+    assert any("stored models predicted again" in sentence for sentence in found.sentences)
     assert found.max_difference is None
     assert not found.agrees
 

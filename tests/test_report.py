@@ -11,7 +11,7 @@ from eegemo.evaluation import predicted_classes, read_predictions, score, vote
 from eegemo.evaluation.assess import assess
 from eegemo.pages.figures import learning_curves, to_svg
 from eegemo.report import headline, write_report
-from eegemo.report.remarks import remarks
+from eegemo.report.caveats import list_caveats
 from eegemo.results import open_result
 from fake_result import fake_result
 
@@ -102,10 +102,11 @@ def test_the_sentence_comes_first_and_says_what_was_found(folder):
     total = numbers["levels"]["window"]["total"]
     test = numbers["levels"]["window"]["significance"]["permutation"]
     assert page.h1.startswith(
-        "On simulated data, CNN-LSTM classified 2 s windows from unseen trials of people it was "
-        f"trained on into four classes with a balanced accuracy of {total['balanced_accuracy']:.2f}"
+        "On simulated data, CNN-LSTM classified 2 s windows from unseen trials of participants "
+        "seen in training into four classes with a balanced accuracy of "
+        f"{total['balanced_accuracy']:.2f}"
     )
-    assert f"95 % of shuffled labels score below {test['null_q95']:.2f}): better than" in page.h1
+    assert f"95 % of permuted labels score below {test['null_q95']:.2f}): better than" in page.h1
     assert "better than chance (p ≤ 0.0002)" in page.h1
     miss = 100 * (1 - total["balanced_accuracy"])
     assert f"but, on average over classes, wrong for {miss:.0f} in 100" in page.h1
@@ -132,13 +133,13 @@ def test_a_leak_that_was_not_declared_is_found_in_the_counts(tmp_path):
     record["shared"]["trial"] = 1
     file.write_text(json.dumps(record))
     assert open_result(path).leaks
-    assert any("declared free of leaks" in remark for remark in remarks(open_result(path)))
+    assert any("declared free of leaks" in caveat for caveat in list_caveats(open_result(path)))
 
 
 def test_a_leak_is_struck_through_and_votes_are_per_fold(leaking, folder):
     page = Page(leaking / "report.html")
-    assert "fold × trial votes" in page.text
-    assert "fold × trial votes" not in Page(folder / "report.html").text
+    assert "trials per fold" in page.text
+    assert "trials per fold" not in Page(folder / "report.html").text
     assert json.loads((leaking / "metrics.json").read_text())["trial_sentence"] == ""
     assert "p, shuffled" not in page.text
     assert [v for k, v in page.attributes if k == "class"].count("s") > 30
@@ -146,7 +147,7 @@ def test_a_leak_is_struck_through_and_votes_are_per_fold(leaking, folder):
 
 def test_nothing_to_learn_is_not_called_a_finding(tmp_path):
     sentence = headline(fake_result(tmp_path / "r", effect=0.0, n_trials=16))
-    assert "gave no evidence of telling four classes apart in 2 s windows from" in sentence
+    assert "gave no evidence of discriminating four classes in 2 s windows from" in sentence
     assert "(95 % interval 0." in sentence
     assert "chance 0.25" in sentence
     assert "), p = 0." in sentence
@@ -163,33 +164,33 @@ def change_split(path, shared=None, **values):
         file.write_text(json.dumps(fold))
 
 
-def test_held_out_people_are_called_people(tmp_path):
+def test_held_out_participants_are_called_unseen(tmp_path):
     path = fake_result(tmp_path / "r")
     change_split(path, group="subject", shared={"subject": 0, "session": 0})
     write_report(path)
     page = Page(path / "report.html")
-    assert "from people it had never seen" in page.h1
+    assert "from unseen participants" in page.h1
     assert page.h1.endswith("; no subject is in both training and test.")
     assert "no subject shared between training and test" in page.text
     change_split(path, group="session")
-    assert "from unseen sessions of people it had never seen" in headline(path)
+    assert "from unseen sessions of unseen participants" in headline(path)
     change_split(path, group="stimulus", shared={"subject": 4, "stimulus": 0})
-    assert "from trials with unseen stimuli of people it was trained on" in headline(path)
+    assert "from trials with unseen stimuli of participants seen in training" in headline(path)
 
 
 def test_stimuli_seen_with_others_are_remarked(tmp_path):
     pooled = fake_result(tmp_path / "pooled", within=False)
     found = "The test stimuli were seen in training with other subjects"
-    assert any(found in remark for remark in remarks(open_result(pooled)))
+    assert any(found in caveat for caveat in list_caveats(open_result(pooled)))
     within = fake_result(tmp_path / "within")
-    assert not any(found in remark for remark in remarks(open_result(within)))
+    assert not any(found in caveat for caveat in list_caveats(open_result(within)))
     rows = pd.read_parquet(pooled / "predictions.parquet")
     rows.assign(stimulus="").to_parquet(pooled / "predictions.parquet")
-    assert not any(found in remark for remark in remarks(open_result(pooled)))
+    assert not any(found in caveat for caveat in list_caveats(open_result(pooled)))
 
 
 def test_how_labels_were_shuffled_is_said(folder):
-    assert "in the same order of stimuli for all" in Page(folder / "report.html").text
+    assert "with the same order of stimuli for all" in Page(folder / "report.html").text
 
 
 def test_one_subject_has_no_interval_over_subjects(tmp_path):
@@ -197,7 +198,7 @@ def test_one_subject_has_no_interval_over_subjects(tmp_path):
     write_report(path)
     numbers = json.loads((path / "metrics.json").read_text())
     assert numbers["levels"]["window"]["significance"]["bootstrap"]["subjects"] is None
-    assert "With 1 subject, nothing can be said" in Page(path / "report.html").text
+    assert "With 1 subject, the result does not generalise" in Page(path / "report.html").text
 
 
 def test_names_with_html_are_harmless(tmp_path):
@@ -273,7 +274,7 @@ def test_the_page_shows_the_numbers(folder):
 def test_one_repeat_has_no_spread_over_repeats(folder):
     text = Page(folder / "report.html").text
     assert "over 1 repeat" not in text
-    assert "One repeat: nothing is known of the spread over seeds." in text
+    assert "One repeat: the spread over seeds is unknown." in text
     assert not (folder / "tables" / "repeats.csv").exists()
     assert not (folder / "figures" / "spread.png").exists()
     assert "No predictions of validation windows are stored: no temperature" in text

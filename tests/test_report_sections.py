@@ -72,7 +72,7 @@ def test_the_choice_is_told_per_fold_and_never_saw_the_test(full, text):
     for record, one in zip(folds, choice["folds"], strict=True):
         losses = [entry["loss"] for entry in record["choice"]["candidates"]]
         assert one["loss"] == min(losses) == one["range"][0]
-    assert "The choice saw validation windows only, never the test part" in text
+    assert "Selection used validation windows only; the test set was predicted once" in text
     table = pd.read_csv(full / "tables" / "choice.csv")
     assert len(table) == 12 * 4
     assert table.groupby("fold")["chosen"].sum().eq(1).all()
@@ -107,17 +107,19 @@ def test_the_headline_says_when_the_simple_model_is_not_beaten(tmp_path, effect,
 def test_a_model_beside_itself_is_no_worse_and_no_better(small, tmp_path):
     path = fake_result(tmp_path / "r")
     (path / "baseline.parquet").write_bytes((path / "predictions.parquet").read_bytes())
-    gap = open_result(path).assessment.beside_baseline["window"]["difference"]
+    gap = open_result(path).assessment.baseline_comparison["window"]["difference"]
     assert gap.pop("p_value") == 1
     assert gap == {"balanced_accuracy": 0.0, "trials": None, "subjects": None, "verdict": "open"}
     assert "it does not beat logistic regression on band power" in headline(path)
     # the model on the same windows twice, once as the baseline: differences are antisymmetric
     result = open_result(small)
-    there = result.assessment.beside_baseline["window"]["difference"]["balanced_accuracy"]
+    there = result.assessment.baseline_comparison["window"]["difference"]["balanced_accuracy"]
     for one, other in (("predictions", "baseline"), ("baseline", "predictions")):
         table = result.predictions if one == "predictions" else result.baseline
         table.to_parquet(path / f"{other}.parquet")
-    back = open_result(path).assessment.beside_baseline["window"]["difference"]["balanced_accuracy"]
+    back = open_result(path).assessment.baseline_comparison["window"]["difference"][
+        "balanced_accuracy"
+    ]
     assert back == pytest.approx(-there)
 
 
@@ -146,7 +148,7 @@ def test_a_fold_without_validation_means_no_temperature(tmp_path):
     assert calibration["temperature"] is None
     assert calibration["levels"]["window"]["after_temperature"] is None
     says = make_sentences(open_result(path))["temperature"]
-    assert says.startswith("1 of 12 folds have no validation part: no temperature is fitted")
+    assert says.startswith("1 of 12 folds have no validation set: no temperature is fitted")
 
 
 def test_too_sure_is_told_from_not_sure_enough(full, tmp_path):
@@ -189,9 +191,9 @@ def test_who_is_decodable(tmp_path):
     assert found["s01"]["p_holm"] == pytest.approx(3 * tests[0]["p_value"])
     assert found["s02"]["p_holm"] == 1
     sentence = subject_sentence(result)
-    assert sentence.startswith("1 of 3 subjects is decodable, each above its own commonest class")
+    assert sentence.startswith("1 of 3 subjects is decodable, each above its own majority class")
     assert "p ≤ 0.05 after Holm's correction over 3 subjects): s01." in sentence
-    assert "not shown for s02 and s03; with 16 trials each, that is no proof of abs" in sentence
+    assert "not shown for s02 and s03; with 16 trials each, this is no evidence of abs" in sentence
     assert "cannot be told from three" in sentence
 
 
@@ -212,8 +214,13 @@ def test_a_trial_cut_in_time_leaks_like_windows(tmp_path):
     (path / "provenance.json").write_text(json.dumps(record))
     write_report(path)
     page = Page(path / "report.html")
-    assert "the split leaks, each trial is cut in time with pieces of it in training" in page.h1
-    assert "Each trial is cut in time, with pieces of it in training and in test." in page.text
+    assert (
+        "the split leaks, each trial is split in time, with segments of it in both training"
+        in page.h1
+    )
+    assert (
+        "Each trial is split in time, with segments of it in both training and test." in page.text
+    )
     assert {"banner", "leaking"} <= {v for k, v in page.attributes if k == "class"}
     assert "The split leaks: no subject's score is evidence" in page.text
     assert "so neither score is evidence" in page.text
@@ -235,7 +242,7 @@ def test_a_model_fitted_in_one_step_has_no_curves(tmp_path):
     write_report(path)
     page = Page(path / "report.html")
     assert page.h1.startswith("Band-power logistic regression classified")
-    assert "There are no epochs to draw" in page.text
+    assert "There are no learning curves" in page.text
     assert "best in the last epoch" not in page.text
     assert not (path / "figures" / "curves.png").exists()
 

@@ -22,7 +22,7 @@ from eegemo.results.assemble import assemble, is_assembled, seal
 from eegemo.runs.prepare import prepare_experiment, prepare_result
 from eegemo.runs.run import run_experiments
 from eegemo.runs.verify import verify_result
-from eegemo.store import lock
+from eegemo.store import changed_files, lock
 from experiments import tiny
 from fake_result import fake_result
 
@@ -159,8 +159,17 @@ def test_a_model_that_was_changed_is_refused_where_models_are_used(copied, recor
     assert not open_result(copied).folds[1].is_whole()
     assert open_result(copied).folds[0].is_whole()
     write_report(copied)  # which needs none
-    with pytest.raises(ResultError, match="fold 1 is damaged or not finished"):
+    with pytest.raises(ResultError, match="fold 1 is corrupt or not finished"):
         predict_recording(copied, recording)
+
+
+def test_a_report_in_other_words_is_no_change_of_the_result(copied, monkeypatch):
+    write_report(copied)
+    seal(copied)
+    monkeypatch.setattr("eegemo.report.page.list_caveats", lambda result: ["Other words."])
+    write_report(copied)
+    assert "Other words." in (copied / "report.html").read_text()
+    assert changed_files(copied) == []
 
 
 @pytest.mark.parametrize("channels", [[], ["Fz", "Fz"], None])
@@ -198,7 +207,7 @@ def test_a_result_is_what_the_run_was(result, place):
     assert [record["name"] for record in stored.records] == ["1", "2"]
     assert all(fold.is_whole() for fold in stored.folds)
     assert len(stored.channels) == 32
-    assert not stored.fitted_at_once
+    assert not stored.fitted_jointly
     plan = prepare_result(stored, RunContext(place / "r"))
     assert plan.digests == stored.provenance["digests"]
     assert plan.folder == result
@@ -244,9 +253,9 @@ def test_each_fold_has_its_own_model(result):
 
 def test_whether_folds_were_fitted_at_once_is_read_from_any_of_them(copied):
     change_json(copied / "folds/1/fold.json", "made_with", "folds_at_once", value=2)
-    assert open_result(copied).fitted_at_once
+    assert open_result(copied).fitted_jointly
     change_json(copied / "folds/1/fold.json", "made_with", value="unknown")
-    assert not open_result(copied).fitted_at_once
+    assert not open_result(copied).fitted_jointly
 
 
 def test_tables_are_assessed_without_a_folder(tmp_path):
@@ -261,11 +270,11 @@ def test_tables_are_assessed_without_a_folder(tmp_path):
     assessment = assess_predictions(tables[0], records, tables[1], tables[2])
     assert assessment.metrics == stored.assessment.metrics
     assert assessment.calibration == stored.assessment.calibration
-    assert assessment.beside_baseline == stored.assessment.beside_baseline
+    assert assessment.baseline_comparison == stored.assessment.baseline_comparison
     total = evaluate(tables[0], records)["levels"]["trial"]["total"]
     assert assessment.levels["trial"]["total"] == total
     alone = assess_predictions(tables[0], records)
-    assert alone.beside_baseline is None
+    assert alone.baseline_comparison is None
     assert alone.calibration["temperature"] is None
     assert assessment.calibration["temperature"] is not None
 

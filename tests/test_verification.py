@@ -90,7 +90,7 @@ def test_other_predictions_do_not_agree(copied, place):
     assert not found.agrees
     assert found.damaged == ("manifest.json",)
     assert found.max_difference > TOLERANCE
-    assert any("Not what was written" in one for one in found.sentences)
+    assert any("Changed or unreadable files" in one for one in found.sentences)
 
 
 def test_a_page_that_was_changed_is_named_and_the_rest_compared(copied, place):
@@ -130,7 +130,7 @@ def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatc
 
     def run(experiments, context, *, report):
         asked.append(context.engine)
-        # one by one, whatever was asked for
+        # separately, whatever was asked for
         return run_all(experiments, replace(context, engine="local"), report=report)
 
     monkeypatch.setattr("eegemo.runs.verify.run_all", run)
@@ -140,7 +140,7 @@ def test_a_result_is_repeated_in_the_way_it_was_fitted(copied, place, monkeypatc
         record["made_with"]["folds_at_once"] = at_once
         path.write_text(json.dumps(record))
         found = verify_result(copied, store=place / "results" / ".store", engine=engine)
-        other = "Folds were fitted all at once then, one by one now." in found.sentences
+        other = "Folds were fitted jointly then, separately now." in found.sentences
         assert other is (at_once == 2)
     assert asked == ["local", "together", "local"]
 
@@ -168,7 +168,7 @@ def test_on_another_back_end_the_stored_models_are_asked(place):
     (folder / "manifest.json").unlink()
     found = verify_result(folder, runner=backwards)
     assert found.versions["backend"][0] == "another"
-    assert "the stored models were asked again" in " ".join(found.sentences)
+    assert "the stored models predicted again" in " ".join(found.sentences)
     assert found.max_difference <= TOLERANCE
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eegemo.pages.words import interval_words, shuffling
-from eegemo.report.remarks import merge_notes
+from eegemo.pages.words import describe_permutations, format_interval
+from eegemo.report.caveats import merge_notes
 from eegemo.report.words import _findings
 
 
@@ -36,13 +36,22 @@ def level(**changes):
         ({"observed": 0.9, "low": 0.8, "p": 0.0002}, "): far better than chance (p ≤ 0.0002)"),
         ({"observed": 0.9, "low": 0.2}, "better than chance (p = 0.010), and, on average over"),
         ({"observed": 1.0, "low": None, "accuracy": 1}, ": far better than chance"),
-        ({"own": 0.3}, "but no better than each subject's commonest class (0.30)"),
-        ({"observed": 0.24}, "better than shuffled labels (p = 0.010), but not than guessing"),
-        ({"mean": 0.21}, "(chance 0.25, shuffled labels 0.21 on average; 95 %"),
-        ({"accuracy": 0.3}, "its accuracy of 0.30 does not beat always answering the commonest"),
-        ({"never": ("A", "C")}, "in 100; it never answered A or C"),
+        ({"own": 0.3}, "but no better than each subject's majority class (0.30)"),
+        (
+            {"observed": 0.24},
+            "better than permuted labels (p = 0.010), but no better than uniform guessing",
+        ),
+        ({"mean": 0.21}, "(chance 0.25, permuted labels 0.21 on average; 95 %"),
+        (
+            {"accuracy": 0.3},
+            "its accuracy of 0.30 does not beat always predicting the majority class",
+        ),
+        ({"never": ("A", "C")}, "in 100; it never predicted A or C"),
         ({"p": 0.56}, ": balanced accuracy 0.29 (95 % interval 0.27–1.00, chance 0.25), p = 0.56"),
-        ({"p": 0.99, "observed": 0.1}, "p = 0.99, no better than chance (it lies below what"),
+        (
+            {"p": 0.99, "observed": 0.1},
+            "p = 0.99, no better than chance (below the scores of permuted labels",
+        ),
     ],
 )
 def test_words_follow_the_numbers(changes, says):
@@ -51,10 +60,10 @@ def test_words_follow_the_numbers(changes, says):
 
 def test_intervals_without_meaning_say_so():
     perfect = level(low=None, accuracy=1)
-    assert interval_words(perfect, "trials") == "not estimable: no error"
+    assert format_interval(perfect, "trials") == "not estimable: no error"
     one = {**perfect, "subjects": [{}]}
-    assert interval_words(one, "subjects") == "–"
-    assert interval_words(level(), "trials") == "0.27 – 1.00"
+    assert format_interval(one, "subjects") == "–"
+    assert format_interval(level(), "trials") == "0.27 – 1.00"
 
 
 def test_notes_that_say_the_same_are_said_once():
@@ -72,5 +81,5 @@ def test_notes_that_say_the_same_are_said_once():
 
 
 def test_both_ways_of_shuffling_are_said():
-    assert "each on its own" in shuffling({"n_blocks": 3, "n_joint": 0})
-    assert "1 of 3 blocks" in shuffling({"n_blocks": 3, "n_joint": 2})
+    assert "independently of the others" in describe_permutations({"n_blocks": 3, "n_joint": 0})
+    assert "1 of 3 blocks" in describe_permutations({"n_blocks": 3, "n_joint": 2})

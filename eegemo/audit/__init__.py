@@ -1,8 +1,8 @@
-"""How much of a score is leak? The same data, model and budget under every way to hold out.
+"""How much of a score is leakage: the same data, model and budget under each evaluation protocol.
 
-`audit_experiment` runs an experiment under random windows, trials cut in time, whole trials, whole
-stimuli and whole subjects, each also with trial labels shuffled, and writes one table, one figure
-and a page. `read_audit` puts the numbers together from what the runs have stored.
+`audit_experiment` runs an experiment with random windows, trials split in time, and splits by
+trial, by stimulus and by subject, each also with permuted trial labels, and writes a report.
+`read_audit` computes the numbers from the stored runs.
 """
 
 from eegemo.audit.outcome import Audit, Row, read_audit, sentences

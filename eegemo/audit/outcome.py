@@ -1,7 +1,7 @@
-"""What an audit found: numbers from stored predictions, and what they allow one to say."""
+"""The outcome of an audit: numbers from stored predictions, and the conclusions they allow."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,60 +13,60 @@ from eegemo.errors import ResultError
 from eegemo.evaluation import class_names, predicted_classes, score
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.evaluation.statistics import count_trials, holm, paired_bootstrap
-from eegemo.pages.words import listed
+from eegemo.pages.words import join_names
 from eegemo.results import Result, open_result
 
 __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 
-#: The file that says which run is which.
+#: The file that assigns runs to protocols.
 INDEX = "audit.json"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One protocol.
+    """The scores of one protocol.
 
     Scores are balanced accuracies.
 
     Attributes
     ----------
     name, title : str
-        Of the protocol.
+        Name and title of the protocol.
     leaks : bool
     n_folds, n_trials, n_windows : int
     window, trial : float
-        Score of windows, and of the votes of trials.
+        Scores of windows, and at trial level.
     accuracy : float
         Accuracy of windows.
     interval : tuple of float, or None
-        95 % of resampled trials; none for a protocol that leaks.
+        95 % bootstrap interval over trials; None for a protocol that leaks.
     null : tuple of float
-        Central 95 % when labels of whole trials are shuffled against the stored predictions.
+        Central 95 % of the scores of stored predictions when trial labels are permuted.
     p_value : float
-        Of that.
+        Of the permutation test.
     shuffled : tuple of float
-        Scores of models trained on shuffled labels, tested on these.
+        Scores of models trained and tested on permuted labels.
     p_retrained : float or None
-        How often those score as high, counting the run itself; none without draws.
+        Fraction of those that score at least as high, counting the run itself; None without draws.
     majority, majority_accuracy, subject_majority : float or None
-        Scores of always answering the commonest training class (balanced accuracy and accuracy),
-        and that of the subject's own training windows.
+        Scores of always predicting the majority training class (balanced accuracy and accuracy),
+        and the majority class of the subject's own training windows.
     chance : float
-        One over the number of classes.
+        1 / number of classes.
     inflation : float
-        What the score has more than that of whole trials.
+        Difference from the score of the split by trial.
     inflation_interval : tuple of float, or None
-        95 % of resampled trials, the same for both.
+        95 % bootstrap interval over trials, resampled jointly.
     leak_shown : bool
-        Whether the inflation of a leaking protocol is more than chance and the division of trials
-        explain: its interval is above 0, and trained on shuffled labels every score is above every
-        one of whole trials, where there are such.
+        Whether the inflation of a leaking protocol exceeds what chance and the division of trials
+        explain: its interval is above 0, and with permuted labels every score is above every score
+        of the split by trial, where there are draws.
     p_adjusted : float
         ``p_value``, adjusted for the number of protocols without leak (Holm 1979).
     shares_stimuli : bool
-        Whether test stimuli were met in training, with other people or in other trials.
+        Whether test stimuli occur in training, with other participants or in other trials.
     folder : str
-        Of the run.
+        Name of the folder of the run.
     """
 
     name: str
@@ -96,18 +96,18 @@ class Row:
 
     @property
     def above(self) -> bool:
-        """Whether the score is above what shuffled labels give, for a protocol without leak."""
-        more = self.window > max((self.chance, *self.shuffled))
-        return not self.leaks and self.p_adjusted <= LEVEL and more
+        """Whether the score is above chance, for a protocol without leak."""
+        highest = self.window > max((self.chance, *self.shuffled))
+        return not self.leaks and self.p_adjusted <= LEVEL and highest
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything, ready for a table."""
+        """Return all attributes, ready for a table."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Audit:
-    """An audit.
+    """The outcome of an audit.
 
     Attributes
     ----------
@@ -116,10 +116,10 @@ class Audit:
         What was audited and how: the content of ``audit.json``.
     rows : dict of str to Row
     model : str
-        As the field writes it.
+        Its name, as used in the field.
     simulated : bool
     provenance : dict
-        Of the run with whole trials.
+        Of the run that splits by trial.
     """
 
     path: Path
@@ -131,7 +131,7 @@ class Audit:
 
 
 def read_audit(folder: str | Path) -> Audit:
-    """Put an audit together from its runs.
+    """Read an audit from its runs.
 
     Parameters
     ----------
@@ -145,21 +145,21 @@ def read_audit(folder: str | Path) -> Audit:
     Raises
     ------
     ResultError
-        If the folder is no finished audit.
+        If the folder is not a finished audit.
     """
     folder = Path(folder)
     try:
         about = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         plan: Mapping[str, Any] = about["protocols"]
-        names = {name: (one["run"], one["shuffled"]) for name, one in plan.items()}
+        names = {name: (runs["run"], runs["shuffled"]) for name, runs in plan.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultError(f"{folder}: expected a finished audit ({INDEX} in it).") from error
     known = {protocol.name: protocol for protocol in PROTOCOLS}
     if "trial" not in names or not set(names) <= set(known):
-        raise ResultError(f"{folder / INDEX}: expected protocols, whole trials among them.")
+        raise ResultError(f"{folder / INDEX}: expected protocols, the split by trial among them.")
     results = {name: open_result(folder / "runs" / run) for name, (run, _) in names.items()}
     reference = results["trial"]
-    whole = float(reference.assessment.levels["window"]["total"]["balanced_accuracy"])
+    by_trial = float(reference.assessment.levels["window"]["total"]["balanced_accuracy"])
     honest = {
         name: result.assessment.levels["window"]["significance"]["permutation"]["p_value"]
         for name, result in results.items()
@@ -167,20 +167,21 @@ def read_audit(folder: str | Path) -> Audit:
     }
     adjusted = holm(honest)
     nulls = {
-        name: tuple(_score(folder / "runs" / one) for one in shuffled)
+        name: tuple(_score(folder / "runs" / run) for run in shuffled)
         for name, (_, shuffled) in names.items()
     }
     rows = {}
     for name, (run, _) in names.items():
-        row = _row(known[name], results[name], nulls[name], whole, run)
+        row = _row(known[name], results[name], nulls[name], by_trial, run)
         if row.leaks:
-            trials = [count_trials(one.predictions) for one in (reference, results[name])]
+            trials = [count_trials(result.predictions) for result in (reference, results[name])]
             interval = paired_bootstrap(*trials, resample="trials")
-            apart = not row.shuffled or min(row.shuffled) > max(nulls["trial"], default=-1.0)
+            # models trained on permuted labels have to show the leak as well
+            separate = not row.shuffled or min(row.shuffled) > max(nulls["trial"], default=-1.0)
             row = replace(
                 row,
                 inflation_interval=interval,
-                leak_shown=interval is not None and interval[0] > 0 and apart,
+                leak_shown=interval is not None and interval[0] > 0 and separate,
             )
         else:
             row = replace(row, p_adjusted=float(adjusted[name] or 1.0))
@@ -196,7 +197,7 @@ def _score(run: Path) -> float:
 
 
 def _row(
-    protocol: Protocol, result: Result, nulls: tuple[float, ...], whole: float, run: str
+    protocol: Protocol, result: Result, nulls: tuple[float, ...], by_trial: float, run: str
 ) -> Row:
     metrics = result.assessment.metrics
     window, trial = (metrics["levels"][level] for level in ("window", "trial"))
@@ -204,8 +205,8 @@ def _row(
     test = window["significance"]["permutation"]
     observed = float(total["balanced_accuracy"])
     interval = window["significance"]["bootstrap"]["trials"]
-    own = baselines["subject_majority"]
-    at_least = sum(one >= observed - 1e-12 for one in nulls)
+    subject_majority = baselines["subject_majority"]
+    at_least = sum(null >= observed - 1e-12 for null in nulls)
     return Row(
         name=protocol.name,
         title=protocol.title,
@@ -223,103 +224,113 @@ def _row(
         p_retrained=(1 + at_least) / (1 + len(nulls)) if nulls else None,
         majority=float(baselines["majority"]["balanced_accuracy"]),
         majority_accuracy=float(baselines["majority"]["accuracy"]),
-        subject_majority=None if own is None else float(own["balanced_accuracy"]),
+        subject_majority=None
+        if subject_majority is None
+        else float(subject_majority["balanced_accuracy"]),
         chance=float(baselines["chance"]["balanced_accuracy"]),
-        inflation=observed - whole,
+        inflation=observed - by_trial,
         shares_stimuli=any(fold["shared"]["stimulus"] for fold in result.records),
         folder=run,
     )
 
 
 def sentences(audit: Audit) -> list[str]:
-    """Say what was found: what is leak, what can be evidence, and what the user's own split is.
+    """Summarise an audit: what is leakage, what can be evidence, and which the file's own split is.
 
-    The rules, fixed before any number is seen: a protocol that cuts trials is never evidence. Of
-    the others, a score is above chance if at most 5 % of shuffled labels of whole trials reach it,
-    adjusted by Holm's method for the number of such protocols, if it exceeds one over the number of
-    classes, and if no model trained on shuffled labels scored as high. What a protocol that cuts
-    trials scores above whole trials is called leak if `Row.leak_shown`.
+    The rules are fixed in advance. A protocol that divides trials is never evidence. Any other
+    score is above chance if three conditions hold: at most 5 % of permuted trial labels reach it
+    (adjusted by Holm's method for the number of such protocols), it exceeds 1 / number of classes,
+    and no model trained on permuted labels scored as high. The score of a protocol that divides
+    trials, minus that of the split by trial, is called leakage if `Row.leak_shown`.
 
     Returns
     -------
     texts : list of str
         A few sentences.
     """
-    rows, whole = audit.rows, audit.rows["trial"]
+    rows, by_trial = audit.rows, audit.rows["trial"]
     start = "On simulated data, " if audit.simulated else ""
-    verdict = _verdict(whole)
+    verdict = _verdict(by_trial)
     leaky = rows.get("window")
     if leaky is None:
         found = [
-            f"{start}{audit.model} told windows apart with a balanced accuracy of "
-            f"{whole.window:.2f} with whole trials held out, {verdict}."
+            f"{start}{audit.model} scored a balanced accuracy of {by_trial.window:.2f} on windows "
+            f"when split by trial, {verdict}."
         ]
     else:
         found = [
-            f"{start}{audit.model} scored a balanced accuracy of {leaky.window:.2f} with random "
-            f"windows held out, and {whole.window:.2f} with whole trials held out, {verdict}; "
+            f"{start}{audit.model} scored a balanced accuracy of {leaky.window:.2f} with "
+            f"random windows held out, and {by_trial.window:.2f} when split by trial, {verdict}; "
             f"{_gap(leaky)}."
         ]
         if leaky.shuffled:
             found.append(
-                "Trained and tested on shuffled labels, which say nothing about emotion, it "
-                f"scored {np.mean(leaky.shuffled):.2f} with random windows and "
-                f"{np.mean(whole.shuffled):.2f} with whole trials."
+                "Trained and tested on permuted labels, which carry no information about emotion, "
+                f"it scored {np.mean(leaky.shuffled):.2f} with random windows and "
+                f"{np.mean(by_trial.shuffled):.2f} when split by trial."
             )
     honest = [row for row in rows.values() if not row.leaks]
     above = [row.title for row in honest if row.above]
     below = [row.title for row in honest if not row.above]
-    text = f"Evidence can come from {listed([row.title for row in honest])} only; "
+    text = f"Only {_splits([row.title for row in honest])} can be evidence; "
     if not below:
-        found.append(f"{text}{'all of them are' if len(above) > 1 else 'it is'} above chance.")
+        where = " in all of them" if len(above) > 1 else ""
+        found.append(f"{text}the score is above chance{where}.")
     elif not above:
-        found.append(f"{text}{'none of them is' if len(below) > 1 else 'it is not'} above chance.")
+        where = "is above chance in none of them" if len(below) > 1 else "is not above chance"
+        found.append(f"{text}the score {where}.")
     else:
-        found.append(f"{text}{listed(above)} are above chance, {listed(below)} are not.")
-    videos = rows.get("stimulus")
-    shared = [row.title for row in honest if row.above and row.shares_stimuli]
-    if shared and videos is not None and not videos.above:
         found.append(
-            f"With {listed(shared)}, test videos were met in training with other people, and whole "
-            "videos are not above chance: the model may recognise the video and not the emotion."
+            f"{text}the score is above chance when split {join_names(above, 'or')}, but not when "
+            f"split {join_names(below, 'or')}."
+        )
+    by_video = rows.get("stimulus")
+    shared = [row.title for row in honest if row.above and row.shares_stimuli]
+    if shared and by_video is not None and not by_video.above:
+        found.append(
+            f"When split {join_names(shared)}, test videos occur in training with other "
+            "participants, and split by video the score is not above chance: the model may "
+            "recognise the video and not the emotion."
         )
     found.append(_asked(audit))
-    return [one[0].upper() + one[1:] for one in found]
+    return [sentence[0].upper() + sentence[1:] for sentence in found]
+
+
+def _splits(titles: Sequence[str]) -> str:
+    return f"the split{'s' if len(titles) > 1 else ''} {join_names(titles)}"
 
 
 def _verdict(row: Row) -> str:
     low, high = row.null
     null = f"({low:.2f} to {high:.2f})"
     if row.above:
-        return f"above shuffled labels {null}"
+        return f"above permuted labels {null}"
     if row.window < low:
-        return f"below shuffled labels {null}, which cross-validation by itself can cause"
+        return f"below permuted labels {null}, which cross-validation alone can cause"
     if row.shuffled and row.window > high:
-        return f"above shuffled labels {null}, but not above models trained on shuffled labels"
-    return f"no better than shuffled labels {null}"
+        return f"above permuted labels {null}, but not above models trained on permuted labels"
+    return f"no better than permuted labels {null}"
 
 
 def _gap(row: Row) -> str:
     if not row.leak_shown:
-        return "that random windows leak does not show in these scores"
+        return "these scores do not show that random windows leak"
     interval = row.inflation_interval
-    sure = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
-    return f"the difference of {row.inflation:.2f}{sure} is leak"
+    limits = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
+    return f"the difference of {row.inflation:.2f}{limits} is leakage"
 
 
 def _asked(audit: Audit) -> str:
-    """Judge the split that the experiment file asks for."""
+    """Judge the split of the experiment file."""
     name = audit.about["asked"]
     known = {protocol.name: protocol for protocol in PROTOCOLS}
-    if name not in known:  # whole sessions, which are not compared here
-        return f"The file holds out whole {name}s, which keeps trials whole and can be evidence."
+    if name not in known:  # by session, which is not compared here
+        return f"The file splits by {name}, which does not divide trials and can be evidence."
     protocol = known[name]
     if protocol.leaks:
-        return (
-            f"The file asks for {protocol.title}, which cannot be evidence, since {protocol.about}."
-        )
+        return f"The file uses {protocol.title}, which cannot be evidence, since {protocol.about}."
     row = audit.rows.get(name)
-    told = f"The file asks for {protocol.title}, which can be evidence about {protocol.about}"
+    text = f"The file splits {protocol.title}, which can be evidence about {protocol.about}"
     if row is None:
-        return f"{told}."
-    return f"{told}; the score here is {'' if row.above else 'not '}above chance."
+        return f"{text}."
+    return f"{text}; the score here is {'' if row.above else 'not '}above chance."

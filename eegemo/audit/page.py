@@ -1,4 +1,4 @@
-"""The page of an audit: a sentence, a figure, a table."""
+"""The page of an audit: sentences, a figure and a table."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from eegemo.audit.outcome import Audit, read_audit, sentences
 from eegemo.audit.protocols import PROTOCOLS
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
-from eegemo.report.remarks import merge_notes
+from eegemo.report.caveats import merge_notes
 from eegemo.store import write_text
 from eegemo.store.writing import write_table
 
@@ -16,7 +16,7 @@ __all__ = ["write_audit"]
 
 
 def write_audit(folder: str | Path) -> Path:
-    """Write ``audit.html``, the figure and the tables of a finished audit; nothing is trained.
+    """Write ``audit.html``, the figure and the tables of a finished audit, without training.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_audit(folder: str | Path) -> Path:
     Raises
     ------
     ResultError
-        If the folder is no finished audit.
+        If the folder is not a finished audit.
     """
     audit = read_audit(folder)
     rows = [row.as_dict() for row in audit.rows.values()]
@@ -43,12 +43,12 @@ def write_audit(folder: str | Path) -> Path:
         "audit.html",
         audit=audit,
         rows=audit.rows,
-        protocols={one.name: one for one in PROTOCOLS},
+        protocols={protocol.name: protocol for protocol in PROTOCOLS},
         headline=first,
         sentences=others,
         figure=data_uri(figure),
         run=audit.provenance,
-        remarks=_remarks(audit),
+        caveats=_list_caveats(audit),
     )
     path = audit.path / "audit.html"
     write_text(path, page)
@@ -75,20 +75,20 @@ def _tables(audit: Audit) -> dict[str, pd.DataFrame]:
     return {"audit": pd.DataFrame(plain), "shuffled": pd.DataFrame(draws, columns=columns)}
 
 
-def _remarks(audit: Audit) -> list[str]:
+def _list_caveats(audit: Audit) -> list[str]:
     about = audit.about
     found = []
     if about["model"] != about["model_of_file"]:
         found.append(
-            f"The model is {audit.model}, in place of the file's {about['model_of_file']}: another "
-            "model may leak more or less, and find more or less."
+            f"The model is {audit.model} instead of {about['model_of_file']} from the file: "
+            "another model may leak more or less, and score higher or lower."
         )
     within = about["protocols"]["trial"]["split"]["within"]
     pooled = [name for name in ("stimulus", "subject") if name in about["protocols"]]
     if within == "subject" and pooled:
         found.append(
-            "As the file asks, each subject has models of its own; where videos or subjects are "
-            "held out, one model is trained for all, so those scores differ by that as well."
+            "As the file asks, each subject has its own models. Where videos or subjects are held "
+            "out, one model is trained for all, which also changes the scores."
         )
     found += [
         f"Not run: {protocol.title}. {_sentence(about['missing'][protocol.name])}"
@@ -98,16 +98,16 @@ def _remarks(audit: Audit) -> list[str]:
     draws = about["draws"]
     if draws:
         found.append(
-            f"Labels were shuffled {draws} {'times' if draws > 1 else 'time'} per protocol and the "
-            "model trained again each time, by whole trials within each subject and session, "
-            "alike for subjects who share stimuli. The grey band shuffles the labels of stored "
-            "predictions, without training."
+            f"Labels were permuted {draws} {'times' if draws > 1 else 'time'} per protocol, by "
+            "trial within each subject and session, in the same way for subjects who share "
+            "stimuli, and the model was trained again each time. The grey band permutes the labels "
+            "of stored predictions, without training."
         )
     if any(row.shares_stimuli for row in audit.rows.values()):
         found.append(
-            "Where test videos were met in training, recognising the video may be enough: a model "
-            "trained on shuffled labels can learn it, too, since subjects who share videos are "
-            "shuffled alike. Intervals are about other trials of these videos."
+            "Where test videos occur in training, recognising the video may be enough: a model "
+            "trained on permuted labels can learn it, too, since the labels of subjects who share "
+            "videos are permuted in the same way. Intervals refer to other trials of these videos."
         )
     return found + merge_notes(list(about["notes"]))
 

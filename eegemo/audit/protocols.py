@@ -1,4 +1,4 @@
-"""The ways to hold out that an audit compares."""
+"""The evaluation protocols that an audit compares."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ __all__ = ["PROTOCOLS", "Protocol", "list_protocols"]
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to hold out.
+    """An evaluation protocol: what a split holds out.
 
     Attributes
     ----------
     name : str
         The ``group`` of its split.
     title : str
-        What it is called.
+        Its title in reports.
     about : str
-        What a score above chance under it can speak for; for a leaking one, why it cannot.
+        What a score above chance is evidence about; for a leaking protocol, why it is not evidence.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Protocol:
 
     @property
     def leaks(self) -> bool:
-        """Whether windows of one trial are in training and in test."""
+        """Whether windows of one trial are in both training and test."""
         return self.name in LEAKING
 
 
-#: In the order of what they share with training, the most first.
+#: Ordered by how much test and training share, most first.
 PROTOCOLS = (
-    Protocol("window", "random windows", "windows of each trial are in training and in test"),
-    Protocol("segment", "trials cut in time", "a piece of each trial is in training"),
-    Protocol("trial", "whole trials", "unseen trials of the same people"),
-    Protocol("stimulus", "whole videos", "videos that nobody in training watched"),
-    Protocol("subject", "whole subjects", "people it has never met"),
+    Protocol("window", "random windows", "windows of each trial are in both training and test"),
+    Protocol("segment", "trials split in time", "a segment of each trial is in training"),
+    Protocol("trial", "by trial", "unseen trials of the same participants"),
+    Protocol("stimulus", "by video", "videos that no participant in training watched"),
+    Protocol("subject", "by subject", "unseen participants"),
 )
 
 
@@ -48,9 +48,9 @@ def list_protocols(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Derive the split of every protocol from that of an experiment.
 
-    Number of folds, share of validation and ratios stay those of the experiment, and so does
-    ``within`` wherever it makes sense: where subjects or stimuli are held out, one model is trained
-    for all subjects.
+    The number of folds, the fraction of validation and the ratios stay those of the experiment. So
+    does ``within``, except where subjects or stimuli are held out: there, one model is trained for
+    all subjects.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ def list_protocols(
         The experiment's section.
     n_subjects : int
     stimuli_known : bool
-        Whether every trial has a stimulus, and some stimulus was met in more than one trial.
+        Whether every trial has a stimulus, and at least one stimulus occurs in several trials.
     one_by_one : bool
-        Leave out one subject after another; else as many at a time as folds ask for.
+        Leave one subject out at a time; else as many as the number of folds gives.
 
     Returns
     -------
@@ -78,25 +78,25 @@ def list_protocols(
     (['window', 'segment', 'trial'], ['stimulus', 'subject'])
     """
     k_fold = "stratified_group_k_fold"
-    kept = dict(split)
-    if kept["method"] == "leave_one_group_out":
-        kept["method"] = k_fold
+    base = dict(split)
+    if base["method"] == "leave_one_group_out":
+        base["method"] = k_fold
     splits: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
     for protocol in PROTOCOLS:
         group = protocol.name
-        section = kept | {"group": group, "allow_leakage": protocol.leaks}
+        section = base | {"group": group, "allow_leakage": protocol.leaks}
         if group in ("stimulus", "subject"):
             section["within"] = None
         if group == "stimulus" and not stimuli_known:
             missing[group] = "the data does not say which trials share a stimulus"
             continue
         if group == "subject":
-            validated = kept["validation"] > 0
+            validated = base["validation"] > 0
             if n_subjects < 2 + validated:
                 missing[group] = f"{2 + validated} subjects are needed, and there are {n_subjects}"
                 continue
-            if kept["method"] == k_fold and (one_by_one or n_subjects <= kept["n_splits"]):
+            if base["method"] == k_fold and (one_by_one or n_subjects <= base["n_splits"]):
                 section["method"] = "leave_one_group_out"
         splits[group] = section
     return splits, missing

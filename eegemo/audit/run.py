@@ -1,4 +1,4 @@
-"""Run what an audit compares; with `pipeline` and `preparation`, a reader of the config."""
+"""Run an experiment under each evaluation protocol."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ __all__ = ["QUICK_SUBJECTS", "audit_experiment", "with_model"]
 
 #: With `quick`, at most this many subjects.
 QUICK_SUBJECTS = 8
-_DRAWS = {True: 3, False: 19}  # of networks, of the baseline
+_DRAWS = {True: 3, False: 19}  # in epochs: networks; else: the baseline
 _QUICK_DRAWS = 9
 
 
@@ -40,32 +40,32 @@ def audit_experiment(
     runner: Runner = run_tasks,
     engine: Engine = "local",
 ) -> Path:
-    """Run an experiment under every protocol, with true and with shuffled labels, and write a page.
+    """Run an experiment under each evaluation protocol, with true and with permuted labels.
 
-    Stored trials are shared with other runs, and what is finished is not run again.
+    A report is written. Stored trials are shared with other runs, and finished runs are kept.
 
     Parameters
     ----------
     experiment : Experiment
-        Its split says the number of folds and the validation part, and which protocol is the
-        user's own. Of several repeats, the first is run.
+        Its split determines the number of folds, the validation set, and the user's own protocol.
+        Of several repeats, only the first is run.
     results : path
         Folder of results.
     model : str, optional
-        Another model in place of the experiment's: ``"band_power_logreg"`` takes seconds.
+        A model to use instead of that of the experiment: ``"band_power_logreg"`` takes seconds.
     draws : int, optional
-        How often labels are shuffled and the model is trained again, for each protocol: 3 times
+        How often labels are permuted and the model is trained again, for each protocol: 3 times
         for a network, 19 times for the baseline if not given. With 19, a score above all of them
         has p = 0.05.
     quick : bool
-        Bound the time: the baseline as model unless one is named, 9 draws, the first 8 subjects,
-        and subjects held out several at a time.
+        Limit the time: the baseline unless a model is named, 9 draws, the first 8 subjects, and
+        several subjects held out at a time.
     jobs : int
-        Number of processes; 0 runs everything in this one.
+        Number of processes; 0 runs everything in the current process.
     progress : Progress, optional
-        Told what happens.
+        Receives messages and progress.
     runner, engine
-        What does the work, and how folds are fitted, as in `eegemo.runs.run.run_experiments`.
+        How tasks are run and folds are fitted, as in `eegemo.runs.run.run_experiments`.
 
     Returns
     -------
@@ -89,10 +89,10 @@ def audit_experiment(
     base = base.model_copy(update={"repeats": 1})
     if engine == "together":
         if base.make_model().framework == "keras":
-            runs_together(engine, jobs=jobs)  # refused before a signal is read
+            runs_together(engine, jobs=jobs)  # refuse before reading any signal
         reason = base.make_model().cannot_fit_many([])
         if reason is not None:
-            message(f"{experiment.name}: folds are fitted one by one, since {reason}.")
+            message(f"{experiment.name}: folds are fitted separately, since {reason}.")
     with context.span("prepare"):
         stored = prepare_trials(base, context)
     about = load_trials(stored.folders).metadata
@@ -114,20 +114,22 @@ def audit_experiment(
     runs: list[Experiment] = []
     plan: dict[str, range] = {}
     for name, split in splits.items():
-        own = _split(base, split)
+        experiment_of_protocol = _split(base, split)
         try:
-            prepare_experiment(own, replace(context, progress=Progress()))
+            prepare_experiment(experiment_of_protocol, replace(context, progress=Progress()))
         except DataError as error:
-            if name == "trial":  # what all others are compared with
+            if name == "trial":  # the reference of all others
                 raise
             missing[name] = str(error).removeprefix("split: ").rstrip(".")
             continue
         null = [
-            own.model_copy(update={"shuffle_labels": k, "name": f"{name}-shuffled-{k}"})
+            experiment_of_protocol.model_copy(
+                update={"shuffle_labels": k, "name": f"{name}-shuffled-{k}"}
+            )
             for k in range(draws)
         ]
         plan[name] = range(len(runs), len(runs) + 1 + draws)
-        runs += [own.model_copy(update={"name": name}), *null]
+        runs += [experiment_of_protocol.model_copy(update={"name": name}), *null]
     settings = settings_for_digest(base)
     data = [folder.name for folder in stored.folders]
     key = digest_json({"settings": settings, "data": data})
@@ -136,17 +138,17 @@ def audit_experiment(
     with lock(folder / ".lock"):
         message(
             f"{experiment.name}: {len(plan)} protocols, each with true labels and "
-            f"{draws} times with shuffled ones."
+            f"{draws} times with permuted ones."
         )
         inner = replace(
             context,
             results=folder / "runs",
-            progress=_Quiet(context.progress, experiment.name, len(runs)),
-            runner=_telling(context.runner, message),
+            progress=SilentProgress(context.progress, experiment.name, len(runs)),
+            runner=with_messages(context.runner, message),
         )
         folders = run_all(runs, inner, report=False)
-        for one in folders:
-            record = open_result(one).provenance
+        for run_folder in folders:
+            record = open_result(run_folder).provenance
             if record.get("shuffle_labels") is None:
                 notes += [note for note in record["notes"] if note not in notes]
         write_json(
@@ -174,18 +176,18 @@ def audit_experiment(
 
 
 def with_model(experiment: Experiment, name: str | None) -> Experiment:
-    """Put another model in place of the experiment's; what it shares with the old one stays."""
+    """Replace the model of an experiment, keeping the options that both models have."""
     if name is None or name == experiment.model.name:
         return experiment
     try:
         options = set(options_of(MODELS.resolve(name)))
     except ConfigError as error:
         raise ConfigError(f"--model: {str(error).removeprefix('model.name: ')}") from error
-    same = make_model(name).in_epochs and experiment.make_model().in_epochs
-    shared = options if same else set()
+    both_in_epochs = make_model(name).in_epochs and experiment.make_model().in_epochs
+    shared = options if both_in_epochs else set()
     model = experiment.model.model_dump(include=shared) | {"name": name}
     changed: dict[str, Any] = experiment.model_dump() | {"model": model}
-    if not same:  # what there was to choose among were settings of the other model
+    if not both_in_epochs:  # the candidates were hyperparameters of the other model
         changed["choice"] = None
     return Experiment.model_validate(changed)
 
@@ -194,8 +196,8 @@ def _split(experiment: Experiment, split: dict[str, Any]) -> Experiment:
     return Experiment.model_validate(experiment.model_dump() | {"split": split})
 
 
-def _telling(runner: Runner, message: Callable[[str], None]) -> Runner:
-    """Let a runner tell of lost processes and missing workers, whatever single runs keep quiet."""
+def with_messages(runner: Runner, message: Callable[[str], None]) -> Runner:
+    """Return a runner that reports lost processes and missing workers to `message`."""
 
     def run(function: Callable[[Any], Any], tasks: Sequence[Any], **options: Any) -> Iterator[Any]:
         return runner(function, tasks, **(options | {"message": message}))
@@ -203,18 +205,18 @@ def _telling(runner: Runner, message: Callable[[str], None]) -> Runner:
     return run
 
 
-class _Quiet(Progress):
-    """Report many runs as one piece of work."""
+class SilentProgress(Progress):
+    """Report many runs as one task, without the messages of single runs."""
 
     def __init__(self, progress: Progress, name: str, n_runs: int) -> None:
         self._progress, self._name, self._n = progress, name, n_runs
         self._done: dict[str, float] = {}
 
     def message(self, text: str) -> None:
-        """Say nothing of single runs."""
+        """Drop the messages of single runs."""
 
     def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:
-        """Add up the shares of all runs."""
+        """Add up the progress of all runs."""
         if label.endswith("trials"):
             return
         self._done[key] = done / total if total else 1.0

@@ -1,7 +1,6 @@
-"""The command line: which commands there are, what all of them share, and how they end.
+"""The command line: its commands, their common options, and exit codes.
 
-Exit code 0: done; 1: a run failed; 2: something given was wrong (one readable message, no
-traceback).
+Exit code 0: done; 1: a run failed; 2: wrong input (one readable message, no traceback).
 """
 
 import sys
@@ -15,10 +14,10 @@ from eegemo.errors import EegemoError, InputError
 
 app = typer.Typer(
     name="eegemo",
-    help="Classify emotion from EEG, and show how much of the score is real.",
+    help="EEG emotion classification with leakage-free evaluation.",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,  # importing rich would take longer than all else that help needs
+    rich_markup_mode=None,  # importing rich takes longer than everything else for help
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -44,13 +43,13 @@ def _options(
 
 # in the order of `eegemo --help`
 for _command, _help in (
-    (commands.run, "Run experiments, or go on where they stopped."),
-    (commands.check, "Tell what a run would do, and what is wrong."),
-    (commands.compare, "Put results side by side, with tests and costs."),
-    (commands.report, "Draw a report again; nothing is trained."),
-    (commands.predict, "Classify a new recording by a result's models."),
-    (commands.preprocess, "Only the signals, with a report on their quality."),
-    (commands.audit, "Tell how much of a score is leak."),
+    (commands.run, "Run experiments, or resume them."),
+    (commands.check, "Dry run: what a run would do, and what is wrong."),
+    (commands.compare, "Compare results, with tests and costs."),
+    (commands.report, "Write a report again, without training."),
+    (commands.predict, "Classify a new recording with a result's models."),
+    (commands.preprocess, "Preprocess signals and report on their quality."),
+    (commands.audit, "Measure how much of a score is leakage."),
     (commands.simulate, "Simulate a DEAP release with known truth."),
     (commands.init, "Write an experiment file with every option."),
     (commands.schema, "Print a JSON schema of the experiment file."),

@@ -1,4 +1,4 @@
-"""The options that several commands have, with the same meaning everywhere."""
+"""Options shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ Results = Annotated[Path, typer.Option(help="Folder for results.", show_default=
 Jobs = Annotated[
     int | None,
     typer.Option(
-        min=0, help="Folds fitted at once; one per processor if not given, 0 for no processes."
+        min=0, help="Number of parallel processes; one per processor if not given, 0 for none."
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or gpu.")]
@@ -19,21 +19,19 @@ EngineName = Annotated[
     str,
     typer.Option(
         "--engine",
-        help="local; together: all folds at once, on JAX; dask: workers on this or other machines; "
+        help="local; together: all folds jointly, on JAX; dask: workers on this or other machines; "
         "auto: together on a GPU with JAX, else local.",
     ),
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Of Dask's scheduler; for --engine dask."),
+    typer.Option(metavar="ADDRESS", help="Address of a Dask scheduler, for --engine dask."),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a value, as training.epochs=2."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value, e.g. training.epochs=2."),
 ]
 Trust = Annotated[
     bool,
-    typer.Option(
-        "--trust", help="Import the code that a result names by an import path, which runs it."
-    ),
+    typer.Option("--trust", help="Import (and so run) code that a result names by an import path."),
 ]

@@ -1,4 +1,4 @@
-"""How far a run has come: bars on a terminal, lines elsewhere."""
+"""Progress of a run: bars on a terminal, lines elsewhere."""
 
 import sys
 import threading
@@ -12,12 +12,12 @@ from eegemo import execution
 
 __all__ = ["TerminalProgress"]
 
-#: Seconds between two lines about the same piece of work, where there is no terminal.
+#: Seconds between two lines about the same task, without a terminal.
 _QUIET = 5.0
 
 
 class TerminalProgress(execution.Progress):
-    """Draw bars on a terminal; elsewhere, print a line now and then."""
+    """Show bars on a terminal; elsewhere, print a line from time to time."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr, soft_wrap=True, highlight=False)
@@ -54,7 +54,7 @@ class TerminalProgress(execution.Progress):
         self._console.print(text, markup=False)
 
     def update(self, key: str, done: float, total: float, label: str, note: str = "") -> None:
-        """Move a bar, or print a line if the last one is a while ago or the label is new."""
+        """Update a bar, or print a line after a while or for a new label."""
         with self._guard:
             if self._bars is not None:
                 if key not in self._tasks:
@@ -64,8 +64,8 @@ class TerminalProgress(execution.Progress):
                 return
             before, then, shown = self._last.get(key, (-1.0, 0.0, ""))
             now = time.monotonic()
-            news = done != before and (now - then >= _QUIET or done >= total or label != shown)
-            if news:
+            due = done != before and (now - then >= _QUIET or done >= total or label != shown)
+            if due:
                 self._last[key] = (done, now, label)
-                share = f"{100 * done / total:.0f}%" if total else "100%"
-                self._console.print(f"{label}  {share}  {note}".rstrip(), markup=False)
+                percentage = f"{100 * done / total:.0f}%" if total else "100%"
+                self._console.print(f"{label}  {percentage}  {note}".rstrip(), markup=False)

@@ -1,4 +1,4 @@
-"""What was checked, for a terminal."""
+"""The outcome of a check, for a terminal."""
 
 from collections.abc import Sequence
 
@@ -24,17 +24,17 @@ def show_data(checked: CheckedData, console: Console) -> None:
         names = ", ".join(ascii(name)[1:-1] for name in checked.ignored[:_SHOWN])
         more = len(checked.ignored) - _SHOWN
         console.print(Text(f"Not read: {names}{f' and {more} more' if more > 0 else ''}."))
-    counts = {True: sum(one.ok for one in checked.files)}
-    missing = sum(one.state == "missing" for one in checked.files)
-    wrong = len(checked.files) - counts[True] - missing
+    n_ok = sum(file.ok for file in checked.files)
+    missing = sum(file.state == "missing" for file in checked.files)
+    wrong = len(checked.files) - n_ok - missing
     tail = (f", {missing} missing" if missing else "") + (f", {wrong} wrong" if wrong else "")
-    console.print(Text(f"{counts[True]} ok{tail}.", style="bold"))
+    console.print(Text(f"{n_ok} ok{tail}.", style="bold"))
 
 
 def show_experiment(checked: CheckedExperiment, console: Console) -> None:
-    """Print what a run of an experiment would do."""
+    """Print the outcome of checking an experiment."""
     console.print(Text(checked.name, style="bold"))
-    wrong = [one for one in checked.files if not one.ok]
+    wrong = [file for file in checked.files if not file.ok]
     if wrong:
         _show_files(wrong, console)
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -47,7 +47,7 @@ def show_experiment(checked: CheckedExperiment, console: Console) -> None:
     for problem in (*checked.problems, *checked.shortages):
         table.add_row(Text("wrong", style="red"), Text(problem))
     if not checked.exit_code:
-        table.add_row(Text("ready", style="green"), Text("nothing is in its way"))
+        table.add_row(Text("ready", style="green"), Text("no problems found"))
     console.print(table)
 
 
@@ -57,8 +57,8 @@ def _show_files(files: Sequence[FileState], console: Console) -> None:
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("found", overflow="fold")
-    for one in files:
-        style = "green" if one.ok else "yellow" if one.state == "missing" else "red"
-        size = format_bytes(one.n_bytes) if one.n_bytes else ""
-        table.add_row(one.name, size, Text(one.state, style=style), Text(one.detail))
+    for file in files:
+        style = "green" if file.ok else "yellow" if file.state == "missing" else "red"
+        size = format_bytes(file.n_bytes) if file.n_bytes else ""
+        table.add_row(file.name, size, Text(file.state, style=style), Text(file.detail))
     console.print(table)

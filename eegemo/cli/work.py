@@ -1,4 +1,4 @@
-"""What surrounds the work of a command: a device, processes or workers, progress, and Ctrl-C."""
+"""The context of a command: device, processes or workers, progress, and Ctrl-C."""
 
 import signal
 import threading
@@ -30,7 +30,7 @@ def working(
     engine: str = "local",
     scheduler: str | None = None,
 ) -> Iterator["RunContext"]:
-    """Prepare what a command works with, for the block: progress bars, and who does the work.
+    """Provide the `RunContext` of a command: progress bars, and processes or workers.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def working(
     Raises
     ------
     InputError
-        If one of them is not known, they do not go together, or nothing answers there.
+        If an option is unknown, options conflict, or no scheduler answers.
     """
     if scheduler is not None and jobs is not None:
         raise InputError(
-            "--jobs goes with processes or workers on this machine; with --scheduler there are as "
-            "many as its workers have threads."
+            "--jobs applies to processes or workers on this machine; with --scheduler, their "
+            "number is that of the workers' threads."
         )
     from eegemo.execution import RunContext, available_cpus, configure
 
@@ -68,7 +68,7 @@ def working(
 
 @contextmanager
 def stoppable(advice: str) -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into one line that says how to go on; exit codes as shells have."""
+    """Turn Ctrl-C and SIGTERM into a line that says how to resume, and a shell's exit code."""
     with ending_by_signals() as received:
         try:
             yield
@@ -79,34 +79,34 @@ def stoppable(advice: str) -> Iterator[None]:
 
 @contextmanager
 def ending_by_signals() -> Iterator[dict[str, int]]:
-    """Let SIGTERM end the block as Ctrl-C does: by KeyboardInterrupt, so that all is tidied up.
+    """Let SIGTERM end the block by KeyboardInterrupt, as Ctrl-C does, for an orderly end.
 
-    Further ones while it is tidied up are ignored.
+    Further signals during cleanup are ignored.
 
     Yields
     ------
     received : dict
-        ``signal``: the number of the one that came, if any.
+        ``signal``: the number of the received signal, if any.
     """
     received: dict[str, int] = {}
 
     def end(number: int, frame: FrameType | None) -> None:
         received["signal"] = number
-        for one in numbers:
-            signal.signal(one, signal.SIG_IGN)
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield received  # only the main thread may say what signals do
+        yield received  # only the main thread may set signal handlers
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {one: signal.getsignal(one) for one in numbers}
-    # what the caller's shell has taken away, as from a background job, stays so
-    for one in numbers:
-        if before[one] != signal.SIG_IGN:
-            signal.signal(one, end)
+    before = {number: signal.getsignal(number) for number in numbers}
+    # signals that the caller's shell ignores, as for a background job, stay ignored
+    for number in numbers:
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, end)
     try:
         yield received
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,8 +1,7 @@
-"""Two or more results side by side, on the same folds and labels.
+"""Compare two or more results obtained on the same folds and labels.
 
-What is compared are stored predictions; nothing is trained. Differences are taken fold by fold,
-subject by subject and trial by trial (`paired`), and turned into a sentence by a rule that is fixed
-in advance (`rule`).
+Stored predictions are compared, without training. Differences are paired by fold, by subject and by
+trial (`paired`). A rule that is fixed in advance turns them into a sentence (`rule`).
 """
 
 from eegemo.comparison.classes import class_differences

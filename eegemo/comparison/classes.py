@@ -1,4 +1,4 @@
-"""Differences class by class, and between confusion matrices, with their intervals."""
+"""Differences by class and between confusion matrices, with intervals."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def class_differences(
     first, second : Result
         Comparable results.
     level : float
-        Share of the draws inside an interval.
+        Fraction of the draws inside an interval.
     n_draws : int
         Resamples of trials, drawn within each subject; the same for both results.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -42,25 +42,27 @@ def class_differences(
         They are not widened for the number of classes.
     """
     rows: list[dict[str, Any]] = []
-    for kind in LEVELS:
-        pair = [count_trials(rows_of(result, kind)) for result in (first, second)]
+    for level_name in LEVELS:
+        pair = [count_trials(rows_of(result, level_name)) for result in (first, second)]
         weights = draw_trials(pair[0].subject, n_draws=n_draws, seed=seed)
         drawn = [resampled_scores(trials, weights) for trials in pair]
         totals = [
-            result.assessment.levels[kind]["total"]["per_class"] for result in (first, second)
+            result.assessment.levels[level_name]["total"]["per_class"] for result in (first, second)
         ]
         for index, name in enumerate(first.classes):
             for score in CLASS_SCORES:
-                one, two = (_float(total[name][score]) for total in totals)
+                first_score, second_score = (_float(total[name][score]) for total in totals)
                 gaps = drawn[1][score][:, index] - drawn[0][score][:, index]
                 gaps = gaps[np.isfinite(gaps)]
                 low, high = np.nan, np.nan
-                if gaps.size and np.isfinite(two - one):
+                if gaps.size and np.isfinite(second_score - first_score):
                     low, high = np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2])
                 rows.append(
                     {
-                        "level": kind, "class": name, "score": score, "first": one, "second": two,
-                        "difference": two - one, "low": float(low), "high": float(high),
+                        "level": level_name, "class": name, "score": score,
+                        "first": first_score, "second": second_score,
+                        "difference": second_score - first_score,
+                        "low": float(low), "high": float(high),
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)
@@ -71,14 +73,14 @@ def _float(value: float | None) -> float:
 
 
 def draw_trials(subject: NDArray[np.intp], *, n_draws: int, seed: int) -> Floats:
-    """Say how often each trial is drawn when trials are resampled within their subject.
+    """Draw how often each trial counts when trials are resampled within their subject.
 
     Parameters
     ----------
     subject : ndarray of int, shape (n_trials,)
         The subject of each trial.
     n_draws, seed : int
-        How many resamples, and of which random numbers.
+        Number of resamples, and their seed.
 
     Returns
     -------
@@ -87,9 +89,10 @@ def draw_trials(subject: NDArray[np.intp], *, n_draws: int, seed: int) -> Floats
     """
     rng = np.random.default_rng(seed)
     weights = np.zeros((n_draws, len(subject)))
-    for one in np.unique(subject):
-        own = np.flatnonzero(subject == one)
-        weights[:, own] = rng.multinomial(len(own), [1 / len(own)] * len(own), size=n_draws)
+    for number in np.unique(subject):
+        trials = np.flatnonzero(subject == number)
+        n = len(trials)
+        weights[:, trials] = rng.multinomial(n, [1 / n] * n, size=n_draws)
     return weights
 
 
@@ -99,7 +102,7 @@ def resampled_scores(trials: TrialCounts, weights: Floats) -> dict[str, Floats]:
     Parameters
     ----------
     trials : TrialCounts
-        As `eegemo.evaluation.statistics.count_trials` makes them.
+        As `eegemo.evaluation.statistics.count_trials` returns them.
     weights : ndarray, shape (n_draws, n_trials)
         How often each trial counts.
 
@@ -109,9 +112,9 @@ def resampled_scores(trials: TrialCounts, weights: Floats) -> dict[str, Floats]:
         NaN where a score is not defined.
     """
     n_classes = trials.counts.shape[1]
-    own = np.eye(n_classes)[trials.label]
-    hits = weights @ (own * trials.counts)
-    support = weights @ (own * trials.counts.sum(axis=1, keepdims=True))
+    true = np.eye(n_classes)[trials.label]
+    hits = weights @ (true * trials.counts)
+    support = weights @ (true * trials.counts.sum(axis=1, keepdims=True))
     predicted = weights @ trials.counts
     with np.errstate(invalid="ignore"):
         return {"recall": hits / support, "f1": 2 * hits / (support + predicted)}
@@ -125,15 +128,15 @@ def confusion_difference(first: Result, second: Result, level: str) -> Floats:
     first, second : Result
         Comparable results.
     level : {"window", "trial"}
-        What one prediction is about.
+        Level of the predictions.
 
     Returns
     -------
     ndarray, shape (n_classes, n_classes)
         Row: true class; NaN for a class that never occurs.
     """
-    one, two = (
+    first_matrix, second_matrix = (
         normalise_confusion(result.assessment.levels[level]["total"]["confusion"])
         for result in (first, second)
     )
-    return two - one
+    return second_matrix - first_matrix

@@ -1,4 +1,4 @@
-"""Which results may be compared: those of the same data, labels, classes, repeats and folds."""
+"""Check that results have the same data, labels, classes, repeats and folds."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _ADVICE = {
 
 
 def name_results(results: Sequence[Result]) -> dict[str, Result]:
-    """Name results by model, or by experiment, or by folder: the first of these that is unique.
+    """Name results by model, experiment or folder, whichever is unique first.
 
     Parameters
     ----------
     results : sequence of Result
-        Results, each from a folder of its own.
+        Results from different folders.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def name_results(results: Sequence[Result]) -> dict[str, Result]:
 
 
 def other_settings(results: Mapping[str, Result]) -> list[str]:
-    """List what else differs between the experiments, apart from their names and models.
+    """List the differences between experiments other than their names and models.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def other_settings(results: Mapping[str, Result]) -> list[str]:
     Returns
     -------
     list of str
-        As ``"training.epochs (8, 50)"``, in the order of the results.
+        Such as ``"training.epochs (8, 50)"``, in the order of the results.
     """
     found: dict[str, list[Any]] = {}
     flat = [_flat(result.settings) for result in results.values()]
-    for key in dict.fromkeys(key for one in flat for key in one):
-        values = [one.get(key) for one in flat]
+    for key in dict.fromkeys(key for settings in flat for key in settings):
+        values = [settings.get(key) for settings in flat]
         if any(value != values[0] for value in values):
             found[key] = values
     return [f"{key} ({', '.join(map(str, values))})" for key, values in found.items()]
@@ -83,7 +83,7 @@ def _flat(experiment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def n_repeats(result: Result) -> int:
-    """Return how often the cross-validation was repeated, each time with seeds of its own."""
+    """Return the number of repeats of the cross-validation."""
     return int(result.predictions["repeat"].nunique())
 
 
@@ -109,15 +109,15 @@ def check_comparable(results: Mapping[str, Result]) -> None:
                 f"{pair}: their classes differ, {', '.join(first.classes)} and "
                 f"{', '.join(other.classes)}."
             )
-        # the digest of folds would tell as well, but not what is different
-        for what, (one, two) in {
+        # the digest of folds would differ as well, but would not say what is different
+        for what, (first_number, second_number) in {
             "repeats": [n_repeats(result) for result in both],
             "folds": [len(result.folds) for result in both],
         }.items():
-            if one != two:
+            if first_number != second_number:
                 raise ResultError(
-                    f"{pair}: their numbers of {what} differ, {one} and {two}. Run both with the "
-                    f"same {'repeats' if what == 'repeats' else 'split section'}."
+                    f"{pair}: their numbers of {what} differ, {first_number} and {second_number}. "
+                    f"Run both with the same {'repeats' if what == 'repeats' else 'split section'}."
                 )
         for what, advice in _ADVICE.items():
             digests = [result.provenance["digests"][what] for result in both]

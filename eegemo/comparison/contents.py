@@ -1,4 +1,4 @@
-"""All that a comparison says, computed once: the page, the tables and LaTeX only show it."""
+"""The content of a comparison, which its page, tables and LaTeX table show."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Results with what the tests between them found.
+    """Results and the tests between them.
 
     Attributes
     ----------
     results : dict of str to Result
         Comparable results by name.
     pairs : tuple of Pair
-        Every two of them; none if the split leaks, since then no test means anything.
+        All pairs of results; empty if the split leaks, since tests are then meaningless.
     several : tuple or None
-        What Friedman's test pairs, and its outcome; for three results or more.
+        The unit and outcome of Friedman's test, for three results or more.
     """
 
     results: dict[str, Result]
@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def first(self) -> Result:
-        """The first result: what all have in common is read from it."""
+        """The first result, from which common properties are read."""
         return next(iter(self.results.values()))
 
     @property
@@ -60,35 +60,35 @@ class Comparison:
 
     @property
     def repeats(self) -> int:
-        """How often the cross-validation was repeated."""
+        """Number of repeats of the cross-validation."""
         return n_repeats(self.first)
 
     @cached_property
     def sentence(self) -> str:
-        """What the tests together allow one to say."""
+        """The conclusion that the tests allow."""
         return first_sentence(self.results, self.pairs)
 
     @cached_property
     def grounds(self) -> list[str]:
-        """What that rests on."""
+        """The tests that the conclusion is based on."""
         return grounds(self.pairs, self.several)
 
     @cached_property
     def limits(self) -> list[str]:
-        """What they do not allow one to say."""
+        """The limits of the conclusion."""
         return limits(self.results, self.pairs)
 
     @cached_property
     def above_chance(self) -> list[str]:
-        """Which results score better than shuffled labels."""
+        """Which results score better than permuted labels."""
         return above_chance(self.results)
 
     @cached_property
     def best(self) -> str | None:
-        """The result that is better than every other by more than may be nothing; often None."""
+        """The result that is better than every other by more than equivalence; often None."""
         for name in () if self.leaks else self.above_chance:
-            own = [pair for pair in self.pairs if name in (pair.first, pair.second)]
-            if all(judge(pair) == "better" and pair.second == name for pair in own):
+            pairs = [pair for pair in self.pairs if name in (pair.first, pair.second)]
+            if all(judge(pair) == "better" and pair.second == name for pair in pairs):
                 return name
         return None
 
@@ -99,7 +99,7 @@ class Comparison:
 
     @cached_property
     def class_differences(self) -> dict[str, pd.DataFrame]:
-        """Differences by class of every other result from the first; no intervals of a leak."""
+        """Differences by class from the first result; without intervals if the split leaks."""
         tables = {
             name: class_differences(self.first, result)
             for name, result in list(self.results.items())[1:]
@@ -110,18 +110,18 @@ class Comparison:
 
     @property
     def resampled(self) -> str:
-        """What the intervals of scores resample: "subjects", and their trials, or only "trials"."""
+        """The unit of resampling: "subjects" (and their trials), or only "trials"."""
         return "subjects" if self.first.assessment.metrics["n_subjects"] > 1 else "trials"
 
     def interval(self, name: str, level: str) -> Interval | None:
-        """Return the 95 % bootstrap interval of a balanced accuracy; None without an error."""
+        """Return the 95 % bootstrap interval of a balanced accuracy; None if there is none."""
         significance = self.results[name].assessment.levels[level]["significance"]
         found = significance["bootstrap"][self.resampled]
         return None if found is None else (found[0], found[1])
 
 
 def gather(results: Mapping[str, Result]) -> Comparison:
-    """Check that results can be compared, and make every test between them.
+    """Check that results can be compared, and make all tests between them.
 
     Parameters
     ----------
@@ -147,12 +147,12 @@ RECORD = "comparison.json"
 
 
 def make_record(comparison: Comparison) -> dict[str, Any]:
-    """Return the sentence of a comparison and everything it rests on, ready for JSON.
+    """Return a comparison with all its tests, ready for JSON.
 
     Parameters
     ----------
     comparison : Comparison
-        What was found.
+        The comparison.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 
 def read_sentence(folder: str | Path) -> str:
-    """Read what a written comparison says first, with what it rests on.
+    """Read the conclusion of a stored comparison, and the tests it is based on.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def read_sentence(folder: str | Path) -> str:
     Returns
     -------
     str
-        The first sentence of the page, and what decided.
+        The first sentence of the page, and the deciding tests.
 
     Raises
     ------

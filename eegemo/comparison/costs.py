@@ -1,4 +1,4 @@
-"""What each result cost: size, arithmetic, time and memory, as its folds have recorded them."""
+"""Costs of results: size, arithmetic, time and memory, as recorded by their folds."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from eegemo.results import Result
 
 
 def costs(result: Result) -> dict[str, Any]:
-    """Collect the costs of a result; what was not recorded is None.
+    """Collect the costs of a result; costs that were not recorded are None.
 
     Parameters
     ----------
     result : Result
-        A result; older ones have recorded less.
+        A result; older results have recorded less.
 
     Returns
     -------
     dict
         ``n_parameters`` and ``multiply_adds`` (of one window; median over folds, which differ only
-        if settings were chosen in each fold, and ``..._min``, ``..._max``), ``fit_seconds`` (all
-        folds), ``fit_seconds_per_fold`` (mean), ``epochs_per_fold`` (mean), ``latency_ms`` (one
-        window at a time; median over folds), ``predict_ms_per_window`` (in batches),
+        with hyperparameter selection in each fold, and ``..._min``, ``..._max``), ``fit_seconds``
+        (all folds), ``fit_seconds_per_fold`` (mean), ``epochs_per_fold`` (mean), ``latency_ms``
+        (one window at a time; median over folds), ``predict_ms_per_window`` (in batches),
         ``wall_seconds`` and ``peak_memory_bytes`` (of the whole run), ``fit_memory_bytes``
         (largest process that fitted a fold) and ``device``.
     """
@@ -35,7 +35,7 @@ def costs(result: Result) -> dict[str, Any]:
     windows = sum(int(fold["n_windows"]["test"]) for fold in folds)
     latency = _known(_entry(fold, "cost", "latency_seconds") for fold in folds)
     memory = _known(_entry(fold, "made_with", "peak_memory_bytes") for fold in folds)
-    # older folds have not counted their parameters; the run has
+    # older folds have no parameter counts, but the run has
     sizes = _known(fold.get("n_parameters") for fold in folds)
     sizes = sizes or _known([result.provenance["model"]["n_parameters"]])
     return {
@@ -59,7 +59,7 @@ def _entry(fold: Mapping[str, Any], section: str, key: str) -> Any:
 
 
 def _known(values: Iterable[Any]) -> list[float]:
-    """Keep what is a number; folds of older versions, and models that cannot say, have none."""
+    """Keep numbers; older folds, and models that do not report their costs, have none."""
     return [
         float(value)
         for value in values

@@ -1,4 +1,4 @@
-r"""The comparison as a LaTeX table, ready for a paper: ``\input`` it; it needs booktabs."""
+r"""The comparison as a LaTeX table for ``\input`` in a paper; it requires booktabs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from eegemo.comparison.contents import Comparison
 from eegemo.comparison.paired import ROPE, Pair
 from eegemo.comparison.words import TEST_NAMES, probability_text
-from eegemo.pages.words import data_name, listed, number_word, some
+from eegemo.pages.words import count_of, data_name, join_names, number_word
 from eegemo.report.words import kept_apart
 
 _SPECIAL = {
@@ -20,7 +20,7 @@ _SPECIAL = {
 
 
 def escape(text: str) -> str:
-    r"""Write plain text so that LaTeX prints it as it is.
+    r"""Escape plain text for LaTeX.
 
     Parameters
     ----------
@@ -41,22 +41,22 @@ def escape(text: str) -> str:
 
 
 def latex_table(comparison: Comparison) -> str:
-    r"""Write the table of scores and costs, and under it that of the tests between results.
+    r"""Write a table of scores and costs, and a table of the tests between results.
 
     Parameters
     ----------
     comparison : Comparison
-        What is to be shown.
+        The comparison.
 
     Returns
     -------
     str
-        One ``table`` environment. The caption names the data (and says if they are simulated), the
-        split, and what the intervals resample. A name is bold only if the deciding test finds its
-        result better than every other; if the split leaks, nothing is, and the caption says so.
+        One ``table`` environment. The caption names the data (and whether they are simulated),
+        the split, and the unit of resampling. A name is bold only if the deciding test finds its
+        result better than every other. If the split leaks, the caption says so and no name is bold.
     """
     lines = [
-        "% made by eegemo compare; needs \\usepackage{booktabs}",
+        "% made by eegemo compare; requires \\usepackage{booktabs}",
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{_caption(comparison)}}}",
@@ -65,7 +65,7 @@ def latex_table(comparison: Comparison) -> str:
         r"    \toprule",
         r"    & \multicolumn{2}{c}{Balanced accuracy} & Para- & Multiply- & Training & Latency \\",
         r"    \cmidrule(lr){2-3}",
-        r"    Model & windows & trial votes & meters & adds ($10^6$) & (s) & (ms) \\",
+        r"    Model & windows & trials & meters & adds ($10^6$) & (s) & (ms) \\",
         r"    \midrule",
         *(f"    {' & '.join(_row(comparison, name))} \\\\" for name in comparison.results),
         r"    \bottomrule",
@@ -87,7 +87,7 @@ def latex_table(comparison: Comparison) -> str:
 
 
 def data_words(comparison: Comparison) -> str:
-    """Name the data, and say if they are simulated."""
+    """Name the data, and mark simulated data."""
     data = {**comparison.first.provenance["data"], "simulated": comparison.simulated}
     return data_name(data, remark="simulated data")
 
@@ -97,12 +97,12 @@ def _caption(comparison: Comparison) -> str:
     data = first.provenance["data"]
     repeated = f", repeated {comparison.repeats} times" if comparison.repeats > 1 else ""
     parts = [
-        f"{listed(comparison.results)} on {data_words(comparison)}: "
-        f"{some(len(data['subjects']), 'subject')}, {some(data['n_trials'], 'trial')}, "
-        f"{some(data['n_windows'], 'window')} of {data['window_duration']:g} s, "
+        f"{join_names(comparison.results)} on {data_words(comparison)}: "
+        f"{count_of(len(data['subjects']), 'subject')}, {count_of(data['n_trials'], 'trial')}, "
+        f"{count_of(data['n_windows'], 'window')} of {data['window_duration']:g} s, "
         f"{number_word(len(first.classes))} classes.",
         f"Split: {first.provenance['split']['sentence']}",
-        f"{some(len(first.folds), 'fold')} in all{repeated}.",
+        f"{count_of(len(first.folds), 'fold')} in all{repeated}.",
     ]
     if comparison.leaks:
         parts.append("The split leaks, so none of these numbers is evidence, and no test was made.")
@@ -119,8 +119,8 @@ def _caption(comparison: Comparison) -> str:
         adjusted = ", adjusted by Holm's method" if len(comparison.pairs) > 1 else ""
         parts.append(
             f"Differences are of windows, with the interval over {pair.interval[0]}; p: "
-            f"{TEST_NAMES[f'{unit}s']} over {some(pair.units[unit]['n'], unit)}{adjusted}; "
-            f"effect: {pair.deciding.effect_name}; McNemar: exact, on trial votes{adjusted}; "
+            f"{TEST_NAMES[f'{unit}s']} over {count_of(pair.units[unit]['n'], unit)}{adjusted}; "
+            f"effect: {pair.deciding.effect_name}; McNemar: exact, on trials{adjusted}; "
             f"P(equivalent): probability that the mean difference lies within ±{ROPE:g}."
         )
         if comparison.best is not None:

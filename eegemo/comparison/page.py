@@ -1,4 +1,4 @@
-"""The comparison of results: one HTML page, tables, a LaTeX table and figures."""
+"""The report of a comparison: an HTML page, tables, a LaTeX table and figures."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
     Parameters
     ----------
     result_dirs : sequence of str or Path
-        Two or more result folders. Every two are tested against each other; figures and tables of
-        single folds and classes show the others beside the first.
+        Two or more result folders. All pairs are tested; figures and tables of
+        single folds and classes show differences from the first.
     out_dir : str or Path
         Where the comparison is written: ``comparison.html``, ``comparison.json`` (the sentence and
         every test), ``tables/*.csv``, ``tables/comparison.tex`` and ``figures/`` as PNG and SVG.
@@ -70,7 +70,7 @@ def compare(result_dirs: Sequence[str | Path], out_dir: str | Path) -> Path:
     for name, figure in draw(comparison):
         figures.save_figure(figure, out / "figures" / f"{name}.png")
         drawn[name] = data_uri(figure)
-        svg = base64.b64decode(drawn[name].partition(",")[2])  # drawn once, for page and file
+        svg = base64.b64decode(drawn[name].partition(",")[2])  # one drawing for page and file
         write_text(out / "figures" / f"{name}.svg", svg.decode())
     write_json(out / RECORD, make_record(comparison))
     path = out / "comparison.html"
@@ -83,7 +83,8 @@ def _page(comparison: Comparison, tables: dict[str, pd.DataFrame], drawn: dict[s
     first, *others = results
     rows = {
         unit: [
-            str(one[KEYS[unit]]) for one in results[first].assessment.levels["window"][f"{unit}s"]
+            str(scores[KEYS[unit]])
+            for scores in results[first].assessment.levels["window"][f"{unit}s"]
         ]
         for unit in KEYS
     }
@@ -121,12 +122,12 @@ def _page(comparison: Comparison, tables: dict[str, pd.DataFrame], drawn: dict[s
 
 
 def draw(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
-    """Draw every figure of a comparison.
+    """Draw the figures of a comparison.
 
     Parameters
     ----------
     comparison : Comparison
-        What is to be shown.
+        The comparison.
 
     Yields
     ------
@@ -139,9 +140,9 @@ def draw(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
     window = {name: result.assessment.levels["window"] for name, result in results.items()}
     yield "scores", _draw_scores(comparison)
     for unit in KEYS:
-        names = [str(one[KEYS[unit]]) for one in window[first_name][f"{unit}s"]]
+        names = [str(scores[KEYS[unit]]) for scores in window[first_name][f"{unit}s"]]
         scores = {
-            name: [one["balanced_accuracy"] for one in level[f"{unit}s"]]
+            name: [scores["balanced_accuracy"] for scores in level[f"{unit}s"]]
             for name, level in window.items()
         }
         yield f"{unit}s", figures.paired_scores(names, scores, unit=unit)
@@ -155,7 +156,7 @@ def draw(comparison: Comparison) -> Iterator[tuple[str, Figure]]:
             first=first_name,
         ),
     )
-    titles = dict(zip(LEVELS, ("Windows", "Trial votes"), strict=True))
+    titles = dict(zip(LEVELS, ("Windows", "Trials"), strict=True))
     for number, name in enumerate(others, start=1):
         matrices = {
             title: confusion_difference(first, results[name], level)
@@ -199,7 +200,7 @@ def _draw_scores(comparison: Comparison) -> Figure:
         }
     baselines = comparison.first.assessment.levels["window"]["baselines"]
     chance = baselines["chance"]["balanced_accuracy"]
-    if comparison.leaks:  # intervals of inflated scores would lend them weight
+    if comparison.leaks:  # intervals would make inflated scores look credible
         for levels in scores.values():
             for scored in levels.values():
                 scored.update(trials=None, subjects=None)
@@ -207,7 +208,7 @@ def _draw_scores(comparison: Comparison) -> Figure:
 
 
 def comparison_folder(results: Sequence[str | Path], parent: str | Path) -> Path:
-    """Name the folder of a comparison after the results it compares."""
+    """Name the folder of a comparison after its results."""
     names = [Path(result).resolve().name for result in results]
     return Path(parent) / f"compare-{digest_json(names)[:8]}"
 
@@ -215,7 +216,7 @@ def comparison_folder(results: Sequence[str | Path], parent: str | Path) -> Path
 def compare_if_alike(
     results: Sequence[Path], parent: str | Path, progress: Progress | None = None
 ) -> Path | None:
-    """Compare results, or say why they cannot be compared."""
+    """Compare results, or report why they cannot be compared."""
     try:
         return compare(list(results), comparison_folder(results, parent))
     except ResultError as error:

@@ -1,15 +1,15 @@
-"""Tests between results: which ones are made, on what, and which of them decides.
+"""Tests between results, and which of them decides.
 
-Two results have predicted the same windows, so that everything is paired. The score is the balanced
-accuracy of windows, except for McNemar's test, which is about trial votes.
+Two results have predicted the same windows, so all tests are paired. The score is the balanced
+accuracy of windows, except for McNemar's test, which is about trials.
 
 ======================== ============================ ========================================
-test                     pairs                        asks about
+test                     pairs                        refers to
 ======================== ============================ ========================================
 corrected resampled t    folds of all repeats         other training sets and seeds
-Wilcoxon signed-rank     subjects                     other people
-McNemar                  trial votes                  other trials; takes the models as trained
-Bayesian correlated t    those of the deciding test   how probable a difference is that matters
+Wilcoxon signed-rank     subjects                     other participants
+McNemar                  trials                       other trials; takes the models as trained
+Bayesian correlated t    as the deciding test         probability of a relevant difference
 ======================== ============================ ========================================
 
 **The deciding test** is fixed by the split, before any score is known. Where every subject has
@@ -17,12 +17,12 @@ models of its own (``within: subject``) and there are at least six subjects, sub
 independent units: Wilcoxon's test over subjects decides. (With five, its smallest two-sided p-value
 is 2 / 2 ** 5 = 0.0625.) In any other case models of different folds share training data, and scores
 of subjects share models: the corrected resampled t-test over folds decides, since it allows for
-that; for fewer than six subjects with models of their own it is cautious. All others are shown and
-decide nothing.
+that; for fewer than six subjects with models of their own it is conservative. All other tests are
+shown and decide nothing.
 
 With more than two results, every p-value of a pair is adjusted for the number of pairs by Holm's
-method, test by test. Friedman's test over all results is shown beside them; Holm's method controls
-false alarms by itself and needs no test before it.
+method, test by test. Friedman's test over all results is also shown; Holm's method controls false
+alarms by itself and requires no preceding test.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ Unit = Literal["fold", "subject"]
 
 KEYS: dict[Unit, str] = {"fold": "name", "subject": "subject"}
 MIN_SUBJECTS = 6
-"""From how many subjects on Wilcoxon's test of one pair can give a p-value below 0.05."""
+"""Smallest number of subjects for which Wilcoxon's test of a pair can give p below 0.05."""
 ROPE = 0.01
 """Differences of balanced accuracy up to this size are practically equivalent (one point)."""
 
@@ -69,22 +69,22 @@ class Pair:
     Attributes
     ----------
     first, second : str
-        Names of the results: that with the lower balanced accuracy of windows, and the other.
+        Names of the results: first the one with the lower balanced accuracy of windows.
     unit : {"fold", "subject"}
-        What the deciding test pairs.
+        The unit of the deciding test.
     scores : dict of str to (float, float)
         Balanced accuracy of all predictions together, first and second, by level.
     intervals : dict
         By level and by what is resampled ("trials", "subjects"): the 95 % bootstrap interval of
         the difference of ``scores``, or None.
     units : dict
-        By unit: what `difference` says of windows.
+        By unit: the output of `difference` for windows.
     tests : dict of str to PairedTest
         "folds", "subjects" and "trials".
     practical : Practical
-        Of the unit that decides.
+        The Bayesian test on the deciding unit.
     above_chance : tuple of bool
-        Whether the first and the second score better than shuffled labels.
+        Whether the first and the second score better than permuted labels.
     adjusted : dict of str to float or None
         The p-values of ``tests``, adjusted for the number of pairs.
     """
@@ -113,12 +113,12 @@ class Pair:
     @property
     def gap(self) -> float:
         """The difference in balanced accuracy of all windows together."""
-        one, two = self.scores["window"]
-        return two - one
+        low, high = self.scores["window"]
+        return high - low
 
     @property
     def interval(self) -> tuple[str, tuple[float, float] | None]:
-        """The widest interval of ``gap`` that can be made, and what it resamples."""
+        """The widest available interval of ``gap``, and what it resamples."""
         made = self.intervals["window"]
         kind = "subjects" if made["subjects"] is not None else "trials"
         return kind, made[kind]
@@ -139,32 +139,32 @@ def difference(
     first, second : Result
         Comparable results.
     unit : {"fold", "subject"}
-        What is paired: folds of all repeats, or subjects.
+        The unit of pairs: folds of all repeats, or subjects.
     level : {"window", "trial"}
-        What one prediction is about.
+        Level of the predictions.
     score : str
-        Which score.
+        Name of the score.
 
     Returns
     -------
     dict
         ``names``, ``first``, ``second`` and ``difference`` (lists), their ``means`` (first,
         second), ``mean`` and ``sd`` of the differences (None for fewer than two), ``n``, and how
-        many are ``higher``, ``lower`` and ``equal``. Pairs where a score is not defined are left
-        out.
+        many are ``higher``, ``lower`` and ``equal``. Pairs where a score is not defined are
+        dropped.
     """
     pairs = [
-        (str(one[KEYS[unit]]), one[score], two[score])
-        for one, two in zip(
+        (str(first_part[KEYS[unit]]), first_part[score], second_part[score])
+        for first_part, second_part in zip(
             first.assessment.levels[level][f"{unit}s"],
             second.assessment.levels[level][f"{unit}s"],
             strict=True,
         )
-        if one[score] is not None and two[score] is not None
+        if first_part[score] is not None and second_part[score] is not None
     ]
     values = np.array([pair[1:] for pair in pairs], dtype=float).reshape(-1, 2)
     gaps = values[:, 1] - values[:, 0]
-    # Scores are ratios of whole numbers; rounding in float64 must not decide who is ahead.
+    # Scores are ratios of whole numbers; rounding in float64 must not decide which is higher.
     gaps[np.abs(gaps) < 1e-12] = 0
     n = len(gaps)
     return {
@@ -183,7 +183,7 @@ def difference(
 
 
 def deciding_unit(result: Result, n_pairs: int = 1) -> Unit:
-    """Say what the deciding test pairs; see the rule above.
+    """Return the unit of the deciding test; see the rule above.
 
     Wilcoxon's smallest p-value is ``2 ** (1 - n_subjects)``, and Holm's method multiplies it by the
     number of pairs: with too few subjects the test could not reject whatever the scores.
@@ -195,17 +195,17 @@ def deciding_unit(result: Result, n_pairs: int = 1) -> Unit:
 
 
 def rows_of(result: Result, level: str) -> pd.DataFrame:
-    """Return the predictions of one level: of windows, or the votes of trials."""
+    """Return the predictions at a level: of windows, or of trials."""
     return result.predictions if level == "window" else result.trials
 
 
-def trial_votes(result: Result) -> pd.DataFrame:
-    """Let all windows of a trial vote, those of all repeats together: one row per trial."""
+def predict_trials(result: Result) -> pd.DataFrame:
+    """Predict trials by soft voting over their windows in all repeats: one row per trial."""
     return vote(result.predictions.assign(repeat=0, fold=0))
 
 
-def _correct(votes: pd.DataFrame) -> NDArray[np.bool_]:
-    correct: NDArray[np.bool_] = predicted_classes(votes) == votes["y_true"].to_numpy()
+def _correct(trials: pd.DataFrame) -> NDArray[np.bool_]:
+    correct: NDArray[np.bool_] = predicted_classes(trials) == trials["y_true"].to_numpy()
     return correct
 
 
@@ -216,18 +216,18 @@ def compare_pair(
     n_pairs: int = 1,
     seed: int = 0,
 ) -> Pair:
-    """Make every test between two comparable results.
+    """Make all tests between two comparable results.
 
     Parameters
     ----------
     names : tuple of str
-        What the two are called.
+        Names of the two results.
     results : tuple of Result
         The first and the second.
     n_pairs : int
-        How many pairs there are in all: p-values will be adjusted for as many.
+        Total number of pairs, for which p-values will be adjusted.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
@@ -244,15 +244,15 @@ def compare_pair(
         }
     folds = difference(first, second, unit="fold")
     subjects = difference(first, second, unit="subject")
-    unit, share = deciding_unit(first, n_pairs), share_of_test(first.records)
+    unit, test_share = deciding_unit(first, n_pairs), share_of_test(first.records)
     tests = {
-        "folds": corrected_resampled_t_test(folds["difference"], test_share=share),
+        "folds": corrected_resampled_t_test(folds["difference"], test_share=test_share),
         "subjects": wilcoxon_signed_rank(subjects["first"], subjects["second"]),
-        "trials": mcnemar(*(_correct(trial_votes(result)) for result in results)),
+        "trials": mcnemar(*(_correct(predict_trials(result)) for result in results)),
     }
     units: dict[Unit, dict[str, Any]] = {"fold": folds, "subject": subjects}
-    # models of different subjects share no training data; those of folds share all but test parts
-    correlation = 0.0 if unit == "subject" else share / (1 + share)
+    # models of different subjects share no training data; those of folds share all but test sets
+    correlation = 0.0 if unit == "subject" else test_share / (1 + test_share)
     return Pair(
         first=names[0],
         second=names[1],
@@ -289,8 +289,8 @@ def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:
     Returns
     -------
     list of Pair
-        The highest score with each of the others, then the next highest, and so on; the higher
-        one is the second of its pair.
+        The result with the highest score paired with each of the others, then the next, and so on;
+        the higher result is the second of its pair.
     """
     pairs = [
         compare_pair(
@@ -304,7 +304,7 @@ def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:
 
 
 def ranked(results: Mapping[str, Result]) -> list[str]:
-    """Order names by balanced accuracy of windows, the highest first, and equals by name."""
+    """Order names by balanced accuracy of windows, highest first, then by name."""
     totals = {name: result.assessment.levels["window"]["total"] for name, result in results.items()}
     return sorted(totals, key=lambda name: (-totals[name]["balanced_accuracy"], name))
 
@@ -340,7 +340,7 @@ def compare_several(results: Mapping[str, Result]) -> tuple[Unit, SeveralTest] |
     unit: Unit = "subject"
     table = np.array(
         [
-            [one["balanced_accuracy"] for one in result.assessment.levels["window"][f"{unit}s"]]
+            [part["balanced_accuracy"] for part in result.assessment.levels["window"][f"{unit}s"]]
             for result in results.values()
         ],
         dtype=float,

@@ -1,4 +1,4 @@
-"""The tables of a comparison: every number of its page, as CSV files."""
+"""The tables of a comparison: all numbers of its page, as CSV files."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def make_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     Parameters
     ----------
     comparison : Comparison
-        What is to be shown.
+        The comparison.
 
     Returns
     -------
     dict of str to DataFrame
         ``scores`` (total, and mean, SD and range over folds, subjects and repeats), ``intervals``
-        (of each result's balanced accuracy, and its p-value against shuffled labels), ``spread``
-        (of balanced accuracy over folds, subjects and repeats, and what that means), ``folds``,
+        (of each result's balanced accuracy, and its p-value against permuted labels), ``spread``
+        (of balanced accuracy over folds, subjects and repeats, with explanations), ``folds``,
         ``subjects``, ``repeats``, ``classes``, ``costs``, ``differences`` (of each fold and
         subject from the first result), ``class_differences``, ``confusion_differences``; if the
         split does not leak, ``pairs`` (verdict, difference, intervals, probabilities), ``tests``
@@ -46,23 +46,23 @@ def make_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
     }
     for name, result in comparison.results.items():
         for level in LEVELS:
-            one = result.assessment.levels[level]
+            scored = result.assessment.levels[level]
             head = {"result": name, "level": level}
-            rows["scores"] += _scores(one, head)
-            rows["intervals"] += _intervals(one["significance"], head)
+            rows["scores"] += _scores(scored, head)
+            rows["intervals"] += _intervals(scored["significance"], head)
             for unit in KEYS:
                 rows[f"{unit}s"] += [
                     {**head, unit: str(part[KEYS[unit]]), **summary(part)}
-                    for part in one[f"{unit}s"]
+                    for part in scored[f"{unit}s"]
                 ]
             rows["repeats"] += [
-                {**head, "repeat": part["repeat"], **summary(part)} for part in one["repeats"]
+                {**head, "repeat": part["repeat"], **summary(part)} for part in scored["repeats"]
             ]
-            for over, spread in one["spread"].items():
+            for over, spread in scored["spread"].items():
                 low, high = spread["interval"] or (np.nan, np.nan)
                 numbers = {key: spread[key] for key in ("n", "mean", "sd", "min", "max", "what")}
                 rows["spread"].append({**head, "over": over, **numbers, "low": low, "high": high})
-            for label, scores in one["total"]["per_class"].items():
+            for label, scores in scored["total"]["per_class"].items():
                 rows["classes"].append({**head, "class": label, **scores})
     frames = {name: pd.DataFrame(entries) for name, entries in rows.items()}
     frames["costs"] = pd.DataFrame([{"result": n, **c} for n, c in comparison.costs.items()])
@@ -128,12 +128,13 @@ def _differences(comparison: Comparison) -> Iterator[dict[str, Any]]:
                 part = difference(
                     comparison.first, comparison.results[other], unit=unit, level=level
                 )
-                for name, one, two, gap in zip(
+                for name, first_score, second_score, gap in zip(
                     part["names"], part["first"], part["second"], part["difference"], strict=True
                 ):
                     yield {
                         "first": first, "second": other, "level": level, "unit": unit,
-                        "name": name, "first_score": one, "second_score": two, "difference": gap,
+                        "name": name, "first_score": first_score, "second_score": second_score,
+                        "difference": gap,
                     }  # fmt: skip
 
 
@@ -154,13 +155,14 @@ def _pairs(comparison: Comparison) -> Iterator[dict[str, Any]]:
     for pair in comparison.pairs:
         practical = pair.practical
         for level in LEVELS:
-            one, two = pair.scores[level]
+            first_score, second_score = pair.scores[level]
             for kind, interval in pair.intervals[level].items():
                 low, high = interval or (np.nan, np.nan)
                 row = {
                     "first": pair.first, "second": pair.second, "level": level,
-                    "first_score": one, "second_score": two, "difference": two - one,
-                    "resampled": kind, "low": low, "high": high,
+                    "first_score": first_score, "second_score": second_score,
+                    "difference": second_score - first_score, "resampled": kind,
+                    "low": low, "high": high,
                 }  # fmt: skip
                 if level == "window":
                     row |= {

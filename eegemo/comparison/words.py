@@ -1,4 +1,4 @@
-"""What a comparison says in words; the verdicts are those of `eegemo.comparison.rule`."""
+"""The sentences of a comparison; the verdicts are those of `eegemo.comparison.rule`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from eegemo.comparison.paired import ROPE, Pair, Unit, compare_pairs, ranked
 from eegemo.comparison.rule import Verdict, above_chance, judge
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.evaluation.statistics import SeveralTest
-from eegemo.pages.words import listed, number_word, p_words, some
+from eegemo.pages.words import count_of, format_p_value, join_names, number_word
 from eegemo.results import Result
 
 _FEW_SUBJECTS = 10
-_MOST_LISTED = 4  # results; with more, pairs are counted rather than listed
+_MOST_LISTED = 4  # results; with more, pairs are counted instead
 _ABOUT = "in balanced accuracy of windows"
 
 TEST_NAMES = {
@@ -24,25 +24,25 @@ TEST_NAMES = {
 _SCOPE = {
     "folds": "over folds, which share training data",
     "subjects": "over subjects, who share trained models",
-    "trials": "of trial votes, which takes the trained models as given",
+    "trials": "over trials, which takes the trained models as given",
 }
 
 
 def first_sentence(results: Mapping[str, Result], pairs: Sequence[Pair] | None = None) -> str:
-    """Say what the tests together allow one to say, by the rule of `eegemo.comparison.rule`.
+    """State the conclusion that the tests allow, by the rule of `eegemo.comparison.rule`.
 
     Parameters
     ----------
     results : mapping of str to Result
         Comparable results by name.
     pairs : sequence of Pair, optional
-        Their tests, if made already (`eegemo.comparison.compare_pairs`).
+        Their tests, if already made (`eegemo.comparison.compare_pairs`).
 
     Returns
     -------
     str
-        Plain text, one sentence or two, about the balanced accuracy of windows. It does not depend
-        on the order of the results.
+        One or two sentences of plain text about the balanced accuracy of windows, independent of
+        the order of the results.
     """
     start = "On simulated data, " if any(r.simulated for r in results.values()) else ""
     order = ranked(results)
@@ -56,35 +56,35 @@ def first_sentence(results: Mapping[str, Result], pairs: Sequence[Pair] | None =
     if not above:
         return _capital(f"{start}{_at_chance(results, order)}.")
     pairs = compare_pairs(results) if pairs is None else pairs
-    told = _two(pairs[0]) if len(results) == 2 else _several(results, order, pairs)
+    text = _two(pairs[0]) if len(results) == 2 else _several(results, order, pairs)
     if len(above) < len(results):
-        others = listed(
-            f"{name} {_p_shuffled(results[name])}" for name in order if name not in above
+        others = join_names(
+            f"{name} {_permutation_p(results[name])}" for name in order if name not in above
         )
-        told += (
-            f" Only {listed(name for name in order if name in above)} "
+        text += (
+            f" Only {join_names(name for name in order if name in above)} "
             f"{'is' if len(above) == 1 else 'are'} distinguishable from chance ({others})."
         )
-    return _capital(start + told)
+    return _capital(start + text)
 
 
 def _score(result: Result) -> float:
     return float(result.assessment.levels["window"]["total"]["balanced_accuracy"])
 
 
-def _p_shuffled(result: Result) -> str:
-    return p_words(result.assessment.levels["window"]["significance"]["permutation"])
+def _permutation_p(result: Result) -> str:
+    return format_p_value(result.assessment.levels["window"]["significance"]["permutation"])
 
 
 def _numbers(results: Mapping[str, Result], order: Sequence[str]) -> str:
-    return listed(f"{name} {_score(results[name]):.3f}" for name in order)
+    return join_names(f"{name} {_score(results[name]):.3f}" for name in order)
 
 
 _STARTS = {"no", "neither", "none", "nothing", "of", "the"}
 
 
 def _capital(text: str) -> str:
-    """Begin a sentence with a capital, but leave names as they are."""
+    """Capitalise a sentence, unless it begins with a name."""
     return text[0].upper() + text[1:] if text.split(" ", 1)[0] in _STARTS else text
 
 
@@ -93,16 +93,16 @@ def _at_chance(results: Mapping[str, Result], order: Sequence[str]) -> str:
     level = results[order[0]].assessment.levels["window"]
     chance = level["baselines"]["chance"]["balanced_accuracy"]
     scores = [
-        f"{name} {_score(results[name]):.3f} ({_p_shuffled(results[name])})" for name in order
+        f"{name} {_score(results[name]):.3f} ({_permutation_p(results[name])})" for name in order
     ]
     return (
-        f"{who} distinguishable from chance ({chance:.2f}), so there is nothing to rank: balanced "
-        f"accuracy of windows {listed(scores)}"
+        f"{who} distinguishable from chance ({chance:.2f}), so they are not ranked: balanced "
+        f"accuracy of windows {join_names(scores)}"
     )
 
 
 def p_text(p: float | None) -> str:
-    """Write a p-value of a test between results with the digits that matter.
+    """Format a p-value of a test between results with its relevant digits.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def p_text(p: float | None) -> str:
 
 
 def probability_text(p: float | None) -> str:
-    """Write a probability with two digits, never as 0 or 1.
+    """Format a probability with two digits, never as 0 or 1.
 
     Parameters
     ----------
@@ -140,25 +140,25 @@ def probability_text(p: float | None) -> str:
 
 
 def _signed(value: float) -> str:
-    """Write a difference with its sign, a true minus, and no "-0"."""
+    """Format a difference with its sign, a true minus, and no "-0"."""
     return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
 def _units(pair: Pair) -> str:
-    return some(pair.units[pair.unit]["n"], pair.unit)
+    return count_of(pair.units[pair.unit]["n"], pair.unit)
 
 
 def _within(pair: Pair) -> str:
-    """Say how probable practical equivalence is."""
-    p = probability_text(pair.practical.p_equivalent)
+    """State the probability of practical equivalence."""
+    probability = probability_text(pair.practical.p_equivalent)
     return (
         f"they differ by {pair.gap:.3f}, and the true difference lies within ±{ROPE:g}, the region "
-        f"of practical equivalence, with probability {p}"
+        f"of practical equivalence, with probability {probability}"
     )
 
 
 def _larger(pair: Pair) -> str:
-    """Say how probable it is that the higher one is better by more than that."""
+    """State the probability that the higher result is better by more than that."""
     return f"{pair.second} is better by more with probability {_p_better(pair)}"
 
 
@@ -167,28 +167,28 @@ def _p_better(pair: Pair) -> str:
 
 
 def _two(pair: Pair) -> str:
-    """Say the verdict on two results."""
-    one, two = pair.first, pair.second
+    """State the verdict on two results."""
+    lower, higher = pair.first, pair.second
     low, high = pair.scores["window"]
-    both = f"{two} ({high:.3f}) and {one} ({low:.3f})"
+    both = f"{higher} ({high:.3f}) and {lower} ({low:.3f})"
     verdict = judge(pair)
     if verdict == "same":
         return f"{both} scored the same {_ABOUT} in {_units(pair)}."
     if verdict == "untested":
-        return f"nothing can be said about {both} {_ABOUT}: the test that decides is not defined."
+        return f"no conclusion is possible about {both} {_ABOUT}: the deciding test is not defined."
     if verdict in ("better", "too little"):
-        told = f"{two} is better than {one} {_ABOUT}, {high:.3f} against {low:.3f}"
+        text = f"{higher} is better than {lower} {_ABOUT}, {high:.3f} against {low:.3f}"
         if verdict == "too little":
-            return f"{told}, but by too little to matter: {_within(pair)}."
+            return f"{text}, but by too little to matter: {_within(pair)}."
         return (
-            f"{told}: they differ by {pair.gap:.3f}, and the true difference exceeds {ROPE:g} with "
+            f"{text}: they differ by {pair.gap:.3f}, and the true difference exceeds {ROPE:g} with "
             f"probability {_p_better(pair)}."
         )
     if verdict == "equivalent":
         return f"{both} are practically equivalent {_ABOUT}: {_within(pair)}."
     agree = pair.p_value is not None and pair.p_value > LEVEL and not others_that_find(pair)
-    start = "no test tells" if agree else "the tests do not agree to tell"
-    return f"{start} {both} apart {_ABOUT}: {_within(pair)}; {_larger(pair)}."
+    start = "no test finds" if agree else "the tests disagree on"
+    return f"{start} a difference between {both} {_ABOUT}: {_within(pair)}; {_larger(pair)}."
 
 
 def others_that_find(pair: Pair) -> list[str]:
@@ -212,15 +212,15 @@ def others_that_find(pair: Pair) -> list[str]:
 
 
 def _several(results: Mapping[str, Result], order: Sequence[str], pairs: Sequence[Pair]) -> str:
-    """Say the verdicts on three or more results."""
+    """State the verdicts on three or more results."""
     verdicts = {frozenset((pair.first, pair.second)): (judge(pair), pair) for pair in pairs}
     start = f"of {number_word(len(order))} ({_numbers(results, order)} {_ABOUT}), "
     if len(order) <= _MOST_LISTED:
         return f"{start}{'; '.join(_listed_verdicts(order, verdicts))}."
     n = sum(verdict in ("better", "too little") for verdict, _ in verdicts.values())
-    text = f"{start}{n} of {some(len(pairs), 'pair')} {'is' if n == 1 else 'are'} told apart"
+    text = f"{start}{n} of {count_of(len(pairs), 'pair')} {'differs' if n == 1 else 'differ'}"
     if verdicts[frozenset(order[:2])][0] not in ("better", "too little"):
-        text += f"; {order[0]} and {order[1]}, the highest two, are not"
+        text += f"; {order[0]} and {order[1]}, the highest two, do not"
     return f"{text}."
 
 
@@ -239,28 +239,28 @@ def _listed_verdicts(
                 if verdict == wanted and pair.second == name
             ]
             if beaten:
-                parts.append(f"{words} {listed(sorted(beaten, key=order.index))}")
+                parts.append(f"{words} {join_names(sorted(beaten, key=order.index))}")
     left: dict[str, list[str]] = {}
     for verdict, pair in verdicts.values():
         both = f"{pair.second} and {pair.first}"
         if verdict == "equivalent":
             left.setdefault("practically equivalent are", []).append(both)
         elif verdict == "chance":
-            left.setdefault("not to be ranked are", []).append(both)
+            left.setdefault("not ranked are", []).append(both)
         elif verdict not in ("better", "too little"):
             agree = not others_that_find(pair)
-            words = "no test tells apart" if agree else "the tests do not agree about"
+            words = "no test finds a difference between" if agree else "the tests disagree on"
             left.setdefault(words, []).append(both)
     return parts + [f"{words} {', '.join(names)}" for words, names in left.items()]
 
 
 def grounds(pairs: Sequence[Pair], several: tuple[Unit, SeveralTest] | None = None) -> list[str]:
-    """Say what the verdicts rest on: the test that decides, and tests that do not agree with it.
+    """State the deciding test, and tests that disagree with it.
 
     Parameters
     ----------
     pairs : sequence of Pair
-        Tests of every two results; empty if the split leaks, and then nothing is said.
+        Tests of every two results; empty if the split leaks, and so is the list.
     several : tuple, optional
         Friedman's test of them (`eegemo.comparison.compare_several`).
 
@@ -275,29 +275,31 @@ def grounds(pairs: Sequence[Pair], several: tuple[Unit, SeveralTest] | None = No
     start = f"The {name} over {_units(pairs[0])} decides"
     if len(pairs) == 1:
         pair = pairs[0]
-        found = [f"{start}: {p_text(pair.p_value)}{_interval_words(pair)}."]
+        found = [f"{start}: {p_text(pair.p_value)}{_format_interval(pair)}."]
     else:
         known = [pair.p_value for pair in pairs if pair.p_value is not None]
         low = f"; smallest {p_text(min(known))}" if known else ""
-        found = [f"{start}, adjusted by Holm's method for {some(len(pairs), 'pair')}{low}."]
+        found = [f"{start}, adjusted by Holm's method for {count_of(len(pairs), 'pair')}{low}."]
     for pair in pairs:
         which = "" if len(pairs) == 1 else f" for {pair.second} and {pair.first}"
         small = pair.p_value is not None and pair.p_value <= LEVEL
         if judge(pair) == "open" and small:
             found.append(
-                f"The differences of single {pair.unit}s{which} point another way than that of all "
+                f"The differences of single {pair.unit}s{which} have another sign than that of all "
                 "predictions together."
             )
         elif judge(pair) not in ("better", "too little", "chance"):
             found += [
-                f"{_first_up(TEST_NAMES[one])} {_SCOPE[one]}, has {p_text(pair.adjusted[one])}"
+                f"{_first_up(TEST_NAMES[test])} {_SCOPE[test]}, has {p_text(pair.adjusted[test])}"
                 f"{which}, but does not decide."
-                for one in others_that_find(pair)
+                for test in others_that_find(pair)
             ]
     if several is not None and several[1].p_value is not None:
         unit, test = several
         shared = "" if pairs[0].unit == "subject" else ", who share trained models"
-        found.append(f"Friedman's test over {some(test.n, unit)}{shared}: {p_text(test.p_value)}.")
+        found.append(
+            f"Friedman's test over {count_of(test.n, unit)}{shared}: {p_text(test.p_value)}."
+        )
     return found
 
 
@@ -305,7 +307,7 @@ def _first_up(text: str) -> str:
     return text if text[0].isupper() else f"The {text}"
 
 
-def _interval_words(pair: Pair) -> str:
+def _format_interval(pair: Pair) -> str:
     kind, interval = pair.interval
     if interval is None:
         return ""
@@ -315,14 +317,14 @@ def _interval_words(pair: Pair) -> str:
 
 
 def limits(results: Mapping[str, Result], pairs: Sequence[Pair]) -> list[str]:
-    """Say what the tests do not allow one to say.
+    """State the limits of the conclusion.
 
     Parameters
     ----------
     results : mapping of str to Result
         Comparable results by name.
     pairs : sequence of Pair
-        Their tests; empty if the split leaks, and then there is nothing to add.
+        Their tests; empty if the split leaks, and so is the list.
 
     Returns
     -------
@@ -333,24 +335,24 @@ def limits(results: Mapping[str, Result], pairs: Sequence[Pair]) -> list[str]:
         return []
     first, *_ = results.values()
     n_subjects, repeats = first.assessment.metrics["n_subjects"], n_repeats(first)
-    people = some(n_subjects, "subject")
+    subjects = count_of(n_subjects, "subject")
     found = []
     others = other_settings(results)
     if others:
         found.append(f"They differ in more than the model: {'; '.join(others)}.")
     if any(judge(pair) == "open" for pair in pairs):
-        found.append("A difference that no test finds is not shown to be absent.")
+        found.append("A difference that no test finds may still exist.")
     if pairs[0].unit == "subject":
-        found.append(f"The test asks about other people like these {n_subjects}.")
+        found.append(f"The test refers to other participants like these {n_subjects}.")
     else:
         found.append(
-            f"The test asks about other training sets of this size from the same {people}."
+            f"The test refers to other training sets of this size from the same {subjects}."
         )
     if n_subjects < _FEW_SUBJECTS:
-        found.append(f"With {people}, little can be said about other people.")
+        found.append(f"With {subjects}, the results say little about other participants.")
     if repeats == 1:
-        found.append("There is one repeat: part of a difference may be the luck of a seed.")
+        found.append("With one repeat, part of a difference may be seed variance.")
     else:
-        found.append(f"It covers {repeats} repeats, each with seeds of its own.")
+        found.append(f"It covers {repeats} repeats, each with its own seeds.")
     found.append("Intervals take the trained models as given.")
     return found

@@ -1,7 +1,7 @@
 """The experiment file: strict YAML into checked sections.
 
-Sections are made from the signatures of the functions that take their options, so an option is
-written once, where it is used. Nothing outside `preparation`, `pipeline` and `cli` sees them.
+Sections are generated from the signatures of the functions that take their options, so an option is
+defined once, where it is used.
 """
 
 from eegemo.config.digests import (

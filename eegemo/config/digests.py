@@ -1,4 +1,4 @@
-"""What of an experiment enters digests, by which results and stored trials are named."""
+"""The parts of an experiment that enter digests, which name results and stored trials."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,11 +13,11 @@ __all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_fo
 
 
 def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
-    """Return everything that decides an experiment's result, as JSON can hold it.
+    """Return everything that determines the result of an experiment, ready for JSON.
 
-    The name and the folder of the data are left out: neither changes a result. So is an option that
-    is marked as later (`eegemo.registry.options.Since`) while it has its default, so that results
-    made before it came keep their digest.
+    The name and the folder of the data are excluded, since neither changes a result. Options marked
+    as later (`eegemo.registry.options.Since`) are excluded while they have their default, so older
+    results keep their digest.
 
     Parameters
     ----------
@@ -26,8 +26,8 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     Returns
     -------
     settings : dict
-        With ``"data.code"`` and ``"model.code"``, the SHA-256 of the source, for code that eegemo
-        does not come with.
+        With ``"data.code"`` and ``"model.code"``, the SHA-256 of the source, for code outside
+        eegemo.
     """
     settings: dict[str, Any] = experiment.model_dump(
         mode="json", exclude={"name": True, "data": {"root"}}
@@ -54,7 +54,7 @@ def section_for_digest(section: Section) -> dict[str, Any]:
 
 
 def code_for_digest(experiment: Experiment, *parts: str) -> dict[str, str | None]:
-    """Return the digest of the code of a data set or model that eegemo does not come with.
+    """Return the digest of the code of data sets and models outside eegemo.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def code_for_digest(experiment: Experiment, *parts: str) -> dict[str, str | None
     -------
     code : dict of str to str
         ``"data.code"`` and ``"model.code"``, and ``"model.code of NAME"`` of further models among
-        the candidates; empty for what eegemo comes with.
+        the candidates; empty for built-in ones.
 
     Raises
     ------
@@ -81,15 +81,16 @@ def code_for_digest(experiment: Experiment, *parts: str) -> dict[str, str | None
 
 
 def foreign_code(experiments: Iterable[Experiment]) -> list[Code]:
-    """Return where the data sets and models are that eegemo does not come with."""
+    """Return the code of data sets and models outside eegemo."""
     found = [code for experiment in experiments for code in _foreign(experiment).values()]
     return list(dict.fromkeys(found))
 
 
 def _foreign(experiment: Experiment) -> dict[str, Code]:
-    chosen = experiment.model.name
-    others = {candidate.model.name for _, candidate in experiment.candidates()} - {chosen}
-    named = [("data.code", DATASETS, experiment.data.source), ("model.code", MODELS, chosen)]
+    model_name = experiment.model.name
+    others = {candidate.model.name for _, candidate in experiment.candidates()}
+    others -= {model_name}
+    named = [("data.code", DATASETS, experiment.data.source), ("model.code", MODELS, model_name)]
     named += [(f"model.code of {name}", MODELS, name) for name in sorted(others)]
     return {
         key: registry.describe_code(name)

@@ -1,4 +1,4 @@
-"""The whole of an experiment file, with the sections of its own data set and model."""
+"""The experiment file, with the sections of its data set and model."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from eegemo.config.messages import say
+from eegemo.config.messages import describe
 from eegemo.config.sections import (
     STAGES,
     ChoiceSection,
@@ -27,13 +27,13 @@ from eegemo.config.sections import (
     model_section,
     stage_section,
 )
-from eegemo.config.strict_yaml import Place
+from eegemo.config.strict_yaml import Location
 from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
 from eegemo.models import Model, TrainingOptions, make_model
 from eegemo.registry.tables import DATASETS, MODELS
 
-__all__ = ["Experiment", "class_for", "experiment_class", "plain_place"]
+__all__ = ["Experiment", "class_for", "experiment_class", "plain_location"]
 
 
 class Experiment(Strict):
@@ -99,7 +99,7 @@ class Experiment(Strict):
         Raises
         ------
         pydantic.ValidationError
-            Of every mistake; `eegemo.config.parse_experiment` says them in words.
+            For every mistake; `eegemo.config.parse_experiment` formats them.
         """
         if cls is not Experiment:
             return super().model_validate(obj, **options)
@@ -108,7 +108,7 @@ class Experiment(Strict):
         return made.model_validate(obj, **options)  # type: ignore[no-any-return]
 
     def __reduce__(self) -> Any:
-        # the class is made at run time, so that no module has it under its name
+        # the class is created at run time, so no module has it under its name
         return Experiment.model_validate, (self.model_dump(),)
 
     @model_validator(mode="after")
@@ -117,18 +117,18 @@ class Experiment(Strict):
         fraction = self.split.ratios[1] if ratio else self.split.validation
         if self.training.schedule == "plateau" and fraction == 0:
             raise ValueError(
-                "training.schedule 'plateau' watches the validation part, and split sets none aside"
+                "training.schedule 'plateau' needs a validation set, and split sets none aside"
             )
         if self.choice is not None and fraction == 0:
-            raise ValueError("choice needs a validation part to choose by, and split sets none")
+            raise ValueError("choice needs a validation set, and split sets none aside")
         self._candidates(info.context)
         return self
 
     def candidates(self) -> list[tuple[dict[str, Any], "Experiment"]]:
-        """Return what is tried: the settings that tell candidates apart, and the whole of each.
+        """Return the candidates: their hyperparameters, and the complete experiment of each.
 
         A candidate that changes ``model.name`` is read with the section of that model. Options that
-        the experiment leaves at the defaults of its own model are then those of the other.
+        have the defaults of the experiment's own model then get those of the other.
         """
         return self._candidates(None)
 
@@ -167,21 +167,21 @@ class Experiment(Strict):
         return found
 
     def make_model(self) -> Model:
-        """Return the model with its options; nothing is built."""
+        """Return the model with its options, without building it."""
         return make_model(**self.model.model_dump())
 
     def make_training(self) -> TrainingOptions:
-        """Return how it is trained."""
+        """Return the training options."""
         return TrainingOptions(**self.training.model_dump())
 
     def to_yaml(self) -> str:
-        """Return the experiment as YAML, complete with defaults, that reads back to the same."""
+        """Return the experiment as YAML with all defaults; reading it gives the same experiment."""
         text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
         return text
 
 
 def _made(data: Any, model: Any, labels: type[Section] | None = None) -> type[Experiment]:
-    """Make the class of experiments with these types of the sections that depend on a name."""
+    """Create the class of experiments with these types of named sections."""
     about = {name: field.description for name, field in Experiment.model_fields.items()}
     fields: dict[str, Any] = {
         name: (stage_section(name), Field(stage_section(name)(), description=about[name]))
@@ -201,7 +201,7 @@ def experiment_class(source: str, name: str) -> type[Experiment]:
     Parameters
     ----------
     source, name : str
-        As ``data.source`` and ``model.name`` hold them.
+        Values of ``data.source`` and ``model.name``.
 
     Returns
     -------
@@ -224,15 +224,15 @@ def experiment_class(source: str, name: str) -> type[Experiment]:
 
 
 def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:
-    """Return the class that reads an experiment file's content, whatever is wrong with it.
+    """Return the class that reads the content of an experiment file, even with mistakes.
 
-    Where a name cannot be resolved, the section's value is refused with the reason, so that it is
-    reported together with all other mistakes.
+    Where a name cannot be resolved, the section is refused with the reason, which is then reported
+    together with all other mistakes.
 
     Parameters
     ----------
     content : object
-        What YAML made of the file.
+        The file as parsed by YAML.
     trust : bool
         Whether import paths in it may be imported.
     """
@@ -244,7 +244,7 @@ def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:
     ):
         given = content.get(part) if isinstance(content, Mapping) else None
         if not isinstance(given, Mapping | Section):
-            kinds[part] = Section  # there is no such section, or it is none
+            kinds[part] = Section  # the section is missing, or not a section
             continue
         plain = given if isinstance(given, Mapping) else given.model_dump()
         name = plain.get(key)
@@ -255,7 +255,7 @@ def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:
                 )
             if not isinstance(name, str):
                 raise ConfigError(
-                    f"{registry.key}: expected {registry.expected()}, found {say(name)}."
+                    f"{registry.key}: expected {registry.expected()}, found {describe(name)}."
                 )
             registry.resolve(name, trust=trust)
             kinds[part], names[part] = section(name), name
@@ -266,23 +266,23 @@ def class_for(content: Any, *, trust: bool = True) -> type[Experiment]:
     return _made(kinds["data"], kinds["model"])
 
 
-def _refused(message: str, place: Place) -> Any:
-    """Return a type that refuses every value with a message about a place."""
+def _refused(message: str, location: Location) -> Any:
+    """Return a type that refuses every value with a message about a location."""
 
     def refuse(value: Any) -> Any:
-        about = {"message": message, "place": place}
+        about = {"message": message, "location": location}
         raise PydanticCustomError("unresolved", "{message}", about)
 
     return Annotated[Any, PlainValidator(refuse)]
 
 
-def plain_place(found: Place) -> Place:
-    """Leave out pydantic's own marks (of the alternatives it tried) between the file's keys.
+def plain_location(found: Location) -> Location:
+    """Remove pydantic's own marks (of the alternatives it tried) from the keys of the file.
 
     Examples
     --------
-    >>> plain_place(("data", "subjects", "list[union[str,int]]", 0, "str"))
+    >>> plain_location(("data", "subjects", "list[union[str,int]]", 0, "str"))
     ('data', 'subjects', 0)
     """
-    # sections hold no sections: what is text below their keys is such a mark
+    # sections contain no sections: text below their keys is such a mark
     return found[:2] + tuple(part for part in found[2:] if isinstance(part, int))

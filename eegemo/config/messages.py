@@ -1,4 +1,4 @@
-"""Complaints about an experiment file, in words a person can act on."""
+"""Error messages about an experiment file."""
 
 import difflib
 import math
@@ -8,11 +8,11 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from eegemo.config.strict_yaml import Place
+from eegemo.config.strict_yaml import Location
 
-__all__ = ["explain", "say"]
+__all__ = ["describe", "explain"]
 
-#: Pydantic's kind of error -> what was expected, in words.
+#: Type of pydantic's error -> what was expected.
 _EXPECTED = {
     "float_type": "a number",
     "int_type": "a whole number",
@@ -27,25 +27,25 @@ _EXPECTED = {
 }
 
 
-def explain(problems: Sequence[Any], place: Place, experiment: type[BaseModel]) -> str:
-    """Put the complaints about one value in one sentence.
+def explain(problems: Sequence[Any], location: Location, experiment: type[BaseModel]) -> str:
+    """Format the errors about a value as one message.
 
     Parameters
     ----------
     problems : sequence of dict
-        Pydantic's errors at this place.
-    place : tuple of str and int
+        Pydantic's errors at this location.
+    location : tuple of str and int
     experiment : type of BaseModel
-        What the file was read as; it knows the keys there are.
+        The class that the file was read as, which defines the keys.
     """
-    where = ".".join(map(str, place)) or "experiment"
-    problem = problems[0]  # there are several where alternatives were tried
+    where = ".".join(map(str, location)) or "experiment"
+    problem = problems[0]  # there are several if alternatives were tried
     kind, given = problem["type"], problem["input"]
-    if kind == "unresolved":  # the registry has said what the name could be
+    if kind == "unresolved":  # the registry's message lists the possible names
         return str(problem["msg"])
     if kind == "extra_forbidden":
-        known = _known_keys(place[:-1], experiment)
-        near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.5)
+        known = _known_keys(location[:-1], experiment)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
         return f"{where}: there is no such key; {hint}"
     if kind == "missing":
@@ -53,7 +53,9 @@ def explain(problems: Sequence[Any], place: Place, experiment: type[BaseModel]) 
     if kind == "value_error":
         return f"{where}: {problem['ctx']['error']}."
     if kind == "string_pattern_mismatch":
-        return f"{where}: letters, digits, '.', '_' and '-' only, at most 80; found {say(given)}."
+        return (
+            f"{where}: letters, digits, '.', '_' and '-' only, at most 80; found {describe(given)}."
+        )
     expected = " or ".join(dict.fromkeys(_expected(problem) for problem in problems))
     kinds = {problem["type"] for problem in problems}
     plain = _number(given, whole="float_type" not in kinds)
@@ -65,7 +67,7 @@ def explain(problems: Sequence[Any], place: Place, experiment: type[BaseModel]) 
     choices = re.findall(r"'([^']*)'", expected)
     near = difflib.get_close_matches(given, choices, n=1) if isinstance(given, str) else []
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"{where}: expected {expected}, found {say(given)}{hint}"
+    return f"{where}: expected {expected}, found {describe(given)}{hint}"
 
 
 def _expected(problem: Any) -> str:
@@ -81,11 +83,11 @@ def _expected(problem: Any) -> str:
     return message if message.startswith(("a ", "an ")) else f"a value {message}"
 
 
-def _known_keys(place: Place, kind: type[BaseModel]) -> list[str]:
-    """Return the keys that there are at a place."""
-    for part in place:
+def _known_keys(location: Location, kind: type[BaseModel]) -> list[str]:
+    """Return the keys at a location."""
+    for part in location:
         annotation = kind.model_fields[str(part)].annotation
-        sections = (annotation, *get_args(annotation))  # one that may be null is a union
+        sections = (annotation, *get_args(annotation))  # a section that may be null is a union
         kind = next(s for s in sections if isinstance(s, type) and issubclass(s, BaseModel))
     return list(kind.model_fields)
 
@@ -101,8 +103,8 @@ def _number(given: Any, *, whole: bool) -> int | float | None:
     return int(number) if whole else number
 
 
-def say(value: Any) -> str:
-    """Show a value that was found, cut to a readable length."""
+def describe(value: Any) -> str:
+    """Describe a value, shortened to a readable length."""
     if value is None:
         return "nothing"
     names = {str: "the text", bool: "", int: "", float: "", list: "the list", dict: "a section"}

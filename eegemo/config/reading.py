@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from eegemo.config.experiment import Experiment, class_for, plain_place
-from eegemo.config.messages import explain, say
-from eegemo.config.strict_yaml import Place, StrictLoader, lines_of, read_text
+from eegemo.config.experiment import Experiment, class_for, plain_location
+from eegemo.config.messages import describe, explain
+from eegemo.config.strict_yaml import Location, StrictLoader, lines_of, read_text
 from eegemo.errors import ConfigError
 
 __all__ = ["find_experiments", "load_experiment", "parse_experiment"]
@@ -34,7 +34,7 @@ def parse_experiment(
         Changes of single values, as ``"training.epochs=2"``; the value is YAML.
     trust : bool
         Whether models and data sets that are named by an import path may be imported, which runs
-        their code. Say no for a file that comes from elsewhere.
+        their code. Use False for a file from an untrusted source.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def parse_experiment(
     'units'?
     """
     try:
-        # one character that YAML forbids is reported like any other mistake
+        # a character that YAML forbids is reported like any other mistake
         node = yaml.compose(text, StrictLoader)
         content = yaml.load(text, StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -65,9 +65,9 @@ def parse_experiment(
         raise ConfigError(f"{source}: not readable as YAML: {problem}") from None
     if not isinstance(content, dict):
         raise ConfigError(
-            f"{source}: expected an experiment (name, data, model, ...), found {say(content)}."
+            f"{source}: expected an experiment (name, data, model, ...), found {describe(content)}."
         )
-    origin = {place: f"{source}, line {line}" for place, line in lines_of(node).items()}
+    origin = {location: f"{source}, line {line}" for location, line in lines_of(node).items()}
     for override in overrides:
         changed = _override(content, override)
         origin = {known: at for known, at in origin.items() if known[: len(changed)] != changed}
@@ -76,24 +76,23 @@ def parse_experiment(
     try:
         return kind.model_validate(content, context={"trust": trust})
     except ValidationError as error:
-        problems: dict[Place, list[Any]] = {}
+        problems: dict[Location, list[Any]] = {}
         for found in error.errors(include_url=False):
             unresolved = found["type"] == "unresolved"
-            place = found["ctx"]["place"] if unresolved else plain_place(found["loc"])
-            problems.setdefault(place, []).append(found)
-        # where one alternative got further into a value than another, its complaint is the useful
-        # one
-        outer = {place[:n] for place in problems for n in range(1, len(place))}
+            location = found["ctx"]["location"] if unresolved else plain_location(found["loc"])
+            problems.setdefault(location, []).append(found)
+        # the alternative that got furthest into a value has the useful message
+        outer = {location[:n] for location in problems for n in range(1, len(location))}
         messages = [
-            f"{_at(source, origin, place)}: {explain(complaints, place, kind)}"
-            for place, complaints in problems.items()
-            if place not in outer
+            f"{_at(source, origin, location)}: {explain(complaints, location, kind)}"
+            for location, complaints in problems.items()
+            if location not in outer
         ]
         raise ConfigError("\n".join(messages)) from None
 
 
 def _override(content: dict[str, Any], override: str) -> tuple[str, ...]:
-    """Set one value; return its place."""
+    """Set a value; return its location."""
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
@@ -114,11 +113,11 @@ def _override(content: dict[str, Any], override: str) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def _at(source: str, origin: Mapping[Place, str], place: Place) -> str:
-    """Say where a value, or the section it should be in, was written."""
-    for length in range(len(place), 0, -1):
-        if place[:length] in origin:
-            return origin[place[:length]]
+def _at(source: str, origin: Mapping[Location, str], location: Location) -> str:
+    """Return where a value, or the section it belongs in, was written."""
+    for length in range(len(location), 0, -1):
+        if location[:length] in origin:
+            return origin[location[:length]]
     return source
 
 
@@ -137,7 +136,7 @@ def load_experiment(
 
 
 def find_experiments(paths: Sequence[str | Path]) -> list[Path]:
-    """Expand folders to the experiment files in them, in order of name.
+    """Expand folders to their experiment files, sorted by name.
 
     Raises
     ------

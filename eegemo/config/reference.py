@@ -1,7 +1,7 @@
-"""What the options of the experiment file say of themselves: docs, JSON schema, template.
+"""Reference of the experiment file, generated from its options: docs, JSON schema, template.
 
-``python -m eegemo.config.reference`` writes the tables of ``docs/experiment-file.md`` and the file
-``docs/experiment.schema.json`` again; a test says if they are stale.
+``python -m eegemo.config.reference`` updates the tables of ``docs/experiment-file.md`` and the file
+``docs/experiment.schema.json``; a test fails if they are outdated.
 """
 
 import difflib
@@ -33,16 +33,16 @@ __all__ = [
     "write_reference",
 ]
 
-#: Where a table of options stands in a page: ``<!-- options: windows -->``, the table, and
+#: Markers of a table of options in a page: ``<!-- options: windows -->``, the table, and
 #: ``<!-- end of options -->``. A section that depends on a name is called ``data deap``, or, where
 #: several names have the same options, ``model cnn_lstm cnn_gru``.
 MARKED = re.compile(r"(<!-- options: ([^>]+?) -->\n).*?(<!-- end of options -->)", re.DOTALL)
-# columns of a template: where comments start, and where a line is too long for one
+# columns of a template: the start of comments, and the maximum length of a line
 _COMMENT, _WIDTH = 34, 100
 
 
 def _sections_of(title: str) -> list[type[BaseModel]]:
-    """Return what a marker names: one section, or several that have the same options."""
+    """Return the section of a marker, or several with the same options."""
     name, *which = title.split()
     if name in ("data", "model"):
         make = data_section if name == "data" else model_section
@@ -58,7 +58,7 @@ def table(title: str) -> str:
     Parameters
     ----------
     title : str
-        As a marker has it: ``"windows"``, ``"data deap"``, ``"model cnn_lstm cnn_gru"``.
+        Title in a marker: ``"windows"``, ``"data deap"``, ``"model cnn_lstm cnn_gru"``.
 
     Examples
     --------
@@ -161,27 +161,27 @@ def _as_yaml(value: Any) -> str:
 
 
 def tables_in(text: str) -> str:
-    """Return a page with every table between markers made again.
+    """Return a page with all tables between markers updated.
 
     Raises
     ------
     ConfigError
-        If a section, a data set or a model that eegemo comes with has no table in it.
+        If a section, or a built-in data set or model, has no table in the page.
     """
     titles = [match[2] for match in MARKED.finditer(text)]
-    there = {(title.split()[0], name) for title in titles for name in title.split()[1:] or [""]}
+    present = {(title.split()[0], name) for title in titles for name in title.split()[1:] or [""]}
     named = {"data": DATASETS.built_in, "model": MODELS.built_in}
     wanted = {(section, name) for section in named for name in named[section]}
     wanted |= {(section, "") for section in ("experiment", *STAGES, "choice")}
-    if wanted - there:
-        section, name = sorted(wanted - there)[0]
+    if wanted - present:
+        section, name = sorted(wanted - present)[0]
         title = f"{section} {name}".strip()
         raise ConfigError(f"docs: there is no table of options of {title!r}; add its markers.")
     return MARKED.sub(lambda match: f"{match[1]}\n{table(match[2])}\n\n{match[3]}", text)
 
 
 def schema(*, plugins: bool = False) -> dict[str, Any]:
-    """Return a JSON schema of the experiment file, for editors that complete and check keys.
+    """Return a JSON schema of the experiment file, for editors.
 
     Parameters
     ----------
@@ -199,8 +199,8 @@ def schema(*, plugins: bool = False) -> dict[str, Any]:
     >>> schema()["$defs"]["windows"]["properties"]["duration"]["exclusiveMinimum"]
     0
     """
-    whole = experiment_class(next(iter(DATASETS.built_in)), next(iter(MODELS.built_in)))
-    made: dict[str, Any] = whole.model_json_schema()
+    kind = experiment_class(next(iter(DATASETS.built_in)), next(iter(MODELS.built_in)))
+    made: dict[str, Any] = kind.model_json_schema()
     parts = made["$defs"]
     for section, registry, make in (
         ("data", DATASETS, data_section),
@@ -235,7 +235,7 @@ def schema_text(*, plugins: bool = False) -> str:
 
 
 def template(data: str = "deap", model: str = "cnn_lstm", *, name: str = "my-experiment") -> str:
-    """Return an experiment file with every option, its default and what it means.
+    """Return an experiment file with every option, its default and its meaning.
 
     Parameters
     ----------
@@ -247,7 +247,7 @@ def template(data: str = "deap", model: str = "cnn_lstm", *, name: str = "my-exp
     Returns
     -------
     text : str
-        YAML that reads as an experiment. Options that are required have a value to be replaced.
+        YAML of a valid experiment. Required options have a placeholder value.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def template(data: str = "deap", model: str = "cnn_lstm", *, name: str = "my-exp
 
 
 def _explained(start: str, field: FieldInfo) -> list[str]:
-    """Put the words of an option behind its value, or above it if they are long."""
+    """Put the description of an option after its value, or above it if it is long."""
     sentence = re.split(r"(?<=[.)])\s+(?=[A-Z`])", field.description or "")[0].rstrip(".")
     need = "required: " if field.is_required() else ""
     words = f"{need}{sentence} [{_allowed(field)}]".replace("`", "")
@@ -291,7 +291,7 @@ def _explained(start: str, field: FieldInfo) -> list[str]:
 
 
 def _value(name: str, field: FieldInfo, data: str) -> Any:
-    """Return an option's default, or something in its place that can be read."""
+    """Return the default of an option, or a valid placeholder."""
     if not field.is_required():
         return field.get_default(call_default_factory=True)
     if name == "root":
@@ -306,7 +306,7 @@ def _value(name: str, field: FieldInfo, data: str) -> Any:
 
 
 def write_reference(docs: Path) -> list[Path]:
-    """Write the tables and the schema in a folder of docs again; return the files that changed."""
+    """Update the tables and the schema in a folder of docs; return the changed files."""
     page = docs / "experiment-file.md"
     made = {
         page: tables_in(page.read_text(encoding="utf-8")),

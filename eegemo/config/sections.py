@@ -1,4 +1,4 @@
-"""Sections of the experiment file, made from the functions and classes that take their options."""
+"""Sections of the experiment file, generated from the signatures of functions and classes."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -32,9 +32,9 @@ __all__ = [
     "stage_section",
 ]
 
-#: The most candidates that a choice may try; each is trained in full.
+#: Maximum number of candidates; each is trained in full.
 MOST_CANDIDATES = 64
-#: What a run tells the builder of a model, if it asks: no keys of the experiment file.
+#: Arguments that a run passes to a model's builder: not keys of the experiment file.
 _OF_THE_RUN = ("n_times", "n_channels", "n_classes", "sfreq", "ch_names")
 
 #: Section -> the function or class whose options are its keys.
@@ -49,7 +49,7 @@ STAGES: dict[str, Callable[..., Any]] = {
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys and look-alike types."""
+    """Refuses unknown keys and implicit conversions."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -65,13 +65,13 @@ class Section(Strict):
 
     _options: ClassVar[Mapping[str, Option]] = {}
 
-    if TYPE_CHECKING:  # the keys are those of a signature, which a type checker does not follow
+    if TYPE_CHECKING:  # the keys come from a signature, which a type checker cannot follow
 
         def __getattr__(self, name: str) -> Any: ...
 
 
 class SplitSection(Section):
-    """What options of `eegemo.splits.make_folds` have to agree on."""
+    """Section `split`, with checks across the options of `eegemo.splits.make_folds`."""
 
     @model_validator(mode="after")
     def _agrees(self) -> "SplitSection":
@@ -101,7 +101,7 @@ def make_section(
     key: tuple[str, str] | None = None,
     base: type[Section] = Section,
 ) -> type[Section]:
-    """Make a section whose keys are the options of a function or class.
+    """Create a section whose keys are the options of a function or class.
 
     Parameters
     ----------
@@ -110,9 +110,9 @@ def make_section(
     function : callable
         See `eegemo.registry.options.options_of`.
     key : (str, str), optional
-        A key that comes first, and its only value: what the function is called in the file.
+        An initial key and its only value, the name of the function in the file.
     base : type of Section
-        Holds checks that concern several options.
+        Base class with checks across options.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def make_section(
         made = create_model(name, __base__=base, __module__=__name__, **fields)
     except ConfigError:
         raise
-    except Exception as error:  # signatures of others may hold anything
+    except Exception as error:  # foreign signatures may contain anything
         problem = " ".join(str(error).split())
         raise ConfigError(
             f"{name}: {where} has options that a file cannot hold: {problem}"
@@ -150,7 +150,7 @@ def make_section(
     return made
 
 
-#: What the first key of a section names.
+#: Meaning of the first key of a section.
 _NOUNS = {"data": "data set", "model": "model"}
 
 
@@ -168,7 +168,7 @@ def data_section(source: str) -> type[Section]:
 
 @cache
 def labels_section(threshold: float) -> type[Section]:
-    """Return the section of labels for a data set of which ratings above `threshold` are high."""
+    """Return the section `labels` with the default threshold of a data set."""
     base = stage_section("labels")
     field = base.model_fields["threshold"]
     if field.default == threshold:
@@ -221,7 +221,7 @@ class ChoiceSection(Section):
         for key in {key for settings in candidates for key in settings}:
             if key.partition(".")[0] not in ("model", "training") or key.count(".") != 1:
                 raise ValueError(
-                    f"only keys of model and training can be chosen inside a training part, "
+                    f"only keys of model and training can be candidates, "
                     f"written as model.units or training.learning_rate; found {key!r}"
                 )
         if not 2 <= len(candidates) <= MOST_CANDIDATES:
@@ -229,7 +229,7 @@ class ChoiceSection(Section):
                 f"expected 2 to {MOST_CANDIDATES} settings to choose among, found {len(candidates)}"
             )
         if any(settings in candidates[:k] for k, settings in enumerate(candidates)):
-            raise ValueError("the same settings are there twice")
+            raise ValueError("the same settings occur twice")
         return self
 
     def listed(self) -> list[dict[str, Any]]:
@@ -237,7 +237,7 @@ class ChoiceSection(Section):
         if self.settings is not None:
             return [dict(settings) for settings in self.settings]
         grid = self.grid or {}
-        # a mistyped grid may ask for billions
+        # a mistyped grid may have billions of combinations
         if math.prod(len(values) for values in grid.values()) > MOST_CANDIDATES:
             raise ValueError(f"the grid has more than {MOST_CANDIDATES} settings")
         return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]

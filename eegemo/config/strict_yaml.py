@@ -1,4 +1,4 @@
-"""YAML as experiment files use it: without what surprises people or harms machines."""
+"""The subset of YAML for experiment files, without surprising or harmful features."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -6,18 +6,18 @@ from typing import Any, TypeAlias
 
 import yaml
 
-__all__ = ["LONGEST", "Place", "StrictLoader", "lines_of", "read_text"]
+__all__ = ["LONGEST", "Location", "StrictLoader", "lines_of", "read_text"]
 
 #: Characters of an experiment file. Real ones have a few thousand, and YAML is slow to read.
 LONGEST = 200_000
 _DEEPEST = 20  # levels: those of an experiment are three
 
-#: Where a value is: keys and list positions from the top.
-Place: TypeAlias = tuple[str | int, ...]
+#: Location of a value: keys and list positions from the top.
+Location: TypeAlias = tuple[str | int, ...]
 
 
 class StrictLoader(yaml.SafeLoader):
-    """YAML as experiment files use it: no duplicate keys, aliases or tags, and not too long."""
+    """Loader for experiment files: no duplicate keys, aliases or tags; limited size and depth."""
 
     def __init__(self, stream: str) -> None:
         if len(stream) > LONGEST:
@@ -43,7 +43,7 @@ class StrictLoader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuse keys that are there twice, of which YAML would keep the last."""
+        """Refuse duplicate keys, of which YAML would keep the last."""
         seen: dict[Any, int] = {}
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -51,14 +51,14 @@ class StrictLoader(yaml.SafeLoader):
                 problem = f"keys must be words; found {key!r}"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             if key in seen:
-                problem = f"the key {key!r} is there twice, first in line {seen[key]}"
+                problem = f"the key {key!r} occurs twice, first in line {seen[key]}"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen[key] = key_node.start_mark.line + 1
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        """Read a number unless YAML reads it as people do not: 010 is 8, and 1:30 is 90."""
+        """Read a number, and refuse surprising notations: in YAML, 010 is 8 and 1:30 is 90."""
         is_int = node.tag == "tag:yaml.org,2002:int"
         number: int | float = (self.construct_yaml_int if is_int else self.construct_yaml_float)(
             node
@@ -81,22 +81,22 @@ for _kind in ("int", "float"):
 
 
 def read_text(path: Path) -> str:
-    """Read a file as text (UTF-8), no more of it than `StrictLoader` takes and one character."""
+    """Read a UTF-8 file, at most one character more than `StrictLoader` accepts."""
     with path.open(encoding="utf-8") as stream:
         return stream.read(LONGEST + 1)
 
 
-def lines_of(node: yaml.Node | None, place: Place = ()) -> dict[Place, int]:
-    """Map the place of every value to its line."""
+def lines_of(node: yaml.Node | None, location: Location = ()) -> dict[Location, int]:
+    """Map the location of every value to its line."""
     if node is None:
         return {}
-    lines = {place: node.start_mark.line + 1}
+    lines = {location: node.start_mark.line + 1}
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            inner = (*place, key.value)
+            inner = (*location, key.value)
             lines |= lines_of(value, inner)
             lines[inner] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for k, value in enumerate(node.value):
-            lines |= lines_of(value, (*place, k))
+            lines |= lines_of(value, (*location, k))
     return lines

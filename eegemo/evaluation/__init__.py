@@ -2,7 +2,7 @@
 
 Scores are read off confusion matrices. Conventions are those of scikit-learn with
 ``zero_division=numpy.nan``: a number that is not defined (the recall of a class that never occurs,
-the precision of one never predicted) is ``None`` here, and is left out of averages over classes
+the precision of one never predicted) is ``None`` here, and is excluded from averages over classes
 rather than counted as zero.
 """
 

@@ -1,4 +1,4 @@
-"""All that follows from tables of predictions: scores, tests, calibration, the baseline beside."""
+"""Everything derived from tables of predictions: scores, tests, calibration, the baseline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from eegemo.evaluation.baseline import beside_baseline
+from eegemo.evaluation.baseline import compare_with_baseline
 from eegemo.evaluation.evaluate import LEVELS, evaluate
 from eegemo.evaluation.predictions import class_names, vote
 from eegemo.evaluation.probabilities import describe_calibration
@@ -29,7 +29,7 @@ __all__ = ["Assessment", "assess", "assess_predictions"]
 
 @dataclass(frozen=True)
 class Assessment:
-    """What follows from tables of predictions; each number is computed when it is asked for.
+    """The assessment of tables of predictions; each number is computed when first used.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Assessment:
     validation : DataFrame or None
         One row per validation window of each fold, predicted by its model.
     baseline : DataFrame or None
-        Predictions of the same test windows by a simpler model.
+        Predictions of the same test windows by the baseline.
     """
 
     predictions: pd.DataFrame
@@ -55,7 +55,7 @@ class Assessment:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """The voted predictions, one row per fold and trial."""
+        """The trial-level predictions, one row per fold and trial."""
         return vote(self.predictions)
 
     @cached_property
@@ -74,36 +74,36 @@ class Assessment:
     def metrics(self) -> dict[str, Any]:
         """All of `eegemo.evaluation.evaluate`; each level also has ``significance`` and ``spread``.
 
-        ``decodable`` says of each subject whether its score is above chance after correction.
+        ``decodable`` says for each subject whether its score is above chance after correction.
         """
         return self._tested[0]
 
     @property
     def levels(self) -> dict[str, Any]:
-        """What `metrics` says of the levels "window" and "trial"."""
+        """The entries of `metrics` for the levels "window" and "trial"."""
         levels: dict[str, Any] = self.metrics["levels"]
         return levels
 
     @property
     def nulls(self) -> dict[str, Floats]:
-        """Balanced accuracies of shuffled labels, by level."""
+        """Balanced accuracies of permuted labels, by level."""
         return self._tested[1]
 
     @cached_property
     def calibration(self) -> dict[str, Any]:
-        """What `eegemo.evaluation.probabilities.describe_calibration` says of the probabilities."""
+        """The calibration, as `eegemo.evaluation.probabilities.describe_calibration` gives it."""
         return describe_calibration(self.predictions, self.trials, self.validation, self.folds)
 
     @cached_property
-    def beside_baseline(self) -> dict[str, Any] | None:
-        """The same folds by the simpler model, and the paired difference."""
+    def baseline_comparison(self) -> dict[str, Any] | None:
+        """The scores of the baseline on the same folds, and the paired difference."""
         if self.baseline is None:
             return None
-        return beside_baseline(self.predictions, self.baseline, self.folds)
+        return compare_with_baseline(self.predictions, self.baseline, self.folds)
 
 
 def _draws_per_subject(n_subjects: int) -> int:
-    """Return so many draws that the least p-value is below 0.05 after Holm's correction."""
+    """Return enough draws for a smallest p-value below 0.05 after Holm's correction."""
     return max(999, 50 * n_subjects - 1)
 
 
@@ -113,7 +113,7 @@ def assess_predictions(
     validation: pd.DataFrame | None = None,
     baseline: pd.DataFrame | None = None,
 ) -> Assessment:
-    """Assess tables of predictions, wherever they are from.
+    """Assess tables of predictions from any source.
 
     Parameters
     ----------
@@ -122,11 +122,11 @@ def assess_predictions(
     folds : sequence of mappings
         Of each fold, as in ``fold.json``: ``fold`` (its number in the predictions), ``name``,
         ``windows["train"]`` (training windows of each class) and, where known,
-        ``train_windows_by_subject``; ``n_windows`` of each part if there is a baseline.
+        ``train_windows_by_subject``; ``n_windows`` of each set if there is a baseline.
     validation : DataFrame, optional
         One row per validation window of each fold, predicted by its model.
     baseline : DataFrame, optional
-        Predictions of the same test windows by a simpler model.
+        Predictions of the same test windows by the baseline.
 
     Returns
     -------
@@ -163,12 +163,12 @@ def assess(
     Parameters
     ----------
     rows : DataFrame
-        Predictions per window, or per trial. Several repeats of a trial are added up: they
+        Predictions per window, or per trial. Repeats of a trial are added up: they
         are further predictions of the same trial, not further trials.
     n_permutations, n_group : int
         Draws for the total (and for the bootstrap), and for each fold and subject.
     seed : int
-        Of all draws.
+        Seed of all draws.
 
     Returns
     -------

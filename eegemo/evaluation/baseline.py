@@ -1,4 +1,7 @@
-"""The model beside a simple one: logistic regression on band power, same folds, same windows."""
+"""Paired comparison of a model with the baseline on the same folds.
+
+The baseline is logistic regression on band power.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from eegemo.evaluation.statistics import (
     paired_bootstrap,
 )
 
-__all__ = ["LEVEL", "beside_baseline", "share_of_test"]
+__all__ = ["LEVEL", "compare_with_baseline", "share_of_test"]
 
-# The usual level; p and the interval are shown beside the words that rest on them.
+# The usual level; p and the interval are shown next to the words that rest on them.
 LEVEL = 0.05
 
 
-def beside_baseline(
+def compare_with_baseline(
     predictions: pd.DataFrame, baseline: pd.DataFrame, folds: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Score the baseline and its paired difference from the model.
@@ -44,24 +47,26 @@ def beside_baseline(
         (`eegemo.evaluation.statistics.paired_bootstrap`), ``p_value`` (corrected resampled t-test
         over folds) and ``verdict``: "better" or "worse" if the interval over trials lies on one
         side of 0 and p is at most 0.05, else "open". The interval alone takes the trained models
-        as given, and calls the luck of a seed a difference. Ready for JSON.
+        as given, and would mistake seed variance for a difference. Ready for JSON.
     """
     scores = evaluate(baseline, folds)["levels"]
     model_scores = evaluate(predictions, folds)["levels"]
-    share = share_of_test(folds)
+    test_share = share_of_test(folds)
     outcome: dict[str, Any] = {}
     tables = {"window": (predictions, baseline), "trial": (vote(predictions), vote(baseline))}
     kinds: tuple[Literal["trials", "subjects"], ...] = ("trials", "subjects")
-    for level, (own, other) in tables.items():
-        model, simple = count_trials(own), count_trials(other)
+    for level, (model_rows, baseline_rows) in tables.items():
+        model, simple = count_trials(model_rows), count_trials(baseline_rows)
         alone = {kind: bootstrap_interval(simple, resample=kind) for kind in kinds}
         paired = {kind: paired_bootstrap(simple, model, resample=kind) for kind in kinds}
         difference = model.score - simple.score
         gaps = [
-            one["balanced_accuracy"] - two["balanced_accuracy"]
-            for one, two in zip(model_scores[level]["folds"], scores[level]["folds"], strict=True)
+            model_fold["balanced_accuracy"] - baseline_fold["balanced_accuracy"]
+            for model_fold, baseline_fold in zip(
+                model_scores[level]["folds"], scores[level]["folds"], strict=True
+            )
         ]
-        p_value = corrected_resampled_t_test(gaps, test_share=share).p_value
+        p_value = corrected_resampled_t_test(gaps, test_share=test_share).p_value
         outcome[level] = {
             **{part: scores[level][part] for part in ("total", "folds", "subjects")},
             "bootstrap": {kind: _pair(interval) for kind, interval in alone.items()},
@@ -83,17 +88,17 @@ def share_of_test(folds: Sequence[Mapping[str, Any]]) -> float:
     """Return the mean over folds of test trials per trial that was not tested.
 
     Validation trials count as training: they decide when training stops. Where trials were not
-    counted, windows stand in.
+    counted, windows are used instead.
     """
-    shares = []
+    ratios = []
     for fold in folds:
         trials = fold.get("trials") or {}
         n = {
             role: sum(trials[role].values()) if role in trials else fold["n_windows"][role]
             for role in ("train", "validation", "test")
         }
-        shares.append(n["test"] / max(n["train"] + n["validation"], 1))
-    return float(sum(shares) / len(shares))
+        ratios.append(n["test"] / max(n["train"] + n["validation"], 1))
+    return float(sum(ratios) / len(ratios))
 
 
 def _verdict(difference: float, interval: tuple[float, float] | None, p_value: float | None) -> str:

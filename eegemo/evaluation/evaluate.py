@@ -1,4 +1,4 @@
-"""Scores of a result: in total, per fold, subject and repeat, beside what knows no signal."""
+"""Scores in total, per fold, subject and repeat, with baselines that ignore the signal."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from eegemo.evaluation.predictions import class_names, predicted_classes, vote
 from eegemo.evaluation.scores import Matrix, class_codes, grouped_confusions, score_confusion
 
 LEVELS = ("window", "trial")
-"""What one prediction is about: a window, or a trial after its windows have voted."""
+"""The levels of predictions: single windows, and trials (soft voting over their windows)."""
 
 SUMMARY_SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "kappa")
 """The scores that are summarised over folds, subjects and repeats."""
 
 
 def evaluate(predictions: pd.DataFrame, folds: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Score stored predictions in total, per fold, subject and repeat, beside their baselines.
+    """Score stored predictions in total, per fold, subject and repeat, with their baselines.
 
     Parameters
     ----------
@@ -36,19 +36,20 @@ def evaluate(predictions: pd.DataFrame, folds: Sequence[Mapping[str, Any]]) -> d
     dict
         ``classes``, ``n_folds``, ``n_subjects``, ``n_repeats`` and ``levels``; each of the levels
         "window" and "trial" has ``total``, ``folds``, ``subjects``, ``repeats`` (scores, see
-        `score`), ``over_folds``, ``over_subjects``, ``over_repeats`` (mean, SD and range, saying
-        over what, and of how many a score is defined) and ``baselines`` (below). Repeats are added
-        up: the confusion matrix of ``total`` and of a subject is the sum over repeats, and a
-        trial has one vote in each. Per subject there are also ``majority_accuracy`` and
+        `score`), ``over_folds``, ``over_subjects``, ``over_repeats`` (mean, SD and range, with what
+        they are over, and for how many the score is defined) and ``baselines`` (below). Repeats are
+        added up: the confusion matrix of ``total`` and of a subject is the sum over repeats, and a
+        trial has one prediction in each. Per subject there are also ``majority_accuracy`` and
         ``majority_balanced_accuracy``, what ``subject_majority`` scores on its rows,
-        ``own_training`` (the share of these rows for which it is the subject's own), and
-        ``commonest_share``: how often its commonest true class occurs, which is the accuracy of
+        ``own_training`` (the fraction of these rows for which it is the subject's own), and
+        ``commonest_share``: how often its most frequent true class occurs, which is the accuracy of
         the best constant answer in hindsight.
 
-        - ``majority``: always the commonest class of the fold's training windows;
-        - ``subject_majority``: the commonest class of the subject's own training windows, the
+        - ``majority``: always the majority class of the fold's training windows;
+        - ``subject_majority``: the majority class of the subject's own training windows, the
           fold's where the subject has none; None where no subject has any;
-        - ``class_shares``: guessing with the class shares of the training windows, in expectation;
+        - ``class_shares``: guessing with the class frequencies of the training windows, in
+        expectation;
         - ``chance``: every class equally likely, in expectation.
 
         Expected scores are those of the expected confusion matrix: exact for accuracy, recall and
@@ -84,11 +85,15 @@ def _evaluate_level(
     subject_codes, subject_ids = pd.factorize(rows["subject"], sort=True)
 
     # Baselines depend on a row only through its fold and subject: tabulate those, then look up.
-    shares = np.stack([_training_shares(records[int(fold)], classes) for fold in fold_ids])
-    majority = shares.argmax(axis=1)
-    own, has_own = _own_majorities(list(fold_ids), list(subject_ids), records, classes, majority)
-    known = has_own[fold_codes, subject_codes]
-    answers = own[fold_codes, subject_codes]
+    frequencies = np.stack(
+        [_training_frequencies(records[int(fold)], classes) for fold in fold_ids]
+    )
+    majority = frequencies.argmax(axis=1)
+    majorities, has_training = _subject_majorities(
+        list(fold_ids), list(subject_ids), records, classes, majority
+    )
+    known = has_training[fold_codes, subject_codes]
+    answers = majorities[fold_codes, subject_codes]
 
     def matrices(groups: NDArray[np.intp], n: int, answer: NDArray[np.intp]) -> NDArray[np.int64]:
         return grouped_confusions(groups, n, true, answer, n_classes)
@@ -113,9 +118,9 @@ def _evaluate_level(
     ]
     own_training = np.bincount(subject_codes, known) / np.bincount(subject_codes)
     subject_scores = [
-        {"subject": str(subject), **_majority_scores(guess, classes, share)}
+        {"subject": str(subject), **_majority_scores(guess, classes, fraction)}
         | score_confusion(m, classes)
-        for subject, m, guess, share in zip(
+        for subject, m, guess, fraction in zip(
             subject_ids, by_subject, guessed, own_training, strict=True
         )
     ]
@@ -128,7 +133,7 @@ def _evaluate_level(
     baselines: dict[str, Any] = {
         "majority": score_confusion(constant, classes),
         "subject_majority": None,
-        "class_shares": score_confusion(occurring.T @ shares, classes),
+        "class_shares": score_confusion(occurring.T @ frequencies, classes),
         "chance": score_confusion(np.outer(support, np.full(n_classes, 1 / n_classes)), classes),
     }
     if known.any():
@@ -156,7 +161,7 @@ def _repeats(rows: pd.DataFrame) -> pd.Series[int]:
 def _majority_scores(
     guess: NDArray[np.int64], classes: Sequence[str], own_training: float
 ) -> dict[str, Any]:
-    """Return what answering a commonest class scores, from its confusion matrix."""
+    """Return the scores of always answering a majority class, from its confusion matrix."""
     scores = score_confusion(guess, classes)
     return {
         "majority_accuracy": scores["accuracy"],
@@ -166,22 +171,22 @@ def _majority_scores(
     }
 
 
-def _training_shares(record: Mapping[str, Any], classes: Sequence[str]) -> Matrix:
+def _training_frequencies(record: Mapping[str, Any], classes: Sequence[str]) -> Matrix:
     counts = np.array([record["windows"]["train"].get(name, 0) for name in classes], dtype=float)
     if counts.sum() <= 0:
         raise ResultError(f"The record of fold {record['fold']} counts no training windows.")
-    shares: Matrix = counts / counts.sum()
-    return shares
+    frequencies: Matrix = counts / counts.sum()
+    return frequencies
 
 
-def _own_majorities(
+def _subject_majorities(
     fold_ids: Sequence[int],
     subject_ids: Sequence[str],
     records: Mapping[int, Mapping[str, Any]],
     classes: Sequence[str],
     majority: NDArray[np.intp],
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-    """Return, per fold and subject, the subject's commonest training class and if it has one."""
+    """Return the majority training class per fold and subject, and whether there is one."""
     answers = np.repeat(majority[:, np.newaxis], len(subject_ids), axis=1)
     known = np.zeros(answers.shape, dtype=bool)
     for row, fold in enumerate(fold_ids):
@@ -195,18 +200,18 @@ def _own_majorities(
 
 
 def _spread(scores: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:
-    """Summarise scores over folds, subjects or repeats, saying so."""
+    """Summarise scores over folds, subjects or repeats."""
     n = len(scores)
     summary: dict[str, Any] = {"n": n, "over": f"over {n} {unit}{'s' if n != 1 else ''}"}
     for name in SUMMARY_SCORES:
         values = np.array([s[name] for s in scores if s[name] is not None], dtype=np.float64)
-        some = len(values) > 0
+        defined = len(values) > 0
         summary[name] = {
             "n": len(values),
-            "mean": float(values.mean()) if some else None,
+            "mean": float(values.mean()) if defined else None,
             "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-            "min": float(values.min()) if some else None,
-            "median": float(np.median(values)) if some else None,
-            "max": float(values.max()) if some else None,
+            "min": float(values.min()) if defined else None,
+            "median": float(np.median(values)) if defined else None,
+            "max": float(values.max()) if defined else None,
         }
     return summary

@@ -1,22 +1,22 @@
-"""Predictions: one row per test window, the one source for every score, figure and report.
+"""Predictions: one row per test window, the source of every score, figure and report.
 
 A table of predictions is a data frame with the columns
 
 ========== ======= ==================================================================
 column     type    meaning
 ========== ======= ==================================================================
-repeat     int     which repeat of the cross-validation, from 0; each has seeds of its own
+repeat     int     the repeat of the cross-validation, from 0; each has its own seeds
 fold       int     the fold whose model made the prediction; unique over all repeats
-subject    str     who was recorded
-session    str     in which session
-trial      int     which trial, numbered from 1 within subject and session
+subject    str     the participant
+session    str     the session
+trial      int     the trial, numbered from 1 within subject and session
 stimulus   str     what was shown or played in the trial; empty if unknown
 start      float   start of the window, in seconds from stimulus onset
 y_true     str     the class of the trial
 p_<class>  float32 predicted probability of each class; a row sums to 1
 ========== ======= ==================================================================
 
-A table without the column ``repeat`` is one of a single repeat.
+A table without the column ``repeat`` has a single repeat.
 The order of the probability columns is the order of the classes everywhere else.
 """
 
@@ -87,7 +87,7 @@ def make_predictions(
     classes : sequence of str
         The class of each probability column.
     stimulus : array-like of str, shape (n_windows,), optional
-        What was shown or played; unknown if not given. Name it where several subjects shared
+        What was shown or played; unknown if not given. Give it where subjects share
         stimuli: their labels then depend on each other, and `eegemo.evaluation.statistics` takes
         that into account.
     repeat : int
@@ -146,7 +146,7 @@ def check_predictions(frame: pd.DataFrame, *, source: str | Path = "Predictions"
     frame : DataFrame
         The table; it is not changed.
     source : str or Path
-        What the error message calls it.
+        Its name in error messages.
 
     Returns
     -------
@@ -264,9 +264,9 @@ def predicted_classes(predictions: pd.DataFrame) -> NDArray[np.str_]:
 
 
 def vote(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Let the windows of each trial vote: the mean of their probabilities, fold by fold.
+    """Predict trials by soft voting: the mean probabilities of their windows, fold by fold.
 
-    Averaging probabilities ("soft voting") uses how sure each window is, and has no ties to break
+    Averaging probabilities uses the confidence of each window, and has no ties to break
     (Kittler et al. 1998, "On combining classifiers", IEEE TPAMI 20(3), the sum rule).
 
     Parameters
@@ -327,7 +327,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
         if n_bytes > max(_MOST_BYTES, 100 * path.stat().st_size):
             raise ValueError(f"it claims {about.num_rows} rows")
         frame = pd.read_parquet(path, page_checksum_verification=True)
-    except Exception as error:  # of damaged files pyarrow and pandas raise many types
+    except Exception as error:  # pyarrow and pandas raise many types for corrupt files
         raise ResultError(f"{path}: expected a parquet file, but it cannot be read as one.") from (
             error
         )
@@ -335,7 +335,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 
 def write_predictions(frame: pd.DataFrame, path: str | Path) -> Path:
-    """Check a table of predictions and write it, whole or not at all.
+    """Check a table of predictions and write it, completely or not at all.
 
     Parameters
     ----------

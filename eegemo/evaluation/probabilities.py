@@ -1,4 +1,4 @@
-"""What a result's probabilities are worth: reliability, temperature per fold, and abstention."""
+"""Calibration of a result: reliability, temperature scaling per fold, and abstention."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def describe_calibration(
     validation: pd.DataFrame | None,
     folds: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Describe how far probabilities can be trusted, before and after one temperature per fold.
+    """Describe the calibration of probabilities, before and after temperature scaling per fold.
 
     Parameters
     ----------
     predictions, trials : DataFrame
-        One row per test window, and per voted trial.
+        One row per test window, and per trial.
     validation : DataFrame or None
         One row per validation window of each fold, predicted by that fold's model.
     folds : sequence of mappings
@@ -53,13 +53,14 @@ def describe_calibration(
     -------
     dict
         ``n_bins``; ``temperature``: None, or the ``folds`` (temperature, rows it was fitted on,
-        losses before and after there and on the test part), ``median``, ``min``, ``max``, and
+        losses before and after there and on the test set), ``median``, ``min``, ``max``, and
         ``n_at_bound``; ``without``: why there is no temperature, or None; ``levels``: for "window"
         and "trial", ``as_predicted`` and ``after_temperature`` (None where there is none, and for
-        votes, which are made before). Each of them has all of
-        `eegemo.evaluation.calibration.calibration_scores`, ``intervals`` of the means, which draw
-        trials, ``bins`` (of equal "width" and "mass") and ``coverage``. ``change`` has the mean
-        change of ``nll`` and ``brier`` by the temperatures, each with its interval. Ready for JSON.
+        trials, whose votes are taken before). Each of them has all of
+        `eegemo.evaluation.calibration.calibration_scores`, ``intervals`` of the means, which
+        resample trials, ``bins`` (of equal "width" and "mass") and ``coverage``. ``change`` has the
+        mean change of ``nll`` and ``brier`` by the temperatures, each with its interval. Ready for
+        JSON.
     """
     temperatures, why = _fit(validation, [int(fold["fold"]) for fold in folds])
     outcome: dict[str, Any] = {
@@ -68,16 +69,20 @@ def describe_calibration(
         "without": why,
         "change": None,
     }
-    window, vote = _Rows(predictions), _Rows(trials)
+    window, trial = _Rows(predictions), _Rows(trials)
     after = None
     if temperatures:
-        scaled = apply_temperature(window.p, predictions["fold"].map(temperatures).to_numpy())
+        temperature = predictions["fold"].map(temperatures).to_numpy()
+        scaled = apply_temperature(window.probabilities, temperature)
         after = window.describe(scaled)
         outcome["temperature"] = _by_fold(predictions, validation, folds, temperatures)
         outcome["change"] = window.change(scaled)
     outcome["levels"] = {
-        "window": {"as_predicted": window.describe(window.p), "after_temperature": after},
-        "trial": {"as_predicted": vote.describe(vote.p), "after_temperature": None},
+        "window": {
+            "as_predicted": window.describe(window.probabilities),
+            "after_temperature": after,
+        },
+        "trial": {"as_predicted": trial.describe(trial.probabilities), "after_temperature": None},
     }
     return outcome
 
@@ -90,7 +95,7 @@ def _fit(
         return {}, "No predictions of validation windows are stored"
     lacking = sorted(set(folds) - set(validation["fold"].unique()))
     if lacking:
-        return {}, f"{len(lacking)} of {len(folds)} folds have no validation part"
+        return {}, f"{len(lacking)} of {len(folds)} folds have no validation set"
     return {
         fold: fit_temperature(*_arrays(validation[validation["fold"] == fold])) for fold in folds
     }, None
@@ -108,27 +113,32 @@ def _by_fold(
     rows = []
     for fold in folds:
         number = int(fold["fold"])
-        heat = temperatures[number]
-        row: dict[str, Any] = {"fold": number, "name": str(fold["name"]), "temperature": heat}
-        row["at_bound"] = heat in TEMPERATURE_BOUNDS
+        temperature = temperatures[number]
+        row: dict[str, Any] = {
+            "fold": number,
+            "name": str(fold["name"]),
+            "temperature": temperature,
+        }
+        row["at_bound"] = temperature in TEMPERATURE_BOUNDS
         for role, by_fold in parts.items():
             part = by_fold[number]
-            p, true = _arrays(part)
+            predicted, true = _arrays(part)
             row[f"n_{role}"] = len(part)
             row[f"n_{role}_trials"] = len(part[TRIAL_KEYS].drop_duplicates())
-            for when, q in (("before", p), ("after", apply_temperature(p, heat))):
-                row[f"{role}_nll_{when}"] = negative_log_likelihood(q, true)
-                row[f"{role}_brier_{when}"] = brier_score(q, true)
+            scaled = apply_temperature(predicted, temperature)
+            for when, values in (("before", predicted), ("after", scaled)):
+                row[f"{role}_nll_{when}"] = negative_log_likelihood(values, true)
+                row[f"{role}_brier_{when}"] = brier_score(values, true)
                 row[f"{role}_ece_{when}"] = expected_calibration_error(
-                    q.max(axis=1), q.argmax(axis=1) == true
+                    values.max(axis=1), values.argmax(axis=1) == true
                 )
         rows.append(row)
-    values = np.array([row["temperature"] for row in rows])
+    fitted = np.array([row["temperature"] for row in rows])
     return {
         "folds": rows,
-        "median": float(np.median(values)),
-        "min": float(values.min()),
-        "max": float(values.max()),
+        "median": float(np.median(fitted)),
+        "min": float(fitted.min()),
+        "max": float(fitted.max()),
         "n_at_bound": sum(row["at_bound"] for row in rows),
     }
 
@@ -145,20 +155,21 @@ class _Rows:
     """Rows of predictions, with the trial and the subject that each belongs to."""
 
     def __init__(self, rows: pd.DataFrame) -> None:
-        self.p, self.true = _arrays(rows)
+        self.probabilities, self.true = _arrays(rows)
         self.trial = rows.groupby(TRIAL_KEYS, sort=True).ngroup().to_numpy()
         self.subject = pd.factorize(rows["subject"], sort=True)[0]
 
-    def _losses(self, p: Floats) -> dict[str, Floats]:
-        own = np.maximum(p[np.arange(len(p)), self.true], np.finfo(np.float32).tiny)
+    def _losses(self, predicted: Floats) -> dict[str, Floats]:
+        rows = np.arange(len(predicted))
+        true_class_probability = np.maximum(predicted[rows, self.true], np.finfo(np.float32).tiny)
         return {
-            "nll": -np.log(own),
-            "brier": ((p - np.eye(p.shape[1])[self.true]) ** 2).sum(axis=1),
+            "nll": -np.log(true_class_probability),
+            "brier": ((predicted - np.eye(predicted.shape[1])[self.true]) ** 2).sum(axis=1),
         }
 
     def change(self, scaled: Floats) -> dict[str, Any]:
-        """Return by how much losses change on average, with intervals."""
-        before, after = self._losses(self.p), self._losses(scaled)
+        """Return the mean change of each loss, with intervals."""
+        before, after = self._losses(self.probabilities), self._losses(scaled)
         gaps = {name: after[name] - before[name] for name in before}
         limits = trial_intervals(np.stack(list(gaps.values()), axis=1), self.trial, self.subject)
         return {
@@ -166,25 +177,29 @@ class _Rows:
             for (name, gap), interval in zip(gaps.items(), limits, strict=True)
         }
 
-    def describe(self, p: Floats) -> dict[str, Any]:
+    def describe(self, predicted: Floats) -> dict[str, Any]:
         """Return all scores, intervals, bins and the curve of coverage."""
-        sure, right = p.max(axis=1), (p.argmax(axis=1) == self.true).astype(np.float64)
-        means = {"overconfidence": sure - right, **self._losses(p)}
+        confidence = predicted.max(axis=1)
+        correct = (predicted.argmax(axis=1) == self.true).astype(np.float64)
+        means = {"overconfidence": confidence - correct, **self._losses(predicted)}
         limits = trial_intervals(np.stack(list(means.values()), axis=1), self.trial, self.subject)
-        curve = selective_accuracy(sure, right, COVERAGES)
-        band = coverage_band(sure, right, self.trial, self.subject, coverages=COVERAGES)
+        curve = selective_accuracy(confidence, correct, COVERAGES)
+        band = coverage_band(confidence, correct, self.trial, self.subject, coverages=COVERAGES)
         return {
-            **calibration_scores(p, self.true),
+            **calibration_scores(predicted, self.true),
             "intervals": dict(zip(means, map(_pair, limits), strict=True)),
-            "bins": {kind: self._bins(sure, right, kind) for kind in ("width", "mass")},
+            "bins": {
+                strategy: self._bins(confidence, correct, strategy)
+                for strategy in ("width", "mass")
+            },
             "coverage": _records(curve.assign(low=band[:, 0], high=band[:, 1])),
         }
 
-    def _bins(self, sure: Floats, right: Floats, kind: Any) -> list[dict[str, Any]]:
-        table = reliability_table(sure, right, strategy=kind)
+    def _bins(self, confidence: Floats, correct: Floats, strategy: Any) -> list[dict[str, Any]]:
+        table = reliability_table(confidence, correct, strategy=strategy)
         inner = table["high"].to_numpy()[:-1]
-        member = np.eye(len(table))[np.searchsorted(inner, sure, side="left")]
-        values = np.broadcast_to(right[:, np.newaxis], member.shape)
+        member = np.eye(len(table))[np.searchsorted(inner, confidence, side="left")]
+        values = np.broadcast_to(correct[:, np.newaxis], member.shape)
         limits = trial_intervals(values, self.trial, self.subject, weights=member)
         return _records(table.assign(accuracy_low=limits[:, 0], accuracy_high=limits[:, 1]))
 

@@ -1,4 +1,4 @@
-"""Scores of one set of predictions, all read off its confusion matrix."""
+"""Scores of a set of predictions, all computed from its confusion matrix."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def class_codes(values: ArrayLike, classes: Sequence[str], what: str) -> NDArray
 def confusion_matrix(
     y_true: ArrayLike, y_pred: ArrayLike, classes: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Count how often each class was taken for each class.
+    """Count how often each true class was predicted as each class.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def grouped_confusions(
 
 
 def normalise_confusion(matrix: ArrayLike) -> Matrix:
-    """Divide each row of a confusion matrix by its sum: the recall and what it was lost to.
+    """Normalise each row of a confusion matrix by its sum.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def normalise_confusion(matrix: ArrayLike) -> Matrix:
 
 
 def _divide(numerator: Matrix, denominator: Matrix) -> Matrix:
-    """Divide; nothing by nothing is NaN, without a warning."""
+    """Divide; 0 / 0 is NaN, without a warning."""
     shape = np.broadcast_shapes(numerator.shape, denominator.shape)
     undefined = np.full(shape, np.nan)
     quotient: Matrix = np.divide(numerator, denominator, out=undefined, where=denominator > 0)
@@ -119,7 +119,7 @@ def _number(value: float) -> float | None:
 
 
 def _mean(values: Matrix, weights: Matrix | None = None) -> float | None:
-    """Average what is defined; None if nothing is."""
+    """Average the defined values; None if there are none."""
     known = np.isfinite(values)
     if not known.any() or (weights is not None and weights[known].sum() == 0):
         return None
@@ -151,10 +151,10 @@ def score_confusion(matrix: ArrayLike, classes: Sequence[str]) -> dict[str, Any]
     # Cohen 1960: how far agreement exceeds that of independent raters with the same margins
     by_chance = support @ predicted / n**2 if n else math.nan
     kappa = (accuracy - by_chance) / (1 - by_chance) if n and by_chance < 1 else math.nan
-    whole = bool(np.all(counts == np.round(counts)))
+    are_counts = bool(np.all(counts == np.round(counts)))
 
     def count(value: float) -> int | float:
-        return int(value) if whole else float(value)
+        return int(value) if are_counts else float(value)
 
     return {
         "n": count(n),

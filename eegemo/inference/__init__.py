@@ -1,12 +1,12 @@
-"""A result's models on a new recording: the same steps as in training, with nothing fitted again.
+"""Apply the models of a result to a new recording, with the same steps as in training.
 
 ::
 
     file -> signals, in volts -> channels by name -> preprocessing -> windows -> scaling -> model
          -> a row per window: start, stop, probability of each class
 
-A recording that is made of trials keeps them. Over a continuous one windows slide from its first
-sample to its last; times then count from the first sample.
+A recording in trials keeps them. In a continuous recording, windows slide from the first sample to
+the last, and times count from the first sample.
 """
 
 from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows

@@ -1,4 +1,4 @@
-"""A result's models on the windows of a recording: scaling, and the mean over models."""
+"""Predict the windows of a recording: scaling, and the mean over models."""
 
 from collections.abc import Iterable
 
@@ -21,33 +21,34 @@ __all__ = [
 def choose_scaling(
     stored: Scaling, windows: Windows, *, subject: str | None = None
 ) -> tuple[Scaling, str]:
-    """Return the scaling for a new recording, and say which one that is.
+    """Choose the scaling for a new recording.
 
     Parameters
     ----------
     stored : Scaling
-        With which the model was trained.
+        The scaling of the model's training.
     windows : Windows
-        Of the recording.
+        Windows of the recording.
     subject : str, optional
-        Who it is known to be; of someone with training windows the stored scaling is used.
+        The participant, if known; the stored scaling is used for a subject of the training set.
 
     Returns
     -------
     scaling : Scaling
-        The stored one, if it was fitted on all training windows. Else each subject, trial or window
-        was scaled by itself in training, and the recording is scaled by its own windows: that is
-        transductive, since a window's probabilities then depend on later ones.
+        The stored scaling, if it was fitted on all training windows. Otherwise each subject, trial
+        or window was scaled by itself in training, and the recording is scaled by its own windows.
+        That is transductive: the probabilities of a window then depend on later windows.
     sentence : str
+        Description of the scaling.
 
     Raises
     ------
     DataError
-        If the scaling is one for another number of channels.
+        If the scaling has another number of channels.
     """
     if stored.gain.shape[1] != windows.n_channels:
         raise DataError(
-            f"the stored scaling is one of {stored.gain.shape[1]} channels; these are "
+            f"the stored scaling has {stored.gain.shape[1]} channels; the recording has "
             f"{windows.n_channels}."
         )
     if not stored.steps:
@@ -58,15 +59,15 @@ def choose_scaling(
         return stored, "Each window is scaled by itself, as in training."
     rows = np.arange(len(windows))
     if stored.fit == "subject" and subject in stored.units:
-        unit = [stored.units.index(subject)]
-        known = Scaling(stored.steps, "training", ("",), stored.gain[unit], stored.offset[unit])
+        index = [stored.units.index(subject)]
+        known = Scaling(stored.steps, "training", ("",), stored.gain[index], stored.offset[index])
         return known, f"Scaled as {subject}'s windows were in training."
-    whole = "training" if stored.fit == "subject" else "trial"
-    own = fit_scaling(windows, rows, steps=stored.steps, fit=whole)  # type: ignore[arg-type]
-    what = "recording" if stored.fit == "subject" else "trial"
-    return own, (
-        f"Scaled by all windows of the {what} itself, as each {stored.fit} was in training: a "
-        "window's probabilities depend on later ones (transductive)."
+    fit = "training" if stored.fit == "subject" else "trial"
+    scaling = fit_scaling(windows, rows, steps=stored.steps, fit=fit)  # type: ignore[arg-type]
+    unit = "recording" if stored.fit == "subject" else "trial"
+    return scaling, (
+        f"Scaled by all windows of the {unit} itself, as each {stored.fit} was in training: the "
+        "probabilities of a window depend on later windows (transductive)."
     )
 
 
@@ -78,7 +79,7 @@ def mean_probabilities(
     Parameters
     ----------
     models : iterable of (FittedModel, Scaling)
-        One in memory at a time, if it is a generator.
+        A generator keeps only one model in memory.
     windows : Windows
 
     Returns
@@ -104,13 +105,13 @@ def tabulate_windows(
     windows : Windows
     probabilities : ndarray, shape (n_windows, n_classes)
     trials : bool
-        Whether to say of which subject, session and trial a window is.
+        Whether to include the subject, session and trial of each window.
 
     Returns
     -------
     table : DataFrame
         A row per window: ``start`` and ``stop`` (s, from stimulus onset or the first sample),
-        ``p_<class>`` and ``predicted``, the most probable class (of equals, the first).
+        ``p_<class>`` and ``predicted``, the most probable class (the first of equals).
     """
     classes = windows.labels.classes
     columns = ["subject", "session", "trial"] if trials else []

@@ -1,7 +1,6 @@
-"""A stored result applied to a new recording: a table and a timeline of class probabilities.
+"""Apply a stored result to a new recording: a table and a timeline of class probabilities.
 
-A result says which steps, windows, channels and classes its models were trained with. The work is
-done by `eegemo.inference.recording`.
+Preprocessing steps, windows, channels and classes are those of the result's training.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,25 +23,25 @@ from eegemo.scaling import Scaling
 from eegemo.store import atomic_file, write_json, write_text
 from eegemo.windows import Windows
 
-__all__ = ["Applied", "predict_recording"]
+__all__ = ["RecordingPrediction", "predict_recording"]
 
 
 @dataclass(frozen=True)
-class Applied:
-    """What a result's models say of a recording.
+class RecordingPrediction:
+    """Predictions of a result's models for one recording.
 
     Attributes
     ----------
     table : DataFrame
-        A row per window: ``start`` and ``stop`` in seconds, ``p_<class>``, ``predicted``; first
-        subject, session and trial where the recording is made of trials.
+        A row per window: ``start`` and ``stop`` in seconds, ``p_<class>``, ``predicted``; preceded
+        by subject, session and trial where the recording is in trials.
     folder : Path
-        Holds ``predictions.csv``, ``predictions.parquet``, ``timeline.png``, ``timeline.svg`` and
+        It has ``predictions.csv``, ``predictions.parquet``, ``timeline.png``, ``timeline.svg`` and
         ``about.json``.
     sentence : str
-        What was found.
+        Summary of the predictions.
     notes : tuple of str
-        What should be known of it.
+        Caveats.
     """
 
     table: pd.DataFrame
@@ -59,8 +58,8 @@ def predict_recording(
     subject: str | None = None,
     out: str | Path | None = None,
     trust: bool = False,
-) -> Applied:
-    """Classify a recording by the stored models of a result.
+) -> RecordingPrediction:
+    """Classify a recording with the stored models of a result.
 
     Parameters
     ----------
@@ -69,25 +68,25 @@ def predict_recording(
     recording : path
         See `eegemo.inference.read_recording`.
     fold : int or "all"
-        The number of a fold, or the mean of the probabilities of all.
+        The number of a fold; "all" for the mean probabilities of all folds.
     subject : str, optional
-        Who was recorded; the file's name if not given. Of a result whose models were each trained
-        on one subject, those trained on this one are used. Where training scaled each subject by
-        itself and had this one, its scaling is used.
+        The participant; the name of the file if not given. If each model was trained on one
+        subject, the models of this subject are used. If training scaled each subject by itself and
+        included this one, its scaling is used.
     out : path, optional
-        Folder for table and figure; beside the result if not given.
+        Folder for table and figure; next to the result if not given.
     trust : bool
         Whether a model or data set that the result names by an import path may be imported, which
         runs its code.
 
     Returns
     -------
-    applied : Applied
+    prediction : RecordingPrediction
 
     Raises
     ------
     InputError
-        If the result, the recording or the fold is not there, damaged, or they do not go together.
+        If the result, the recording or the fold is missing or corrupt, or they do not match.
     """
     recording = Path(recording)
     stored = open_result(result, trust=trust)
@@ -98,21 +97,21 @@ def predict_recording(
     try:
         windows, continuous, notes = _make_windows(stored, recording, who, subject)
     except DataError as error:
-        told = str(error).startswith(str(recording))
-        raise DataError(str(error) if told else f"{recording}: {error}") from error
+        named = str(error).startswith(str(recording))
+        raise DataError(str(error) if named else f"{recording}: {error}") from error
     scaled: list[str] = []
 
     def models() -> Iterator[tuple[Any, Scaling]]:
         for number in numbers:
-            model, own = stored.load_model(number)
-            scaling, sentence = choose_scaling(own, windows, subject=subject)
+            model, of_training = stored.load_model(number)
+            scaling, sentence = choose_scaling(of_training, windows, subject=subject)
             scaled.append(sentence)
             yield model, scaling
 
     probabilities = mean_probabilities(models(), windows)
     table = tabulate_windows(windows, probabilities, trials=not continuous)
-    sentence = _say_found(recording.name, table, stored.classes, continuous=continuous)
-    notes = (_say_models(folds), *dict.fromkeys(scaled), *notes, *_warn(stored, who))
+    sentence = _summarise(recording.name, table, stored.classes, continuous=continuous)
+    notes = (_describe_models(folds), *dict.fromkeys(scaled), *notes, *_warnings(stored, who))
     chosen = "" if fold == "all" else f"-fold{fold}"
     name = f"predict-{recording.stem}-{stored.path.resolve().name}{chosen}"
     folder = stored.path.resolve().parent / name if out is None else Path(out)
@@ -126,11 +125,11 @@ def predict_recording(
         "folds": numbers,
     }
     write_json(folder / "about.json", about)
-    return Applied(table, folder, sentence, notes)
+    return RecordingPrediction(table, folder, sentence, notes)
 
 
 def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, Any]]:
-    """Return the records of the folds whose models are asked."""
+    """Return the records of the folds whose models predict."""
     records = {str(record["fold"]): record for record in stored.records}
     numbers = list(records)
     if fold != "all" and str(fold) not in numbers:
@@ -139,28 +138,30 @@ def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, A
         return [records[str(fold)]]
     if stored.experiment.split.within is None:
         return list(stored.records)
-    taught = [list(record.get("train_windows_by_subject") or ()) for record in stored.records]
-    own = [one for one, names in zip(stored.records, taught, strict=True) if names == [who]]
-    if not own:
-        known = dict.fromkeys(name for names in taught for name in names)
+    trained_on = [list(record.get("train_windows_by_subject") or ()) for record in stored.records]
+    matching = [
+        record for record, names in zip(stored.records, trained_on, strict=True) if names == [who]
+    ]
+    if not matching:
+        known = dict.fromkeys(name for names in trained_on for name in names)
         raise InputError(
             f"{stored.path}: each model was trained on one subject ({', '.join(known)}), and none "
             f"on {who}. Choose by --subject or --fold."
         )
-    return own
+    return matching
 
 
 def _make_windows(
     stored: Result, recording: Path, who: str, subject: str | None
 ) -> tuple[Windows, bool, tuple[str, ...]]:
-    """Preprocess a recording as the experiment says; tell if it is continuous."""
+    """Preprocess a recording as in the experiment; return whether it is continuous."""
     experiment, notes = stored.experiment, list[str]()
     steps = experiment.preprocessing.model_dump()
-    by_kind = isinstance(experiment.data.channels, str)
+    by_type = isinstance(experiment.data.channels, str)
     runs = read_recording(
         recording,
         dataset=make_dataset(experiment),
-        eeg_only=by_kind and steps["eog"] == "none",
+        eeg_only=by_type and steps["eog"] == "none",
         subject=subject,
     )
     continuous = any(
@@ -174,17 +175,17 @@ def _make_windows(
         )
     if steps["reject"] is not None:
         steps["reject"] = None
-        notes.append("Training left out trials of large amplitude; here all are classified.")
+        notes.append("Training dropped trials of large amplitude; here all are classified.")
     sfreq = float(stored.provenance["data"]["sfreq"])
     steps |= {"channels": stored.channels, "sfreq": sfreq}
     signals: list[Any] = []
-    before: list[str] = []  # said of the file
-    after: list[str] = []  # said of what was done to it
+    before: list[str] = []  # about the file
+    after: list[str] = []  # about its preprocessing
     for run in runs:
         inst, renamed = match_channels(run.inst, stored.channels)
-        if by_kind:  # then they were EEG in training, whatever this file calls them
-            kinds = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
-            other = [name for name in stored.channels if kinds[name] != "eeg"]
+        if by_type:  # they were EEG in training, whatever their type in this file
+            types = dict(zip(inst.ch_names, inst.get_channel_types(), strict=True))
+            other = [name for name in stored.channels if types[name] != "eeg"]
             if other:
                 inst = inst.copy().set_channel_types(
                     dict.fromkeys(other, "eeg"), on_unit_change="ignore", verbose="ERROR"
@@ -205,44 +206,46 @@ def _make_windows(
     return windows, continuous, tuple(dict.fromkeys([*before, *notes, *after]))
 
 
-def _say_models(folds: Sequence[dict[str, Any]]) -> str:
+def _describe_models(folds: Sequence[dict[str, Any]]) -> str:
     if len(folds) == 1:
         return f"Probabilities are those of the model of fold {folds[0]['name']}."
     return f"Probabilities are the mean over the models of {len(folds)} folds."
 
 
-def _say_found(name: str, table: pd.DataFrame, classes: list[str], *, continuous: bool) -> str:
-    columns = [f"p_{one}" for one in classes]
+def _summarise(name: str, table: pd.DataFrame, classes: list[str], *, continuous: bool) -> str:
+    columns = [f"p_{name}" for name in classes]
     if continuous:
         mean = table[columns].mean().to_numpy()
         best = classes[int(mean.argmax())]
-        share = float((table["predicted"] == best).mean())
+        fraction = float((table["predicted"] == best).mean())
         return (
             f"{name}: of {len(table)} windows, {best} has the largest mean probability "
             f"({mean.max():.2f}; chance {1 / len(classes):.2f}) and is the most probable class in "
-            f"{100 * share:.0f} % of them."
+            f"{100 * fraction:.0f} % of them."
         )
     trials = table.groupby(["session", "trial"], sort=False)[columns].mean().to_numpy()
     counts = np.bincount(trials.argmax(axis=1), minlength=len(classes))
-    told = ", ".join(f"{one} {n}" for one, n in zip(classes, counts.tolist(), strict=True))
-    return f"{name}: {len(trials)} trials, by the mean probability of their windows: {told}."
+    listed = ", ".join(
+        f"{class_name} {n}" for class_name, n in zip(classes, counts.tolist(), strict=True)
+    )
+    return f"{name}: {len(trials)} trials, by the mean probability of their windows: {listed}."
 
 
-def _warn(stored: Result, who: str) -> list[str]:
+def _warnings(stored: Result, who: str) -> list[str]:
     notes = []
     if stored.leaks:
         notes.append(
-            "LEAK: this result's test windows share trials with training, so its score says "
-            "nothing of how good these predictions are."
+            "LEAK: the test windows of this result share trials with training, so its score is no "
+            "evidence of the quality of these predictions."
         )
     if stored.experiment.shuffle_labels is not None:
-        notes.append("The labels of training were shuffled: these predictions mean nothing.")
+        notes.append("The training labels were permuted: these predictions are meaningless.")
     if stored.simulated:
         notes.append("The models were trained on simulated data.")
     if who in stored.provenance["data"]["subjects"]:
         notes.append(
-            f"A subject {who} was in the data of this result: models may have been trained on this "
-            "very recording."
+            f"The data of this result include a subject {who}: models may have been trained on "
+            "this recording."
         )
     return notes
 

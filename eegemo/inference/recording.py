@@ -1,4 +1,4 @@
-"""Open a recording of any format, name its channels as in training, and cut it into windows."""
+"""Read a recording of any format, name its channels as in training, and divide it into windows."""
 
 import warnings
 from collections.abc import Sequence
@@ -41,40 +41,40 @@ def read_recording(
     eeg_only: bool = False,
     subject: str | None = None,
 ) -> tuple[Run, ...]:
-    """Open one recording of any kind.
+    """Read a recording of any supported format.
 
     Parameters
     ----------
     path : path
         ``.dat`` or ``.mat`` of DEAP, or a continuous recording: ``.fif``, ``.vhdr``, ``.edf``,
-        ``.bdf`` or ``.set``; or whatever `dataset` knows how to open.
+        ``.bdf`` or ``.set``; or any format that `dataset` can read.
     dataset : Dataset, optional
-        Is asked first (`eegemo.datasets.Dataset.read_file`): a ``sNN.bdf`` is then an original
-        recording of DEAP, for example.
+        Tried first (`eegemo.datasets.Dataset.read_file`): for DEAP, a ``sNN.bdf`` is an original
+        recording.
     eeg_only : bool
-        Of files that are made of trials, read only the EEG.
+        Read only the EEG of files in trials.
     subject : str, optional
-        Who is meant, of a file that holds several.
+        The participant to read from a file with several.
 
     Returns
     -------
     runs : tuple of Run
-        Signals in volts; Epochs, or a Raw with or without a way to cut it. There are several where
-        trials differ in length.
+        Signals in volts: Epochs, or a Raw with or without a function to epoch it. There are several
+        runs where trials differ in length.
 
     Raises
     ------
     DataError
-        If the file is missing, damaged, of another kind, or holds a sample that is not a number.
+        If the file is missing, corrupt, of another format, or has a sample that is not a number.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     check_file(path)
-    own = None
+    runs = None
     if dataset is not None:
-        own = dataset.read_file(path, eeg_only=eeg_only, subject=subject)
-    if own is not None:
-        return tuple(own)
+        runs = dataset.read_file(path, eeg_only=eeg_only, subject=subject)
+    if runs is not None:
+        return tuple(runs)
     if suffix not in (*_DEAP, *_CONTINUOUS):
         raise DataError(
             f"{path}: expected a recording ({', '.join((*_DEAP, *_CONTINUOUS))}), found "
@@ -96,13 +96,13 @@ def _read_continuous(path: Path) -> Run:
             raise DataError(
                 f"{path} cannot be read as a continuous recording: {reason}."
             ) from error
-    notes = list(dict.fromkeys(" ".join(str(one.message).split()) for one in caught))
-    for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
+    notes = list(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
+    for name, channel_type in zip(raw.ch_names, raw.get_channel_types(), strict=True):
         signal = raw.get_data([name])
         if not np.isfinite(signal).all():
             raise DataError(f"{path}, channel {name} holds NaN or infinity.")
         peak = float(np.abs(signal).max(initial=0))
-        if kind == "eeg" and peak > _MAX_EEG:
+        if channel_type == "eeg" and peak > _MAX_EEG:
             notes.append(
                 f"channel {name} reaches {peak:g} V, more than any EEG: is its unit right?"
             )
@@ -110,7 +110,7 @@ def _read_continuous(path: Path) -> Run:
 
 
 def match_channels(inst: Any, wanted: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
-    """Name channels as in training, where they differ in case only.
+    """Rename channels that differ from those of training in case only.
 
     Parameters
     ----------
@@ -121,9 +121,9 @@ def match_channels(inst: Any, wanted: Sequence[str]) -> tuple[Any, tuple[str, ..
     Returns
     -------
     inst : mne.io.BaseRaw or mne.BaseEpochs
-        The one given, or a copy with other names.
+        The input, or a renamed copy.
     notes : tuple of str
-        What was renamed.
+        Renamed channels.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def match_channels(inst: Any, wanted: Sequence[str]) -> tuple[Any, tuple[str, ..
 def window_recording(
     inst: Any, *, subject: str, classes: Sequence[str], duration: float, stride: float
 ) -> Windows:
-    """Index the windows of preprocessed signals, all of which may be classified.
+    """Index all windows of preprocessed signals.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def window_recording(
         Trials keep their numbers; continuous signals count as one trial from their first sample.
     subject : str
     classes : sequence of str
-        Those of the model, in order; the classes of the windows are not known.
+        Classes of the model, in order; the classes of the windows are unknown.
     duration, stride : float
         As in `eegemo.windows.make_windows`.
 
@@ -181,7 +181,7 @@ def window_recording(
     Raises
     ------
     DataError
-        If nothing is as long as a window, or a sample is not a number.
+        If no trial is as long as a window, or a sample is not a number.
     """
     if isinstance(inst, mne.io.BaseRaw):
         signals = np.ascontiguousarray(inst.get_data().T[np.newaxis], dtype=np.float32)
@@ -190,7 +190,7 @@ def window_recording(
             (signals,), pd.DataFrame(about), float(inst.info["sfreq"]), tuple(inst.ch_names)
         )
     else:
-        trials = make_trials([inst])  # of one recording, in one run or several
+        trials = make_trials([inst])  # one recording, in one or several runs
         trials.metadata["subject"] = subject
     unknown = Labels(np.zeros(len(trials), np.int64), tuple(classes), {})
     return make_windows(trials, unknown, duration=duration, stride=stride)

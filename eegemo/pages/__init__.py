@@ -1,1 +1,1 @@
-"""What pages have in common: figures, HTML, the wording of numbers."""
+"""Shared by all pages: figures, HTML, and formatted numbers."""

@@ -1,4 +1,4 @@
-"""Counts, lists, p-values and intervals in words."""
+"""Counts, lists, p-values and intervals, formatted for readers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 
 def data_name(data: Mapping[str, Any], *, remark: str = "simulated") -> str:
-    """Name the data of a result, and say if they are simulated.
+    """Name the data of a result, and mark simulated data.
 
     Parameters
     ----------
     data : mapping
-        The entry ``data`` of ``provenance.json``. Results of before data sets had titles are named
-        by their source.
+        The entry ``data`` of ``provenance.json``. Older results without
+        the title of the data set are named by their source.
     remark : str
-        What is said of simulated data under another name, in parentheses.
+        Added in parentheses to the name of simulated data.
 
     Examples
     --------
@@ -45,40 +45,40 @@ def number_word(n: int) -> str:
     return _NUMBERS[n] if 0 <= n < len(_NUMBERS) else str(n)
 
 
-def some(n: int, unit: str) -> str:
-    """Count things, in the singular if there is one.
+def count_of(n: int, unit: str) -> str:
+    """Format a number of things, in the singular if there is one.
 
     Examples
     --------
-    >>> some(1, "fold"), some(2000, "trial")
+    >>> count_of(1, "fold"), count_of(2000, "trial")
     ('1 fold', '2,000 trials')
     """
     return f"{n:,} {unit}{'s' if n != 1 else ''}"
 
 
-def listed(names: Iterable[str], last: str = "and") -> str:
-    """Join names to a phrase.
+def join_names(names: Iterable[str], last: str = "and") -> str:
+    """Join names with commas and "and".
 
     Examples
     --------
-    >>> listed("abc"), listed("ab", "or")
+    >>> join_names("abc"), join_names("ab", "or")
     ('a, b and c', 'a or b')
     """
     *first, final = names
     return f"{', '.join(first)} {last} {final}" if first else final
 
 
-def p_words(test: Mapping[str, Any]) -> str:
-    """Write a p-value with the digits that matter.
+def format_p_value(test: Mapping[str, Any]) -> str:
+    """Format a p-value with its relevant digits.
 
     Parameters
     ----------
     test : mapping
-        Its ``p_value`` and ``n_permutations``: the smallest value that so many can give is a bound.
+        Its ``p_value`` and ``n_permutations``; the smallest possible value is written as a bound.
 
     Examples
     --------
-    >>> [p_words({"p_value": p, "n_permutations": 4999}) for p in (0.342, 0.0123, 0.0002)]
+    >>> [format_p_value({"p_value": p, "n_permutations": 4999}) for p in (0.342, 0.0123, 0.0002)]
     ['p = 0.34', 'p = 0.012', 'p ≤ 0.0002']
     """
     p = test["p_value"]
@@ -88,8 +88,8 @@ def p_words(test: Mapping[str, Any]) -> str:
     return f"p = {p:.{digits}f}"
 
 
-def interval_words(level: Mapping[str, Any], kind: str, digits: int = 2) -> str:
-    """Write a bootstrap interval, or why there is none."""
+def format_interval(level: Mapping[str, Any], kind: str, digits: int = 2) -> str:
+    """Format a bootstrap interval, or state why there is none."""
     interval = level["significance"]["bootstrap"][kind]
     if interval is not None:
         return f"{interval[0]:.{digits}f} – {interval[1]:.{digits}f}"
@@ -99,8 +99,8 @@ def interval_words(level: Mapping[str, Any], kind: str, digits: int = 2) -> str:
     return "–"
 
 
-def shuffling(test: Mapping[str, Any]) -> str:
-    """Say how labels were shuffled.
+def describe_permutations(test: Mapping[str, Any]) -> str:
+    """Describe how labels were permuted.
 
     Parameters
     ----------
@@ -113,16 +113,17 @@ def shuffling(test: Mapping[str, Any]) -> str:
         A sentence or two.
     """
     blocks, joint = test["n_blocks"], test["n_joint"]
-    within = "the labels of whole trials are shuffled within each subject and session"
+    within = "trial labels are permuted within each subject and session"
     if not joint:
-        return f"In each draw {within}, each on its own."
+        return f"In each draw {within}, independently of the others."
     text = (
-        f"In each draw {within}, in the same order of stimuli for all: subjects who saw the same "
-        "stimuli do not have independent labels."
+        f"In each draw {within}, with the same order of stimuli for all, since subjects who saw "
+        "the same stimuli do not have independent labels."
     )
     if joint < blocks:
         text += (
-            f" {blocks - joint} of {some(blocks, 'block')} (a subject's session) share no stimuli "
-            "with others, have one twice, or do not know them, and are shuffled on their own."
+            f" {blocks - joint} of {count_of(blocks, 'block')} (a session of a subject) share no "
+            "stimuli with others, repeat a stimulus, or have unknown stimuli, and are permuted "
+            "independently."
         )
     return text

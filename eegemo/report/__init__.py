@@ -1,4 +1,4 @@
-"""Reports: pure views of a result folder; nothing is trained, everything can be drawn again."""
+"""Reports: views of a result folder, drawn again at any time without training."""
 
 from eegemo.report.page import write_report
 from eegemo.report.words import headline

@@ -1,4 +1,4 @@
-"""Which settings each fold chose, and by what."""
+"""Hyperparameter selection: the candidates of each fold, and the one selected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["choice_table", "describe_choice", "settings_text"]
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Write settings as one would say them.
+    """Format the hyperparameters of a candidate for readers.
 
     Examples
     --------
@@ -40,22 +40,22 @@ def choice_table(folds: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     DataFrame
         One row per fold and candidate: ``fold``, ``name``, ``candidate`` (from 0), a column for
         each setting, its validation ``loss`` and ``balanced_accuracy``, ``epochs``, ``best_epoch``
-        (where known) and ``chosen``. Empty where nothing was chosen.
+        (where known) and ``chosen``. Empty without hyperparameter selection.
     """
     rows = []
     for fold in folds:
         choice = fold.get("choice") or {"candidates": [], "chosen": None}
-        for number, one in enumerate(choice["candidates"]):
+        for number, candidate in enumerate(choice["candidates"]):
             rows.append(
                 {
                     "fold": fold["fold"],
                     "name": fold["name"],
                     "candidate": number,
-                    **{name: _plain(value) for name, value in one["settings"].items()},
-                    "loss": one["loss"],
-                    "balanced_accuracy": one["balanced_accuracy"],
-                    "epochs": one.get("epochs"),
-                    "best_epoch": one.get("best_epoch"),
+                    **{name: _plain(value) for name, value in candidate["settings"].items()},
+                    "loss": candidate["loss"],
+                    "balanced_accuracy": candidate["balanced_accuracy"],
+                    "epochs": candidate.get("epochs"),
+                    "best_epoch": candidate.get("best_epoch"),
                     "chosen": number == choice["chosen"],
                 }
             )
@@ -63,12 +63,12 @@ def choice_table(folds: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def _plain(value: Any) -> Any:
-    """Make a value that fits into a cell."""
+    """Return a value that fits into a table cell."""
     return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
 def describe_choice(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Sum up what was chosen.
+    """Summarise hyperparameter selection over folds.
 
     Parameters
     ----------
@@ -80,9 +80,9 @@ def describe_choice(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None
     dict or None
         ``metric``; ``candidates``: each with its ``settings``, ``text``, how many folds tried it
         (``n``) and chose it (``won``), and its mean validation ``loss`` and ``balanced_accuracy``;
-        ``folds``: each with ``fold``, ``name``, ``text`` of what it chose, ``n_candidates``, the
-        chosen one's scores, and the ``range`` of the metric over candidates. None where no fold
-        had a choice.
+        ``folds``: each with ``fold``, ``name``, ``text`` of what it selected, ``n_candidates``, the
+        selected candidate's scores, and the ``range`` of the metric over candidates. None where no
+        fold had candidates.
     """
     chosen: list[dict[str, Any]] = []
     tried: dict[str, dict[str, Any]] = {}
@@ -91,12 +91,14 @@ def describe_choice(folds: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None
         if not choice:
             continue
         metric = choice["metric"]
-        scores = [one[metric] for one in choice["candidates"]]
-        for number, one in enumerate(choice["candidates"]):
-            text = settings_text(one["settings"])
-            entry = tried.setdefault(text, {"settings": one["settings"], "won": 0, "scores": []})
+        scores = [candidate[metric] for candidate in choice["candidates"]]
+        for number, candidate in enumerate(choice["candidates"]):
+            text = settings_text(candidate["settings"])
+            entry = tried.setdefault(
+                text, {"settings": candidate["settings"], "won": 0, "scores": []}
+            )
             entry["won"] += number == choice["chosen"]
-            entry["scores"].append((one["loss"], one["balanced_accuracy"]))
+            entry["scores"].append((candidate["loss"], candidate["balanced_accuracy"]))
         best = choice["candidates"][choice["chosen"]]
         chosen.append(
             {

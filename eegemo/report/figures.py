@@ -1,4 +1,4 @@
-"""Every figure of a report, by name."""
+"""The figures of a report, by name."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from eegemo.results import Result
 
 
 def draw(result: Result) -> Iterator[tuple[str, Figure]]:
-    """Draw the figures of a report one by one: at no time do all of them fill memory."""
+    """Draw the figures of a report one at a time, to save memory."""
     levels, classes = result.assessment.levels, result.classes
     window = levels["window"]
-    titles = {"window": "Windows", "trial": votes(result).capitalize()}
+    titles = {"window": "Windows", "trial": trial_level(result).capitalize()}
     yield (
         "confusion",
         figures.confusion_matrices(
@@ -27,8 +27,8 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
         yield (
             f"confusion_folds_{name}s",
             figures.fold_confusions(
-                [one["confusion"] for one in levels[name]["folds"]],
-                [one["name"] for one in window["folds"]],
+                [scores["confusion"] for scores in levels[name]["folds"]],
+                [scores["name"] for scores in window["folds"]],
                 classes,
             ),
         )
@@ -54,7 +54,7 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
     total, label = window["total"]["balanced_accuracy"], "balanced accuracy (windows)"
     if result.n_repeats > 1:
         parts = {
-            unit: [one["balanced_accuracy"] for one in window[unit]]
+            unit: [scores["balanced_accuracy"] for scores in window[unit]]
             for unit in ("folds", "subjects", "repeats")
         }
         spread = window["spread"]
@@ -62,8 +62,8 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
     yield (
         "folds",
         figures.score_dots(
-            [one["name"] for one in window["folds"]],
-            [one["balanced_accuracy"] for one in window["folds"]],
+            [scores["name"] for scores in window["folds"]],
+            [scores["balanced_accuracy"] for scores in window["folds"]],
             unit="fold",
             nulls=_nulls(window["significance"]["folds"]),
             total=total,
@@ -86,15 +86,15 @@ def _subjects(result: Result) -> Figure:
     window, trial = levels["window"], levels["trial"]
     scores = {
         title: {
-            "windows": [one[key] for one in window["subjects"]],
-            "trial votes": [one[key] for one in trial["subjects"]],
-            "majority": [one[f"majority_{key}"] for one in window["subjects"]],
+            "windows": [scored[key] for scored in window["subjects"]],
+            "trials": [scored[key] for scored in trial["subjects"]],
+            "majority": [scored[f"majority_{key}"] for scored in window["subjects"]],
         }
         for key, title in (("balanced_accuracy", "balanced accuracy"), ("accuracy", "accuracy"))
     }
-    scores["accuracy"]["hindsight"] = [one["commonest_share"] for one in window["subjects"]]
+    scores["accuracy"]["hindsight"] = [scored["commonest_share"] for scored in window["subjects"]]
     return figures.subject_scores(
-        [one["subject"] for one in window["subjects"]],
+        [scored["subject"] for scored in window["subjects"]],
         scores,
         nulls=_nulls(window["significance"]["subjects"]),
         decodable=[row["decodable"] for row in result.assessment.metrics["decodable"]["window"]],
@@ -114,15 +114,17 @@ def _probabilities(result: Result) -> Iterator[tuple[str, Figure]]:
     yield "reliability", figures.reliability_diagram(titles, chance=chance)
     curves = {
         "Windows": {title.lower(): stage["coverage"] for title, stage in stages.items()},
-        votes(result).capitalize(): {"as predicted": levels["trial"]["as_predicted"]["coverage"]},
+        trial_level(result).capitalize(): {
+            "as predicted": levels["trial"]["as_predicted"]["coverage"]
+        },
     }
-    commonest = {
+    majority = {
         title: result.assessment.levels[level]["baselines"]["majority"]["accuracy"]
         for title, level in zip(curves, LEVELS, strict=True)
     }
-    yield "coverage", figures.coverage_curves(curves, chance=chance, commonest=commonest)
+    yield "coverage", figures.coverage_curves(curves, chance=chance, majority=majority)
 
 
-def votes(result: Result) -> str:
-    """Name the votes: a trial that is divided votes in every fold that tests part of it."""
-    return "fold × trial votes" if result.leaks else "trial votes"
+def trial_level(result: Result) -> str:
+    """Name the trial level: a divided trial is predicted in every fold that tests part of it."""
+    return "trials per fold" if result.leaks else "trials"

@@ -1,4 +1,4 @@
-"""The report of one result: figures, tables, numbers and one HTML page that opens offline."""
+"""The report of a result: figures, tables, numbers and a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 from eegemo.evaluation import SUMMARY_SCORES
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
-from eegemo.pages.words import data_name, interval_words
+from eegemo.pages.words import data_name, format_interval
+from eegemo.report.caveats import list_caveats
 from eegemo.report.choices import describe_choice
-from eegemo.report.figures import draw, votes
-from eegemo.report.remarks import remarks
+from eegemo.report.figures import draw, trial_level
 from eegemo.report.sentences import make_sentences
 from eegemo.report.tables import BASELINES, make_tables
 from eegemo.report.words import headline, kept_apart, leak, trial_sentence
 from eegemo.results import Result, layout, open_result
+from eegemo.results.assemble import seal
 from eegemo.store import write_json, write_text
 from eegemo.store.writing import write_table
 
@@ -33,10 +34,10 @@ assert set(SCORES) == set(SUMMARY_SCORES)
 
 
 def write_report(result_dir: str | Path) -> Path:
-    """Draw the report of a finished run: metrics, tables, figures and ``report.html``.
+    """Write the report of a finished run: metrics, tables, figures and ``report.html``.
 
-    Everything is derived from what the run has stored; nothing is trained, and running it again
-    gives the same.
+    Everything is computed from the files of the run, without training; writing it again gives the
+    same report.
 
     Parameters
     ----------
@@ -51,20 +52,20 @@ def write_report(result_dir: str | Path) -> Path:
     Raises
     ------
     ResultError
-        The folder is no finished result.
+        The folder is not a finished result.
     """
     result = open_result(result_dir)
     sentence = headline(result)
-    of_votes = "" if result.leaks else trial_sentence(result)
+    of_trials = "" if result.leaks else trial_sentence(result)
     choice = describe_choice(result.records)
     numbers = {
         "headline": sentence,
-        "trial_sentence": of_votes,
+        "trial_sentence": of_trials,
         "leaks": result.leaks,
         "simulated": result.simulated,
         "sentences": make_sentences(result),
         **result.assessment.metrics,
-        "band_power_logreg": result.assessment.beside_baseline,
+        "band_power_logreg": result.assessment.baseline_comparison,
         "calibration": result.assessment.calibration,
         "choice": choice,
     }
@@ -74,25 +75,25 @@ def write_report(result_dir: str | Path) -> Path:
     drawn = {}
     for name, figure in draw(result):
         figures.save_figure(figure, result.path / layout.FIGURES / f"{name}.png")
-        figure.set_layout_engine("none")  # what was laid out once stays so
+        figure.set_layout_engine("none")  # keep the layout of the saved figure
         drawn[name] = data_uri(figure)
     title = data_name({**result.provenance["data"], "simulated": result.simulated})
     page = render(
         "report.html",
         result=result,
         headline=sentence,
-        trial_sentence=of_votes,
+        trial_sentence=of_trials,
         sentences=numbers["sentences"],
-        kinds={"window": "windows", "trial": votes(result)},
+        kinds={"window": "windows", "trial": trial_level(result)},
         leak=leak(result),
         kept_apart=kept_apart(result),
-        remarks=remarks(result),
+        caveats=list_caveats(result),
         figures=drawn,
         cards=_cards(result),
         baselines=BASELINES,
-        beside=result.assessment.beside_baseline,
+        comparison=result.assessment.baseline_comparison,
         calibration=result.assessment.calibration,
-        even_log_loss=math.log(len(result.classes)),
+        uniform_log_loss=math.log(len(result.classes)),
         choice=choice,
         decodable=result.assessment.metrics["decodable"],
         scores=SCORES,
@@ -103,30 +104,32 @@ def write_report(result_dir: str | Path) -> Path:
     )
     path = result.path / layout.REPORT
     write_text(path, page)
+    if (result.path / layout.MANIFEST).is_file():
+        seal(result.path)  # another version may word its pages differently
     return path
 
 
 def _cards(result: Result) -> list[dict[str, Any]]:
-    """Choose the numbers shown first, each with what it has to beat."""
-    cards, beside = [], result.assessment.beside_baseline
+    """Return the key numbers, each with its baselines."""
+    cards, comparison = [], result.assessment.baseline_comparison
     for level, name, title in (
         ("window", "balanced_accuracy", "Balanced accuracy, windows"),
         ("window", "macro_f1", "Macro F1, windows"),
-        ("trial", "balanced_accuracy", f"Balanced accuracy, {votes(result)}"),
-        ("trial", "accuracy", f"Accuracy, {votes(result)}"),
+        ("trial", "balanced_accuracy", f"Balanced accuracy, {trial_level(result)}"),
+        ("trial", "accuracy", f"Accuracy, {trial_level(result)}"),
     ):
-        one = result.assessment.levels[level]
-        significance = one["significance"]
+        scored = result.assessment.levels[level]
+        significance = scored["significance"]
         shown = name == "balanced_accuracy"
         cards.append(
             {
                 "title": title,
-                "value": one["total"][name],
-                "chance": one["baselines"]["chance"][name],
-                "majority": one["baselines"]["majority"][name],
-                "simple": beside[level]["total"][name] if beside else None,
+                "value": scored["total"][name],
+                "chance": scored["baselines"]["chance"][name],
+                "majority": scored["baselines"]["majority"][name],
+                "simple": comparison[level]["total"][name] if comparison else None,
                 "test": significance["permutation"] if shown else None,
-                "interval": interval_words(one, "trials") if shown else None,
+                "interval": format_interval(scored, "trials") if shown else None,
             }
         )
     return cards

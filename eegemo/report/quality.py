@@ -1,4 +1,4 @@
-"""The pages of the quality report: one for each subject, and one over all."""
+"""The pages of the quality report: one per subject, and an overview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ from eegemo.store import atomic_file
 
 __all__ = ["PAGE_VERSION", "PageTask", "draw_overview", "draw_subject", "save"]
 
-#: Raised when a subject's page would come out differently for the same record.
+#: Increased when the page of a subject changes for the same record.
 PAGE_VERSION = 1
 
 
 @dataclass(frozen=True)
 class PageTask:
-    """A subject's page, drawn by a process from the files in a folder."""
+    """Task of a worker process: draw the page of a subject from the files in a folder."""
 
     title: str
     subject: str
@@ -40,12 +40,12 @@ class PageTask:
 
     @property
     def outcome(self) -> Path:
-        """A file that is there once the task has been done."""
+        """A file that exists once the task is done."""
         return self.page
 
 
 def draw_subject(task: PageTask) -> str:
-    """Draw and save one subject's page."""
+    """Draw and save the page of a subject."""
     report = mne.Report(title=task.title, verbose="ERROR")
     records = load_records(task.trials)
     for number, record in enumerate(records, start=1):
@@ -83,16 +83,16 @@ def _explain_maps(removal: EogRemoval) -> str:
 def draw_overview(
     title: str, records: dict[str, list[Record]], *, notes: Sequence[str] = (), simulated: bool
 ) -> Any:
-    """Draw the page over all subjects.
+    """Draw the overview of all subjects.
 
     Parameters
     ----------
     title : str
         What was preprocessed: the name of an experiment.
     records : dict of str to list of Record
-        Of each subject, one for each run.
+        By subject, one record per run.
     notes : sequence of str
-        What the reader should know.
+        Notes for the reader.
     simulated : bool
         Whether the data was simulated.
     """
@@ -104,8 +104,8 @@ def draw_overview(
         report.add_html(f"<ul>{items}</ul>", title="Notes")
     _add_mean_spectra(report, records)
     removals = [(run, run.eog) for runs in records.values() for run in runs if run.eog is not None]
-    alike = {tuple(removal.eeg_channels) for _, removal in removals}
-    if len(alike) == 1:
+    layouts = {tuple(removal.eeg_channels) for _, removal in removals}
+    if len(layouts) == 1:
         record, first = removals[0]
         mean = EogRemoval(
             first.method,
@@ -132,14 +132,19 @@ def draw_overview(
 def _mean_maps(removals: Sequence[EogRemoval]) -> tuple[list[str], np.ndarray]:
     """Mean weights of each EOG channel; components of different recordings have no mean."""
     names = removals[0].labels
-    if removals[0].method != "regression" or any(one.labels != names for one in removals):
+    if removals[0].method != "regression" or any(removal.labels != names for removal in removals):
         return [], np.empty((len(removals[0].eeg_channels), 0))
-    return names, np.mean([one.topographies for one in removals], axis=0)
+    return names, np.mean([removal.topographies for removal in removals], axis=0)
 
 
 def _add_mean_spectra(report: Any, records: dict[str, list[Record]]) -> None:
     """Add the spectra of all subjects, the median over the channels of each."""
-    runs = [run for one in records.values() for run in one if run.freqs.size and run.after.size]
+    runs = [
+        run
+        for subject_runs in records.values()
+        for run in subject_runs
+        if run.freqs.size and run.after.size
+    ]
     if not runs or any(run.freqs.shape != runs[0].freqs.shape for run in runs):
         return
     before, after = (
@@ -158,9 +163,9 @@ def _summary(record: Record) -> str:
     parts.append(_list("Bad channels", bads, "ul") if bads else "<p>No bad channels.</p>")
     if record.rejected:
         rows = "".join(
-            f"<tr><td>{escape(one.session)}</td><td>{one.trial}</td><td>{escape(one.channel)}</td>"
-            f"<td>{one.amplitude * 1e6:.0f}</td></tr>"
-            for one in record.rejected
+            f"<tr><td>{escape(trial.session)}</td><td>{trial.trial}</td>"
+            f"<td>{escape(trial.channel)}</td><td>{trial.amplitude * 1e6:.0f}</td></tr>"
+            for trial in record.rejected
         )
         parts.append(
             "<h4>Rejected trials</h4><table class='table'><thead><tr><th>session</th><th>trial</th>"
@@ -193,13 +198,13 @@ def _table_of_subjects(records: dict[str, list[Record]]) -> str:
             f"{max(taken):.1f}" if taken else "not removed",
         )
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    titles = "".join(f"<th>{escape(one)}</th>" for one in head)
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
     body = f"<thead><tr>{titles}</tr></thead><tbody>{''.join(rows)}</tbody>"
     return f"<table class='table'>{body}</table>"
 
 
 def save(report: Any, path: Path) -> None:
-    """Save a page, whole or not at all.
+    """Save a page, completely or not at all.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The tables of a result: everything in the report, as CSV files that a reviewer can open."""
+"""The tables of a result: all numbers of the report, as CSV files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from eegemo.report.choices import choice_table
 from eegemo.results import Result
 
 BASELINES = {
-    "majority": "commonest class",
-    "subject_majority": "subject's commonest class",
-    "class_shares": "guess by class shares",
-    "chance": "chance: guess evenly",
+    "majority": "majority class",
+    "subject_majority": "subject's majority class",
+    "class_shares": "class frequencies",
+    "chance": "chance (uniform guessing)",
 }
 
 
-_OWN = ("majority_accuracy", "majority_balanced_accuracy", "commonest_share", "own_training")
+_MAJORITY = ("majority_accuracy", "majority_balanced_accuracy", "commonest_share", "own_training")
 
 
 def make_tables(result: Result) -> dict[str, pd.DataFrame]:
@@ -35,19 +35,20 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
     dict of str to DataFrame
         ``scores`` (total and baselines), ``folds``, ``subjects``, ``classes`` (per class),
         ``confusion`` (long: level, part, true and predicted class, count, share), ``spread``
-        (what balanced accuracy varies over), ``counts`` (trials per subject and class), ``trials``
-        (voted predictions), ``curves`` (histories), ``calibration``, ``calibration_bins`` and
-        ``coverage``; where there is one, ``repeats``, ``temperature`` (per fold), ``baseline``
-        (logistic regression on band power) and ``choice`` (candidates of each fold).
+        (of balanced accuracy over folds, subjects and repeats), ``counts`` (trials per subject and
+        class), ``trials`` (trial-level predictions), ``curves`` (histories), ``calibration``,
+        ``calibration_bins`` and ``coverage``; where there is one, ``repeats``, ``temperature`` (per
+        fold), ``baseline`` (logistic regression on band power) and ``choice`` (candidates of each
+        fold).
     """
     levels: Mapping[str, Any] = result.assessment.levels
     scores, confusion = [], []
     for level in LEVELS:
-        one = levels[level]
-        for name, values in {"result": one["total"], **one["baselines"]}.items():
+        scored = levels[level]
+        for name, values in {"result": scored["total"], **scored["baselines"]}.items():
             if values is not None:
                 scores.append({"level": level, "what": name, **summary(values)})
-        for part, values in _parts(one):
+        for part, values in _parts(scored):
             confusion += _cells(values, result.classes, level=level, part=part)
     tables = {
         "scores": pd.DataFrame(scores),
@@ -86,8 +87,8 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
                 for part in levels[level]["repeats"]
             ]
         )
-    if result.assessment.beside_baseline is not None:
-        tables["baseline"] = _baseline(result, result.assessment.beside_baseline)
+    if result.assessment.baseline_comparison is not None:
+        tables["baseline"] = _baseline(result, result.assessment.baseline_comparison)
     choices = choice_table(result.records)
     if len(choices):
         tables["choice"] = choices
@@ -95,7 +96,7 @@ def make_tables(result: Result) -> dict[str, pd.DataFrame]:
 
 
 def _parts(level: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the scores of a level with the name of what they are about."""
+    """Yield the scores of a level with the name of their fold, subject or repeat."""
     yield "total", level["total"]
     for unit, key in (("fold", "name"), ("subject", "subject"), ("repeat", "repeat")):
         if unit == "repeat" and len(level["repeats"]) == 1:
@@ -109,12 +110,12 @@ def _null(test: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _folds(result: Result) -> pd.DataFrame:
-    """List folds; the training counts are what the majority baselines know."""
+    """List folds, with the training counts from which the majority baselines follow."""
     records = {fold["fold"]: fold for fold in result.records}
     rows = []
     for level in LEVELS:
-        one = result.assessment.levels[level]
-        for scores, test in zip(one["folds"], one["significance"]["folds"], strict=True):
+        scored = result.assessment.levels[level]
+        for scores, test in zip(scored["folds"], scored["significance"]["folds"], strict=True):
             counts = records[scores["fold"]]["windows"]["train"]
             rows.append(
                 {
@@ -132,24 +133,24 @@ def _folds(result: Result) -> pd.DataFrame:
 def _subjects(result: Result) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
-        one = result.assessment.levels[level]
+        scored = result.assessment.levels[level]
         parts = zip(
-            one["subjects"],
-            one["significance"]["subjects"],
+            scored["subjects"],
+            scored["significance"]["subjects"],
             result.assessment.metrics["decodable"][level],
             strict=True,
         )
-        for scores, test, able in parts:
+        for scores, test, decoded in parts:
             rows.append(
                 {
                     "level": level,
                     "subject": scores["subject"],
                     **summary(scores),
-                    **{name: scores[name] for name in _OWN},
+                    **{name: scores[name] for name in _MAJORITY},
                     **_null(test),
                     "p_uncorrected": test["p_value"],
-                    "p_holm": able["p_holm"],
-                    "decodable": able["decodable"],
+                    "p_holm": decoded["p_holm"],
+                    "decodable": decoded["decodable"],
                 }
             )
     return pd.DataFrame(rows)
@@ -158,11 +159,11 @@ def _subjects(result: Result) -> pd.DataFrame:
 def _spread(levels: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
-        for over, one in levels[level]["spread"].items():
-            numbers = {name: one[name] for name in ("n", "mean", "sd", "min", "max")}
-            low, high = one["interval"] or (None, None)
+        for over, spread in levels[level]["spread"].items():
+            numbers = {name: spread[name] for name in ("n", "mean", "sd", "min", "max")}
+            low, high = spread["interval"] or (None, None)
             row = {"level": level, "over": over, **numbers, "low": low, "high": high}
-            rows.append({**row, "what": one["what"]})
+            rows.append({**row, "what": spread["what"]})
     return pd.DataFrame(rows)
 
 
@@ -170,33 +171,33 @@ def _calibration(result: Result) -> dict[str, pd.DataFrame]:
     names = ("calibration", "calibration_bins", "coverage")
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for level, stages in result.assessment.calibration["levels"].items():
-        for stage, one in stages.items():
-            if one is None:
+        for stage, scored in stages.items():
+            if scored is None:
                 continue
             where = {"level": level, "probabilities": stage.replace("_", " ")}
             limits = {
                 f"{name}_{end}": None if pair is None else pair[at]
-                for name, pair in one["intervals"].items()
+                for name, pair in scored["intervals"].items()
                 for at, end in enumerate(("low", "high"))
             }
-            numbers = {k: v for k, v in one.items() if isinstance(v, int | float)}
+            numbers = {k: v for k, v in scored.items() if isinstance(v, int | float)}
             rows["calibration"].append({**where, **numbers, **limits})
-            for bins, entries in one["bins"].items():
+            for bins, entries in scored["bins"].items():
                 rows["calibration_bins"] += [{**where, "bins": bins, **entry} for entry in entries]
-            rows["coverage"] += [{**where, **entry} for entry in one["coverage"]]
+            rows["coverage"] += [{**where, **entry} for entry in scored["coverage"]]
     tables = {name: pd.DataFrame(entries) for name, entries in rows.items()}
     if result.assessment.calibration["temperature"] is not None:
         tables["temperature"] = pd.DataFrame(result.assessment.calibration["temperature"]["folds"])
     return tables
 
 
-def _baseline(result: Result, beside: Mapping[str, Any]) -> pd.DataFrame:
+def _baseline(result: Result, comparison: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
-        simple, gap = beside[level], beside[level]["difference"]
-        own = dict(_parts(result.assessment.levels[level]))
+        simple, gap = comparison[level], comparison[level]["difference"]
+        model_parts = dict(_parts(result.assessment.levels[level]))
         for part, scores in _parts({**simple, "repeats": [None]}):
-            model = own[part]["balanced_accuracy"]
+            model = model_parts[part]["balanced_accuracy"]
             row = {"level": level, "part": part, **summary(scores), "model": model}
             if None not in (model, scores["balanced_accuracy"]):
                 row["difference"] = model - scores["balanced_accuracy"]
@@ -208,7 +209,7 @@ def _baseline(result: Result, beside: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def summary(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the single numbers of a set of scores."""
+    """Return the scores that are single numbers."""
     return {name: scores[name] for name in ("n", *SUMMARY_SCORES)}
 
 

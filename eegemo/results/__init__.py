@@ -1,7 +1,7 @@
-"""A result folder: its name, its layout, its records; the one reader and the one writer.
+"""A result folder: its name, layout and records; its only reader and writer.
 
-`open_result` is the only way in for whoever reads; `Plan`, `FoldFolder` and `assemble` are what a
-run writes with. What a file is called is said in `eegemo.results.layout`, and nowhere else.
+All reading starts with `open_result`. A run writes with `Plan`, `FoldFolder` and `assemble`. File
+names are defined in `eegemo.results.layout` only.
 """
 
 from eegemo.results.result import Result, open_result

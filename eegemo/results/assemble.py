@@ -1,4 +1,4 @@
-"""Folds put together: predictions, provenance, manifest."""
+"""Assemble the folds of a result: predictions, provenance, manifest."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,25 +24,25 @@ __all__ = [
 
 
 def is_assembled(folder: Path) -> bool:
-    """Tell whether folds have been put together, and nothing but the report has changed since."""
+    """Return whether folds have been assembled, with no change since except in the report."""
     return not set(changed_files(folder)) - set(layout.DERIVED)
 
 
 def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
-    """Put the folds together: tables of predictions, and ``provenance.json``.
+    """Assemble the folds: tables of predictions, and ``provenance.json``.
 
-    The result is whole once `seal` has written its manifest.
+    The result is complete once `seal` has written its manifest.
 
     Parameters
     ----------
     plan : Plan
-        All of whose folds are fitted.
+        A plan with all folds fitted.
     jobs : int
         Number of processes.
     started : str
-        When, as `eegemo.results.provenance.now` writes it.
+        Start time, as `eegemo.results.provenance.now` formats it.
     seconds : float
-        How long it took.
+        Duration of the run.
     """
     folder = plan.folder
     folds = [plan.fold_folder(number) for number in range(len(plan.folds))]
@@ -50,7 +50,7 @@ def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
     (folder / layout.MANIFEST).unlink(missing_ok=True)
     for file in map(layout.predictions_file, layout.TABLES):
         parts = [read_predictions(path / file) for path in paths if (path / file).is_file()]
-        # folds without a validation part have no such file
+        # folds without a validation set have no such file
         if parts:
             write_predictions(pd.concat(parts, ignore_index=True), folder / file)
     run = {"jobs": jobs, "started": started, "finished": now(), "wall_seconds": seconds}
@@ -58,11 +58,11 @@ def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write ``manifest.json``, by which `eegemo.results.open_result` later tells damage."""
+    """Write ``manifest.json``, by which `eegemo.results.open_result` detects corruption."""
     names = [layout.EXPERIMENT, layout.SPLIT, layout.PROVENANCE, *layout.DERIVED]
     names += map(layout.predictions_file, layout.TABLES)
-    there = [name for name in names if (folder / name).is_file()]
-    write_json(folder / layout.MANIFEST, manifest(folder, there))
+    present = [name for name in names if (folder / name).is_file()]
+    write_json(folder / layout.MANIFEST, manifest(folder, present))
 
 
 def _describe(
@@ -75,11 +75,11 @@ def _describe(
     names = sorted(set(subject.tolist()))
     window_counts = np.bincount(windows.codes, minlength=len(labels.classes))
     notes = list(plan.notes)
-    own = {unit for record in records for unit in record["scaled_by_own_windows"]}
-    if own:
+    self_scaled = {unit for record in records for unit in record["scaled_by_own_windows"]}
+    if self_scaled:
         notes.append(
-            f"{len(own)} held-out subjects are scaled by their own windows, without their labels, "
-            "because scaling per subject was asked for."
+            f"{len(self_scaled)} held-out subjects are scaled by their own windows, without "
+            "labels, because the experiment scales by subject."
         )
     if experiment.make_model().transductive:
         notes.append(
@@ -88,14 +88,14 @@ def _describe(
             "these windows."
         )
     made_with = [record["made_with"] for record in records]
-    software = [{name: one[name] for name in describe_software()} for one in made_with]
-    if any(one != software[0] for one in software):
+    software = [{name: entry[name] for name in describe_software()} for entry in made_with]
+    if any(entry != software[0] for entry in software):
         notes.append("Folds were fitted with different software: see made_with in each fold.json.")
     split = experiment.split
     return {
         **software[0],
         "git_commit": git_commit(),
-        "device": ", ".join(sorted({one["device"] for one in made_with})),
+        "device": ", ".join(sorted({entry["device"] for entry in made_with})),
         **run,
         "peak_memory_bytes": _peak_memory(made_with, run["jobs"]),
         "seed": experiment.seed,
@@ -146,9 +146,9 @@ def _describe(
 
 
 def _peak_memory(made_with: Sequence[dict[str, Any]], jobs: int) -> int:
-    """Return this process's peak and those of the largest workers that ran beside each other."""
+    """Return the sum of this process's peak and those of the largest parallel workers."""
     peaks: dict[int, int] = {}
-    for one in made_with:
-        peaks[one["process"]] = max(peaks.get(one["process"], 0), one["peak_memory_bytes"])
+    for entry in made_with:
+        peaks[entry["process"]] = max(peaks.get(entry["process"], 0), entry["peak_memory_bytes"])
     peaks.pop(os.getpid(), None)
     return peak_memory() + sum(sorted(peaks.values())[::-1][:jobs])

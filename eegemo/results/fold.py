@@ -1,4 +1,4 @@
-"""The folder of one fold: locked and cleared, written, checked, read."""
+"""The folder of a fold: lock, clear, write, check and read it."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -25,12 +25,12 @@ __all__ = ["FoldFolder"]
 
 @dataclass(frozen=True)
 class FoldFolder:
-    """What lies on disk of one fold of a result.
+    """The folder of a fold in a result.
 
     Attributes
     ----------
     path : Path
-        The folder, named by the fold's number.
+        The folder, named by the number of the fold.
     """
 
     path: Path
@@ -42,19 +42,19 @@ class FoldFolder:
 
     @property
     def history_path(self) -> Path:
-        """Where a fit reports its epochs."""
+        """The file to which a fit writes its epochs."""
         return self.path / layout.HISTORY
 
     @property
     def checkpoint(self) -> Path:
-        """Where a fit keeps what it can go on from."""
+        """The file from which a fit can resume."""
         return self.path / layout.CHECKPOINT
 
     # --- read --------------------------------------------------------------------------------
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What ``fold.json`` says, checked; `FOLD` lists what is used of it.
+        """The content of ``fold.json``, checked against `FOLD`.
 
         Raises
         ------
@@ -77,7 +77,7 @@ class FoldFolder:
         Raises
         ------
         ResultError
-            If it cannot be read, or does not hold the epoch that the record calls the best.
+            If it cannot be read, or lacks the best epoch of the record.
         """
         history, best = read_history(self.history_path), self.record["best_epoch"]
         if not 1 <= best <= len(history):
@@ -89,10 +89,10 @@ class FoldFolder:
 
     @cached_property
     def fold(self) -> pd.DataFrame:
-        """Who is trained on and tested: ``folds.csv``, with this fold's ``role`` alone.
+        """The role of each row in this fold, from ``folds.csv``.
 
         One row per trial, or per window where the split divides trials; ``role`` is "train",
-        "validation", "test", or missing where the fold leaves a row out.
+        "validation", "test", or missing where the fold excludes a row.
 
         Raises
         ------
@@ -107,24 +107,24 @@ class FoldFolder:
         Parameters
         ----------
         model : Model
-            That of the candidate which the fold chose.
+            The model of the selected candidate.
         shape : InputShape
-            What it was built for.
+            The shape of its input.
 
         Raises
         ------
         InputError
-            If a file is missing or damaged, or holds a model for other windows or classes.
+            If a file is missing or corrupt, or has a model for other windows or classes.
         """
         if model.file is None or not (self.path / model.file).is_file():
             raise DataError(
-                f"{self.path}: the fold's model was not stored. An estimator of your own is stored "
+                f"{self.path}: the fold's model was not stored. An external estimator is stored "
                 "where the package skops is installed (pip install eegemo[skops])."
             )
         return model.load(self.path / model.file, shape), load_scaling(self.path / layout.SCALING)
 
     def epochs_done(self) -> int | None:
-        """Return how many epochs are done, for a progress bar; None once the fold is finished."""
+        """Return the number of epochs done, for a progress bar; None once the fold is finished."""
         if (self.path / layout.DONE).is_file():
             return None
         if not self.history_path.is_file():
@@ -135,13 +135,13 @@ class FoldFolder:
     # --- check -------------------------------------------------------------------------------
 
     def is_whole(self) -> bool:
-        """Tell whether the fold is finished and each of its files what it was then."""
+        """Return whether the fold is finished and its files unchanged since."""
         return layout.is_fold_whole(self.path)
 
     def holds(
         self, name: str, seeds: Mapping[str, int], lengths: Mapping[str, int], model: str | None
     ) -> bool:
-        """Tell whether the folder holds the whole result of this very fold, undamaged.
+        """Return whether the folder has the complete, unchanged result of this fold.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class FoldFolder:
         seeds : mapping of str to int
             ``split`` and ``model``.
         lengths : mapping of str to int
-            Rows of each table of predictions that it has to hold.
+            Expected number of rows of each table of predictions.
         model : str or None
             Name of the model's file; None if it cannot be stored.
         """
@@ -162,7 +162,7 @@ class FoldFolder:
         if not all(file.is_file() for file in [*files, *tables]):
             return False
         try:
-            # not `record`, which is remembered: the folder may be written anew after this
+            # not `record`, which is cached: the folder may be written again after this
             record = read_json(self.path / layout.RECORD, FOLD)
             return (record["name"], record.get("seeds")) == (name, dict(seeds)) and all(
                 len(read_predictions(file)) == n for file, n in tables.items()
@@ -176,23 +176,23 @@ class FoldFolder:
     def open(
         self, name: str, seeds: Mapping[str, int], lengths: Mapping[str, int], model: str | None
     ) -> Iterator[bool]:
-        """Keep the folder for this process, cleared; give False if it is fitted by now.
+        """Lock and clear the folder for this process; gives False if the fold is already fitted.
 
         Parameters
         ----------
         name, seeds, lengths, model
             As for `holds`.
         """
-        # a worker whose run was killed may live for a moment longer
+        # a worker may outlive its killed run for a moment
         with naming_full_disk(self.path), lock(self.path / layout.LOCK, wait=True):
-            # it may be: by another worker, given up for lost too soon
+            # it may have been fitted by another worker that was given up too early
             wanted = not self.holds(name, seeds, lengths, model)
             if wanted:
                 self._clear()
             yield wanted
 
     def _clear(self) -> None:
-        """Remove what an interrupted or damaged fold has left, but for checkpoints to go on."""
+        """Remove the files of an interrupted or corrupt fold, except checkpoints to resume from."""
         for entry in self.path.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -207,14 +207,14 @@ class FoldFolder:
         model: str | None,
         baseline: pd.DataFrame | None = None,
     ) -> None:
-        """Write all that a fit gave, beside the history, which is there; ``done`` comes last.
+        """Write all files of a fit except its history, which exists; ``done`` comes last.
 
         Parameters
         ----------
         fitted : FittedFold
         record : mapping
-            The content of ``fold.json``: what `describe_fold` and `describe_fit` of
-            `eegemo.results.provenance` say.
+            The content of ``fold.json``: the output of `describe_fold` and
+            `describe_fit` of `eegemo.results.provenance`.
         model : str or None
             Name of the model's file; None if it cannot be stored.
         baseline : DataFrame, optional

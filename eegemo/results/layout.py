@@ -1,14 +1,14 @@
-"""The files of a result folder: what each is called, and whether all of them are there.
+"""The files of a result folder: their names, and checks that they are complete.
 
 ::
 
     experiment.yaml  folds.csv                          before training
     folds/<number>/  the model, scaling.npz, history.csv, fold.json, tables of predictions;
-                     done, with digests of them all     after each fold
+                     done, with their digests           after each fold
     predictions.parquet  validation.parquet  baseline.parquet
     provenance.json                                     after the last fold
     metrics.json  report.html  tables/  figures/        drawn from the rest
-    manifest.json                                       digests of what is not in a folder
+    manifest.json                                       digests of the files above
 """
 
 import json
@@ -49,7 +49,7 @@ METRICS = "metrics.json"
 REPORT = "report.html"
 #: Folders of the report.
 TABLE_FOLDER, FIGURES = "tables", "figures"
-#: Drawn from the rest, so that they may be drawn again at any time.
+#: Derived from the other files, so they can be written again at any time.
 DERIVED = (METRICS, REPORT)
 #: Tables of predictions: of test windows, of validation windows, and of test windows by the
 #: baseline. A fold has those of its own windows, the result those of all folds.
@@ -61,7 +61,7 @@ HISTORY = "history.csv"
 SCALING = "scaling.npz"
 DONE = "done"
 CHECKPOINT = "checkpoint.npz"
-#: Of candidates, too.
+#: Including those of candidates.
 CHECKPOINTS = "checkpoint*.npz"
 
 #: In a result folder, and in that of a fold: held by the process that writes there.
@@ -80,19 +80,19 @@ def predictions_file(table: str) -> str:
 
 
 def fold_folder(folder: Path, number: int) -> Path:
-    """Return where a fold's result lies."""
+    """Return the folder of a fold."""
     return folder / "folds" / str(number)
 
 
 def numbered_folders(folder: Path) -> dict[int, Path]:
-    """Return the folders of folds that are there, by number."""
+    """Return the existing folders of folds, by number."""
     return {int(path.name): path for path in (folder / "folds").glob("*") if path.name.isdecimal()}
 
 
 def is_fold_whole(folder: Path) -> bool:
-    """Tell whether a fold is finished and each of its files what it was then.
+    """Return whether a fold is finished and its files unchanged since.
 
-    ``done`` holds their digests, so that a single flipped byte is noticed.
+    ``done`` has their digests, so a single flipped byte is detected.
     """
     try:
         files = dict(json.loads((folder / DONE).read_text(encoding="utf-8"))["files"])
@@ -102,7 +102,7 @@ def is_fold_whole(folder: Path) -> bool:
 
 
 def is_complete(folder: Path, *, report: bool = True) -> bool:
-    """Tell whether a result folder holds a whole result, with its folds, and nothing is damaged."""
+    """Return whether a result folder is complete, with its folds, and unchanged."""
     names = (MANIFEST, predictions_file("predictions"), PROVENANCE, *(DERIVED if report else ()))
     if not all((folder / name).is_file() for name in names):
         return False

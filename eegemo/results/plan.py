@@ -1,4 +1,4 @@
-"""An experiment up to its folds: what a result folder will be made from."""
+"""The plan of a run: an experiment prepared up to its folds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from eegemo.windows import Windows
 __all__ = ["Plan", "make_digests"]
 
 
-#: Raised when results would come out differently for the same experiment and data.
+#: Increased when results would differ for the same experiment and data.
 _RESULT_VERSION = 2
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An experiment up to its folds, with nothing trained.
+    """An experiment prepared up to its folds, before training.
 
     Attributes
     ----------
@@ -31,15 +31,15 @@ class Plan:
     windows : Windows
     folds : list of Fold
     folder : Path
-        Where its result goes.
+        Folder of its result.
     digests : dict of str to str
-        Of the experiment, the data (trials as stored), the labels and the folds.
+        Digests of the experiment, the data (stored trials), the labels and the folds.
     simulated : bool
         Whether the data was simulated.
     notes : tuple of str
-        What the reader of the report should know.
+        Caveats for the report.
     title, citation : str
-        Of the data set.
+        Title and citation of the data set.
     """
 
     experiment: Experiment
@@ -53,11 +53,11 @@ class Plan:
     citation: str = ""
 
     def fold_folder(self, number: int) -> FoldFolder:
-        """Return where a fold's result goes."""
+        """Return the folder of a fold."""
         return FoldFolder(layout.fold_folder(self.folder, number))
 
     def write(self) -> None:
-        """Write what is known before training: ``experiment.yaml`` and ``folds.csv``."""
+        """Write the files that precede training: ``experiment.yaml`` and ``folds.csv``."""
         write_text(self.folder / layout.EXPERIMENT, self.experiment.to_yaml())
         with atomic_file(self.folder / layout.SPLIT) as temporary:
             self._roles().to_csv(temporary, index=False)
@@ -65,8 +65,8 @@ class Plan:
     def _roles(self) -> pd.DataFrame:
         """Return a table with a column per fold: the role of each row in it.
 
-        There is a row per trial, all of whose windows have the same role; or per window, where a
-        split divides trials.
+        There is a row per trial, whose windows all have the same role, or per window where a split
+        divides trials.
         """
         windows = self.windows
         table = windows.table.drop(columns=["code", "stop"])
@@ -89,13 +89,13 @@ class Plan:
 def make_digests(
     experiment: Experiment, folders: Sequence[Path], windows: Windows, folds: Sequence[Fold]
 ) -> dict[str, str]:
-    """Return digests of the experiment, the data (trials as stored), the labels and the folds.
+    """Return digests of the experiment, the data (stored trials), the labels and the folds.
 
     Parameters
     ----------
     experiment : Experiment
     folders : sequence of Path
-        Of stored trials, one per subject, named by all that decides their content.
+        Folders of stored trials, one per subject, named by a digest of their content.
     windows : Windows
     folds : sequence of Fold
     """
@@ -111,5 +111,5 @@ def make_digests(
         ),
     }
     settings = settings_for_digest(experiment)
-    whole = {"version": _RESULT_VERSION, "experiment": settings, "data": digests["data"]}
-    return {"experiment": digest_json(whole), **digests}
+    content = {"version": _RESULT_VERSION, "experiment": settings, "data": digests["data"]}
+    return {"experiment": digest_json(content), **digests}

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, machine, commit, memory; and what each fold was."""
+"""Provenance of a result: versions, machine, commit, memory; and the record of each fold."""
 
 import datetime
 import os
@@ -39,17 +39,19 @@ def now() -> str:
 
 
 def git_commit() -> str | None:
-    """Return the commit of the checkout eegemo runs from, and whether files differ from it."""
+    """Return the commit of eegemo's checkout, and whether files differ from it."""
     folder = Path(eegemo.__file__).parent
     try:
-        _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # not a repository around it
-        asked = [
+        _git(
+            folder, "ls-files", "--error-unmatch", "__init__.py"
+        )  # fails in a repository that merely contains it
+        answers = [
             _git(folder, "rev-parse", "HEAD"),
             _git(folder, "status", "--porcelain", "--", "."),
         ]
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{asked[0]}{' with changes' if asked[1] else ''}"
+    return f"{answers[0]}{' with changes' if answers[1] else ''}"
 
 
 def _git(folder: Path, *arguments: str) -> str:
@@ -59,7 +61,7 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def describe_software() -> dict[str, Any]:
-    """Describe what computes: eegemo, Python, the back end and the versions of packages."""
+    """Describe the software: eegemo, Python, the back end and the versions of packages."""
     versions = {}
     for name in _PACKAGES.split():
         try:
@@ -101,7 +103,7 @@ def describe_fold(
         n = np.bincount(codes[rows], minlength=len(classes))
         return {name: int(k) for name, k in zip(classes, n, strict=True)}
 
-    own = table["subject"].iloc[fold.train].astype(str).to_numpy()
+    subjects = table["subject"].iloc[fold.train].astype(str).to_numpy()
     codes = windows.codes
     return {
         "fold": number,
@@ -116,7 +118,8 @@ def describe_fold(
             for role, rows in fold.parts().items()
         },
         "train_windows_by_subject": {
-            str(subject): count(fold.train[own == subject], codes) for subject in np.unique(own)
+            str(subject): count(fold.train[subjects == subject], codes)
+            for subject in np.unique(subjects)
         },
         "shared": shared_groups(fold, group_numbers(table)),
         "scaled_by_own_windows": list(scaling.own),
@@ -130,23 +133,23 @@ def describe_fit(
     baseline: Mapping[str, Any] | None,
     cost: Mapping[str, Any],
     device: str,
-    at_once: int = 1,
+    n_joint: int = 1,
 ) -> dict[str, Any]:
-    """Return the part of ``fold.json`` that training gave.
+    """Return the part of ``fold.json`` that depends on training.
 
     Parameters
     ----------
     fitted : FittedFold
     choice : mapping, optional
-        The candidates, and which was chosen.
+        The candidates, and the selected one.
     baseline : mapping, optional
-        The baseline's arguments.
+        The arguments of the baseline.
     cost : mapping
         ``n_parameters``, and ``cost`` of a prediction.
     device : str
-        What the fold was fitted on.
-    at_once : int
-        How many folds were fitted as one program.
+        The device of the fit.
+    n_joint : int
+        Number of folds that were fitted jointly.
     """
     return {
         "choice": choice,
@@ -158,7 +161,7 @@ def describe_fit(
         "made_with": {
             **describe_software(),
             "device": device,
-            "folds_at_once": at_once,
+            "folds_at_once": n_joint,
             "process": os.getpid(),
             "peak_memory_bytes": peak_memory(),
         },

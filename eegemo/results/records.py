@@ -1,7 +1,7 @@
-"""The records of a result folder: read without surprises, and checked for what is used of them.
+"""The records of a result folder, read and checked.
 
-Everything that reports and comparisons take from ``experiment.yaml``, ``provenance.json`` and
-``fold.json`` is listed here once, with its type, and checked before anything is computed.
+Every entry that reports and comparisons use from ``experiment.yaml``, ``provenance.json`` and
+``fold.json`` is listed here once, with its type, and checked before any computation.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of entry: what a message calls it, what fits, and if it may be absent or null."""
+    """A type of entry: its name in messages, a check, and whether it may be absent or null."""
 
     words: str
     fits: Callable[[Any], bool]
@@ -36,7 +36,7 @@ class Kind:
 
 
 def _is_text(value: Any) -> bool:
-    # half of a surrogate pair is a str, too, but can be written to no page
+    # a lone surrogate is a str, but cannot be encoded for a page
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
@@ -154,21 +154,21 @@ FOLD = {
 
 
 def check_record(record: Mapping[str, Any], kinds: Mapping[str, Kind], source: Path) -> None:
-    """Raise unless every entry that is used is there and has its type.
+    """Check that every used entry exists and has its type.
 
     Parameters
     ----------
     record : mapping
         The content of a file.
     kinds : mapping of str to Kind
-        What is expected, by path: "data.sfreq" is the entry ``sfreq`` of the entry ``data``.
+        Expected types, by path: "data.sfreq" is the entry ``sfreq`` of the entry ``data``.
     source : Path
-        The file, for the message.
+        The file, named in the message.
 
     Raises
     ------
     ResultError
-        It names the file, the entry, what was expected and what was found.
+        The message names the file, the entry, what was expected and what was found.
 
     Examples
     --------
@@ -195,10 +195,10 @@ def _misfit(source: Path, words: str, where: str, value: Any) -> ResultError:
 
 
 def read_json(path: Path, kinds: Mapping[str, Kind]) -> dict[str, Any]:
-    """Read a JSON object and check its entries; ResultError if it is none."""
+    """Read a JSON object and check its entries; ResultError if it is not valid."""
     try:
         content = json.loads(_read_text(path))
-        # names of entries are shown as well: they must be text that can be written again
+        # names of entries are shown as well, so they must be text that can be encoded
         json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         if isinstance(error, ResultError):
@@ -211,11 +211,11 @@ def read_json(path: Path, kinds: Mapping[str, Kind]) -> dict[str, Any]:
 
 
 def read_experiment(path: Path) -> tuple[dict[str, Any], str]:
-    """Read an experiment file, as entries and as text; ResultError if it is none."""
+    """Read an experiment file, as entries and as text; ResultError if it is not valid."""
     text = _read_text(path)
     try:
         content = yaml.safe_load(text)
-    # a date that no calendar has is a ValueError of the YAML reader
+    # the YAML reader raises ValueError for an impossible date
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ResultError(f"{path}: cannot be read as YAML ({_brief(error)}).") from error
     if not isinstance(content, dict):
@@ -251,7 +251,7 @@ def read_history(path: Path) -> pd.DataFrame:
 
 
 def read_split(path: Path, number: int) -> pd.DataFrame:
-    """Read who is in which part of a fold, of the table of all folds."""
+    """Read the role of each row in a fold, from the table of all folds."""
     column = f"fold_{number}"
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -286,5 +286,5 @@ def _unreadable(path: Path, error: OSError) -> ResultError:
 
 
 def _brief(error: Exception) -> str:
-    """Say in one line what a reader said."""
+    """Shorten the message of a reader to one line."""
     return " ".join(str(error).split())[:120].rstrip(".") or type(error).__name__

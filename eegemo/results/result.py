@@ -28,29 +28,29 @@ _MODELS = {"band_power_logreg": "band-power logistic regression"}
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished run has stored, checked by `open_result`, and what follows from it.
+    """A finished run, read and checked by `open_result`.
 
     Attributes
     ----------
     path : Path
         The result folder.
     settings : dict
-        The plain entries of ``experiment.yaml``: reports and comparisons need no more, so that a
-        result of another version, or of a model whose code is not here, can still be shown.
+        The plain entries of ``experiment.yaml``. Reports and comparisons use only these, so results
+        of another version, or of a model whose code is not available, can still be shown.
     experiment_text : str
         The same as text.
     provenance : dict
-        Where the result comes from.
+        The content of ``provenance.json``.
     predictions : DataFrame
         One row per test window.
     folds : tuple of FoldFolder
         Sorted by number.
     validation : DataFrame or None
-        One row per validation window of each fold, predicted by its model; None where no
-        validation part was set aside, or the run is older than this table.
+        One row per validation window of each fold, predicted by its model; None without a
+        validation set, or if the run is older than this table.
     baseline : DataFrame or None
-        What logistic regression on band power predicts for the test windows; None where this
-        is the model itself, or the run is older than this table.
+        Predictions of the test windows by the baseline; None if the model is the baseline itself,
+        or if the run is older than this table.
     trust : bool
         Whether code that the result names by an import path may be imported.
     """
@@ -72,7 +72,7 @@ class Result:
 
     @property
     def model(self) -> str:
-        """The name of the model, as the field writes it."""
+        """The name of the model, as used in the field."""
         model = self.provenance["model"]
         if model.get("title"):
             return str(model["title"])
@@ -82,19 +82,19 @@ class Result:
 
     @cached_property
     def experiment(self) -> Experiment:
-        """The experiment, to run it again or to treat a recording in the same way.
+        """The experiment, to run it again or to process a recording in the same way.
 
         Raises
         ------
         ConfigError
-            If this version of eegemo does not know what the file asks for.
+            If this version of eegemo does not support the file.
         """
         source = str(self.path / layout.EXPERIMENT)
         return parse_experiment(self.experiment_text, source=source, trust=self.trust)
 
     @cached_property
     def records(self) -> tuple[dict[str, Any], ...]:
-        """What is known of each fold: its ``fold.json``."""
+        """The record of each fold, its ``fold.json``."""
         return tuple(fold.record for fold in self.folds)
 
     @cached_property
@@ -114,7 +114,7 @@ class Result:
 
     @property
     def trials(self) -> pd.DataFrame:
-        """The voted predictions, one row per fold and trial."""
+        """The trial-level predictions, one row per fold and trial."""
         return self.assessment.trials
 
     @property
@@ -133,7 +133,7 @@ class Result:
 
     @property
     def n_repeats(self) -> int:
-        """How often the cross-validation was repeated with other seeds."""
+        """Number of repeats of the cross-validation."""
         return int(self.predictions["repeat"].nunique())
 
     @property
@@ -143,43 +143,43 @@ class Result:
 
     @property
     def leaks(self) -> bool:
-        """Whether test windows share trials with training: as declared, or as counted."""
+        """Whether test windows share trials with training, as declared or as counted."""
         shared = [record["shared"] for record in self.records]
         counted = any(groups["window"] or groups["trial"] for groups in shared)
         return bool(self.provenance["split"]["leaks"]) or counted
 
     @property
-    def fitted_at_once(self) -> bool:
-        """Whether folds were fitted as one program."""
+    def fitted_jointly(self) -> bool:
+        """Whether folds were fitted jointly."""
         made_with = [record.get("made_with") for record in self.records]
-        numbers = [one.get("folds_at_once") for one in made_with if isinstance(one, Mapping)]
+        numbers = [entry.get("folds_at_once") for entry in made_with if isinstance(entry, Mapping)]
         return any(isinstance(number, int) and number > 1 for number in numbers)
 
     def check_folds(self) -> None:
-        """Refuse folds whose files, models among them, are not what the run wrote.
+        """Check that the files of all folds, models included, are as the run wrote them.
 
         Raises
         ------
         ResultError
-            It names the folds.
+            If not; the message names the folds.
         """
         damaged = [fold.path.name for fold in self.folds if not fold.is_whole()]
         if damaged:
             raise ResultError(
-                f"{self.path}: fold {', '.join(damaged)} is damaged or not finished. Run the "
-                "experiment again: what is whole is kept."
+                f"{self.path}: fold {', '.join(damaged)} is corrupt or not finished. Run the "
+                "experiment again: intact files are kept."
             )
 
     @property
     def shape(self) -> InputShape:
-        """What its models were built for."""
+        """The input shape of its models."""
         data = self.provenance["data"]
         n_times = round(float(data["window_duration"]) * float(data["sfreq"]))
         channels = tuple(self.channels)
         return InputShape(n_times, len(channels), len(self.classes), data["sfreq"], channels)
 
     def model_of(self, fold: FoldFolder) -> Model:
-        """Return the model of a fold, with nothing learned: that of the candidate it chose."""
+        """Return the untrained model of the candidate that a fold selected."""
         choice = fold.record.get("choice")
         return self.experiment.candidates()[choice["chosen"] if choice else 0][1].make_model()
 
@@ -194,9 +194,9 @@ class Result:
         Raises
         ------
         InputError
-            If there is no such fold, or a file is missing or damaged.
+            If there is no such fold, or a file is missing or corrupt.
         """
-        numbers = [one.number for one in self.folds]
+        numbers = [folder.number for folder in self.folds]
         if fold not in numbers:
             raise ResultError(
                 f"{self.path}: expected a fold from {numbers[0]} to {numbers[-1]}, found {fold}."
@@ -206,18 +206,18 @@ class Result:
 
 
 def open_result(path: str | Path, *, trust: bool = False) -> Result:
-    """Read a result folder, and check it before anything is taken from it.
+    """Read a result folder, after checking it.
 
-    Digests come first (the manifest), then the type of every entry that is used, then whether the
-    files agree with each other.
+    First the digests of the manifest are checked, then the type of every used entry, then the
+    consistency of the files.
 
     Parameters
     ----------
     path : str or Path
         The folder of a finished run.
     trust : bool
-        Whether code that it names by an import path may be imported when its experiment or a model
-        is asked for, which runs that code. Nothing is imported by opening it.
+        Whether code that the result names by an import path may be imported, which runs it, when
+        its experiment or a model is used. Opening a result imports nothing.
 
     Returns
     -------
@@ -226,8 +226,8 @@ def open_result(path: str | Path, *, trust: bool = False) -> Result:
     Raises
     ------
     ResultError
-        It is no result folder, a file cannot be read or lacks what is used of it, a fold is missing
-        or unfinished, or files contradict each other.
+        It is not a result folder, a file cannot be read or lacks a used entry, a fold is missing or
+        unfinished, or files contradict each other.
 
     Examples
     --------
@@ -244,7 +244,7 @@ def open_result(path: str | Path, *, trust: bool = False) -> Result:
         if not file.is_file():
             raise ResultError(
                 f"{path}: expected a finished result, but {file.name} is missing. Run the "
-                "experiment again: what is finished is kept."
+                "experiment again: finished folds are kept."
             )
     _check_files(path)
     provenance = read_json(path / layout.PROVENANCE, PROVENANCE)
@@ -260,20 +260,20 @@ def open_result(path: str | Path, *, trust: bool = False) -> Result:
         path, provenance["split"]["n_folds"], predictions["fold"].unique().tolist()
     )
     folds = tuple(FoldFolder(layout.fold_folder(path, number)) for number in numbers)
-    validation, baseline = (_read_beside(file, predictions) for file in tables[1:])
+    validation, baseline = (_read_optional(file, predictions) for file in tables[1:])
     _check_same_windows(path, predictions, baseline)
     result = Result(
         path, settings, text, provenance, predictions, folds, validation, baseline, trust
     )
-    # read now, so that what is wrong with a fold is said before anything is computed
+    # read now, to report problems with a fold before any computation
     _ = result.records, result.histories
     return result
 
 
 def _check_files(path: Path) -> None:
-    """Refuse a result whose files are not what the run wrote; those drawn from them do not count.
+    """Check that the files of a result are as the run wrote them, except derived files.
 
-    A result without a manifest is of an older version, or is being put together.
+    A result without a manifest is of an older version, or is being assembled.
     """
     if not (path / layout.MANIFEST).is_file():
         return
@@ -281,12 +281,13 @@ def _check_files(path: Path) -> None:
     if changed:
         raise ResultError(
             f"{path}: {', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what the run "
-            "wrote, but damaged or changed since. Run the experiment again: what is whole is kept."
+            "wrote, but corrupted or changed since. Run the experiment again: intact files are "
+            "kept."
         )
 
 
-def _read_beside(file: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
-    """Read a further table of predictions of the same folds and classes, where there is one."""
+def _read_optional(file: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
+    """Read another table of predictions of the same folds and classes, if it exists."""
     if not file.exists():
         return None
     table = read_predictions(file)
@@ -304,7 +305,7 @@ def _read_beside(file: Path, predictions: pd.DataFrame) -> pd.DataFrame | None:
 def _check_same_windows(
     path: Path, predictions: pd.DataFrame, baseline: pd.DataFrame | None
 ) -> None:
-    """Raise unless the baseline predicts just the windows that the model predicts."""
+    """Check that the baseline predicts the same windows as the model."""
     if baseline is None:
         return
     keys = ["fold", *TRIAL_KEYS, "start"]

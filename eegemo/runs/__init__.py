@@ -1,5 +1,5 @@
 """The verbs: prepare, fit, run, check, verify, preprocess.
 
-The face is light, since every worker process passes through it: what a worker does not need is
+This module imports nothing, since every worker process imports it: what a worker does not use is
 imported from its own module.
 """

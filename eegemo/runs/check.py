@@ -1,4 +1,4 @@
-"""What an experiment file asks for, and whether the data, the disk and the memory allow it."""
+"""Dry run: report what an experiment would do and what is wrong with it or its data."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from eegemo.models.base import shape_of
 from eegemo.runs.check_data import OnFile, check_recordings
 from eegemo.runs.outlines import join_outlines
 from eegemo.runs.prepare import divide_trials, make_dataset
-from eegemo.runs.resources import Needs, check_memory, estimate_needs
+from eegemo.runs.resources import Resources, check_memory, estimate_resources
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes
 from eegemo.store.space import check_space
@@ -20,8 +20,8 @@ from eegemo.windows import Windows
 __all__ = ["CheckedExperiment", "check_experiment"]
 
 # Batches of random numbers to time; the first ones compile the network.
-_EVALUATED = 3  # predicting a window is about so many times faster than training by it
-# Seconds for what is not training: a subject read, preprocessed and stored; a process started.
+_EVALUATED = 3  # predicting a window is about this many times faster than training on it
+# Seconds apart from training: to read, preprocess and store a subject; to start a process.
 _SUBJECT, _START = 2.0, 8.0
 # Windows whose band power is computed in a second, and windows times features of one regression.
 _POWER, _REGRESSED = 8000.0, 5e5
@@ -29,21 +29,21 @@ _POWER, _REGRESSED = 8000.0, 5e5
 
 @dataclass
 class CheckedExperiment:
-    """What a run of an experiment would do.
+    """The outcome of checking an experiment.
 
     Attributes
     ----------
     name : str
     files : list of FileState
-        Of each subject.
+        State of the files of each subject.
     facts : list of (str, str)
-        What it would do, by topic: data, labels, windows, folds, disk, memory, time.
+        What a run would do, by topic: data, labels, windows, folds, disk, memory, time.
     problems : list of str
-        Why it cannot run, for what was given.
+        Why it cannot run as given.
     shortages : list of str
-        Why it cannot run here: room on the disk.
+        Why it cannot run on this machine: disk space.
     notes : list of str
-        What the report would tell its reader.
+        Caveats that the report would list.
     """
 
     name: str
@@ -55,7 +55,7 @@ class CheckedExperiment:
 
     @property
     def exit_code(self) -> int:
-        """0 if it can run, 2 if something given is wrong, 1 if only room is missing."""
+        """0 if it can run, 2 if the input is wrong, 1 if only disk space is missing."""
         return 2 if self.problems else 1 if self.shortages else 0
 
 
@@ -68,7 +68,7 @@ def check_experiment(
     calibrate: bool = True,
     on_file: OnFile | None = None,
 ) -> CheckedExperiment:
-    """Work out what a run of an experiment would do; nothing is written.
+    """Determine what a run of an experiment would do, without writing anything.
 
     Parameters
     ----------
@@ -78,24 +78,24 @@ def check_experiment(
     jobs : int
         Number of processes.
     full : bool
-        Read every signal, and not only headers where they tell enough.
+        Read all signals, also where headers suffice.
     calibrate : bool
-        Train the network on a few batches of random numbers, to tell how long a run takes.
+        Train the network on a few batches of random numbers, to estimate the time of a run.
     on_file : callable, optional
-        Told the name of each subject before it is read, its number, and how many there are.
+        Called before each subject is read, with its name, its number and the number of subjects.
 
     Returns
     -------
     checked : CheckedExperiment
-        What is wrong with the data or the experiment is in it, and not raised.
+        Problems of the data or the experiment are listed in it, not raised.
     """
     checked = CheckedExperiment(experiment.name)
     context = RunContext.of(results=results, jobs=jobs)
     try:
         dataset = make_dataset(experiment)
         outlines = _outline(dataset, checked, full, on_file)
-        if any(not one.ok for one in checked.files):
-            broken = ", ".join(one.name for one in checked.files if not one.ok)
+        if any(not file.ok for file in checked.files):
+            broken = ", ".join(file.name for file in checked.files if not file.ok)
             checked.problems.append(
                 f"{broken}: cannot be used. Repair, or name the other subjects in data.subjects."
             )
@@ -105,20 +105,20 @@ def check_experiment(
         trials = join_outlines(outlines, sfreq=steps.sfreq, channels=dataset.kept_channels)
         windows, folds, checked.notes = divide_trials(experiment, trials, dataset)
         _describe(checked, windows, folds)
-        candidates = [one for _, one in experiment.candidates()]
-        needs = estimate_needs(
+        candidates = [candidate for _, candidate in experiment.candidates()]
+        resources = estimate_resources(
             windows,
             folds,
-            models=[one.make_model() for one in candidates],
-            batch_size=max(one.training.batch_size for one in candidates),
+            models=[candidate.make_model() for candidate in candidates],
+            batch_size=max(candidate.training.batch_size for candidate in candidates),
         )
-        check_memory(needs, on_gpu=may_use_gpu())
-        _describe_room(checked, windows, needs, context)
+        check_memory(resources, on_gpu=may_use_gpu())
+        _describe_room(checked, windows, resources, context)
         seconds = _seconds(experiment, windows, folds, context, calibrate)
         if seconds is not None:
             early = ", less if training stops early" if experiment.make_model().in_epochs else ""
-            told = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
-            checked.facts.append(("time", told))
+            text = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
+            checked.facts.append(("time", text))
     except InputError as error:
         checked.problems.append(str(error))
     return checked
@@ -127,10 +127,10 @@ def check_experiment(
 def _outline(
     dataset: Dataset, checked: CheckedExperiment, full: bool, on_file: OnFile | None
 ) -> dict[str, Outline]:
-    """Find and read the data, and keep the state of each file."""
-    said = dataset.to_be_made()
-    if said is not None:
-        checked.facts.append(("data", said))
+    """Find and read the data, and record the state of each file."""
+    planned = dataset.to_be_made()
+    if planned is not None:
+        checked.facts.append(("data", planned))
         return dataset.expected()
     recordings = {recording.subject: recording for recording in dataset.find()}
     checked.facts.append(("data", f"{len(recordings)} subjects in {dataset.place}"))
@@ -162,10 +162,10 @@ def _range(sizes: list[int]) -> str:
 
 
 def _describe_room(
-    checked: CheckedExperiment, windows: Windows, needs: Needs, context: RunContext
+    checked: CheckedExperiment, windows: Windows, resources: Resources, context: RunContext
 ) -> None:
     stored = sum(4 * array.size for array in windows.trials.arrays)
-    total = int(1.05 * stored) + needs.disk
+    total = int(1.05 * stored) + resources.disk
     checked.facts.append(
         (
             "disk",
@@ -179,14 +179,14 @@ def _describe_room(
         checked.shortages.append(str(error))
     free = available_memory()
     workers = max(context.jobs, 1)
-    text = f"about {format_bytes(needs.memory)} for each of {workers} jobs"
+    text = f"about {format_bytes(resources.memory)} for each of {workers} jobs"
     if free is not None:
         text += f"; {format_bytes(free)} free"
-        if needs.memory * workers > free:
-            fit = max(int(free // needs.memory), 1)
-            checked.notes.append(f"Memory may not do for {workers} jobs; try --jobs {fit}.")
-    if needs.parameters is not None:
-        text += f" (network of {needs.parameters:,} parameters)"
+        if resources.memory * workers > free:
+            fit = max(int(free // resources.memory), 1)
+            checked.notes.append(f"Memory may not suffice for {workers} jobs; try --jobs {fit}.")
+    if resources.parameters is not None:
+        text += f" (network of {resources.parameters:,} parameters)"
     checked.facts.append(("memory", text))
 
 
@@ -197,7 +197,7 @@ def _seconds(
     context: RunContext,
     calibrate: bool,
 ) -> float | None:
-    """Estimate the time of a run at its longest."""
+    """Estimate the longest time of a run, in seconds."""
     jobs = max(context.jobs, 1)
     workers = min(jobs, len(folds))
     n_subjects = len(windows.trials.arrays)
@@ -208,18 +208,19 @@ def _seconds(
     if not calibrate:
         return None
     fitted = 0.0
-    for _, one in experiment.candidates():
-        size = one.training.batch_size
+    for _, candidate in experiment.candidates():
+        size = candidate.training.batch_size
         batch = min(size, len(windows))
-        step = one.make_model().seconds_per_batch(shape_of(windows), batch) or 0.0
+        step = candidate.make_model().seconds_per_batch(shape_of(windows), batch) or 0.0
         for fold in folds:
             steps = -(-len(fold.train) // size) + len(fold.validation) / size / _EVALUATED
-            fitted += step * one.training.epochs * steps + step * len(fold.test) / size / _EVALUATED
+            fitted += step * candidate.training.epochs * steps
+            fitted += step * len(fold.test) / size / _EVALUATED
     return total + (fitted + regression + _START * len(folds)) / workers
 
 
 def format_seconds(seconds: float) -> str:
-    """Write a duration for people.
+    """Format a duration for readers.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The files of a data folder, each with its state."""
+"""Check the files of a data folder."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ __all__ = [
     "find_dataset",
 ]
 
-#: Told the name of a subject, its number, and how many there are.
+#: Called with the name of a subject, its number, and the number of subjects.
 OnFile = Callable[[str, int, int], None]
 
-# What the readers say, and the word for it.
-_WORDS = {
+# State -> phrases in the messages of readers that indicate it.
+_STATES = {
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
@@ -31,7 +31,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class CheckedData:
-    """What a data folder holds.
+    """The content of a data folder.
 
     Attributes
     ----------
@@ -50,20 +50,20 @@ class CheckedData:
 
     @property
     def ok(self) -> bool:
-        """Whether every file that is there can be read."""
-        return all(one.ok or one.state == "missing" for one in self.files)
+        """Whether every existing file can be read."""
+        return all(file.ok or file.state == "missing" for file in self.files)
 
 
 def find_dataset(folder: Path) -> Dataset | None:
-    """Ask every known data set whether a folder is one of its own.
+    """Find the data set that recognises a folder.
 
-    Of two that say so, one of which is made from the other, the more special one is right. A
-    plug-in that cannot be imported is in nobody's way, unless no other data set knows the folder.
+    If two recognise it and one is a subclass of the other, the subclass is returned. A plug-in that
+    cannot be imported is ignored, unless no other data set recognises the folder.
 
     Raises
     ------
     ConfigError
-        If nobody knows the folder, and a plug-in could not be asked.
+        If no data set recognises the folder, and a plug-in could not be imported.
     """
     found: Dataset | None = None
     problems: list[ConfigError] = []
@@ -84,17 +84,17 @@ def find_dataset(folder: Path) -> Dataset | None:
 def check_data(
     root: str | Path, *, full: bool = False, on_file: OnFile | None = None
 ) -> CheckedData:
-    """Look at every file of a data folder.
+    """Check every file of a data folder.
 
     Parameters
     ----------
     root : path
         The release of DEAP, one of its folders, a BIDS data set, or the folder of any other data
-        set that eegemo or a plug-in knows.
+        set of eegemo or a plug-in.
     full : bool
-        Read every signal, and not only headers where they tell enough.
+        Read all signals, also where headers suffice.
     on_file : callable, optional
-        Told the name of each subject before it is read, its number, and how many there are.
+        Called before each subject is read, with its name, its number and the number of subjects.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def check_data(
     Raises
     ------
     InputError
-        If this is no such folder.
+        If no data set recognises the folder.
     """
     root = Path(root)
     dataset = find_dataset(root)
@@ -127,7 +127,7 @@ def check_recordings(
     full: bool = False,
     on_file: OnFile | None = None,
 ) -> tuple[list[FileState], dict[str, Outline]]:
-    """Read recordings, and return the state of each and the outlines of those that are well."""
+    """Read recordings; return the state of each, and the outlines of readable ones."""
     states, outlines = [], {}
     for number, (name, recording) in enumerate(recordings.items()):
         if on_file is not None:
@@ -148,10 +148,10 @@ def check_recordings(
 
 def _broken(name: str, files: Sequence[Path], error: DataError) -> FileState:
     text = str(error)
-    for file in files:  # the table says where they are
+    for file in files:  # the table already shows the folder
         text = text.replace(str(file), file.name)
     state = next(
-        (word for word, signs in _WORDS.items() if any(sign in text for sign in signs)), "damaged"
+        (word for word, signs in _STATES.items() if any(sign in text for sign in signs)), "corrupt"
     )
     n_bytes = sum(file.stat().st_size for file in files if file.is_file())
     return FileState(name, n_bytes, state, text)

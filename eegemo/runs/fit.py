@@ -1,4 +1,4 @@
-"""The tasks of worker processes: fit one fold, or all folds as one program."""
+"""Tasks of worker processes: fit a fold, or all folds jointly."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -37,7 +37,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class FitTask:
-    """All that a process needs to fit one fold; signals are found on disk.
+    """Task of a process: fit a fold. Signals are read from disk.
 
     Attributes
     ----------
@@ -48,15 +48,15 @@ class FitTask:
     fold : Fold
     scaling : Scaling
     candidates : tuple of Candidate
-        What to fit; several to choose among.
+        The candidates; several for hyperparameter selection.
     metric : {"loss", "balanced_accuracy"}
-        What to choose by.
+        Criterion of the selection.
     seeds : dict of str to int
         ``split`` and ``model``.
     features : Path, optional
         File of the windows' band power, for the baseline.
     baseline : Model, optional
-        The baseline, to fit it on the same fold.
+        The baseline, which is fitted on the same fold.
     trace : Path, optional
         Folder that records when it was fitted.
     """
@@ -78,12 +78,12 @@ class FitTask:
 
     @property
     def outcome(self) -> Path:
-        """A file that is there once the task has been done."""
+        """A file that exists once the task is done."""
         return self.folder / layout.DONE
 
     @property
     def fold_folder(self) -> FoldFolder:
-        """The fold's folder, to be read and written."""
+        """The fold's folder."""
         return FoldFolder(self.folder)
 
     @property
@@ -93,16 +93,16 @@ class FitTask:
 
     @property
     def files(self) -> FitFiles:
-        """Where the fit reports its epochs, and keeps its checkpoint."""
+        """Files of the training history and the checkpoint."""
         return FitFiles(self.fold_folder.history_path, self.fold_folder.checkpoint)
 
     def open(self) -> AbstractContextManager[bool]:
-        """Keep the folder for this process; gives False if the fold is fitted by now."""
+        """Lock the folder for this process; gives False if the fold is already fitted."""
         return self.fold_folder.open(*self.content)
 
     @property
     def content(self) -> tuple[str, dict[str, int], dict[str, int], str | None]:
-        """What the folder has to hold when the task is done, as `FoldFolder.holds` takes it."""
+        """The expected content of the finished folder, as `FoldFolder.holds` takes it."""
         lengths = {"predictions": len(self.fold.test)}
         if len(self.fold.validation):
             lengths["validation"] = len(self.fold.validation)
@@ -113,7 +113,7 @@ class FitTask:
 
 @dataclass(frozen=True)
 class AllFoldsTask:
-    """Folds of one experiment to fit at once: they differ in windows, scaling and seeds only."""
+    """Task of a process: fit folds of one experiment jointly."""
 
     folds: tuple[FitTask, ...]
 
@@ -122,63 +122,65 @@ class AllFoldsTask:
 
     @property
     def outcome(self) -> Path:
-        """A file that is there once the task has been done."""
+        """A file that exists once the task is done."""
         return self.folds[-1].outcome
 
 
 def fit_all_and_save(task: AllFoldsTask) -> None:
-    """Fit folds at once, and write the folder of each as `eegemo.runs.fit.fit_and_save` does."""
+    """Fit folds jointly, and write the folder of each as `eegemo.runs.fit.fit_and_save` does."""
     with ExitStack() as stack:
         stack.enter_context(span(str(task), task.folds[0].trace))
-        folds = [fold for fold in task.folds if stack.enter_context(fold.open())]
-        if not folds:
+        fold_tasks = [
+            fold_task for fold_task in task.folds if stack.enter_context(fold_task.open())
+        ]
+        if not fold_tasks:
             return
-        model = folds[0].candidates[0].model
+        model = fold_tasks[0].candidates[0].model
         device = model.prepare_device()
         fits = fit_candidates_jointly(
-            folds[0].windows,
-            [one.fold for one in folds],
-            candidates=folds[0].candidates,
-            metric=folds[0].metric,
-            scalings=[one.scaling for one in folds],
-            numbers=[one.number for one in folds],
-            seeds=[one.seeds["model"] for one in folds],
-            files=[one.files for one in folds],
+            fold_tasks[0].windows,
+            [fold_task.fold for fold_task in fold_tasks],
+            candidates=fold_tasks[0].candidates,
+            metric=fold_tasks[0].metric,
+            scalings=[fold_task.scaling for fold_task in fold_tasks],
+            numbers=[fold_task.number for fold_task in fold_tasks],
+            seeds=[fold_task.seeds["model"] for fold_task in fold_tasks],
+            files=[fold_task.files for fold_task in fold_tasks],
         )
-        for one, (fitted, choice) in zip(folds, fits, strict=True):
-            _save(one, fitted, choice, device, at_once=len(folds))
+        for fold_task, (fitted, choice) in zip(fold_tasks, fits, strict=True):
+            _save(fold_task, fitted, choice, device, n_joint=len(fold_tasks))
     model.tidy()
 
 
 def gather_folds(
-    tasks: Sequence[FitTask], at_once: list[AllFoldsTask], progress: Progress
+    tasks: Sequence[FitTask], joint_tasks: list[AllFoldsTask], progress: Progress
 ) -> list[FitTask]:
-    """Add the folds of an experiment to what is fitted at once; return them if that cannot be."""
+    """Add the folds of an experiment to the joint tasks; return them if that is not possible."""
     if not tasks:
         return []
-    scalings = [one.scaling for one in tasks]
+    scalings = [task.scaling for task in tasks]
     for candidate in tasks[0].candidates:
         reason = candidate.model.cannot_fit_many(scalings)
         if reason is not None:
             experiment = tasks[0].folder.parent.parent.name
-            progress.message(f"{experiment}: folds are fitted one by one, since {reason}.")
+            progress.message(f"{experiment}: folds are fitted separately, since {reason}.")
             return list(tasks)
-    at_once.append(AllFoldsTask(tuple(tasks)))
+    joint_tasks.append(AllFoldsTask(tuple(tasks)))
     return []
 
 
 def prepare_device_of(model: Model) -> str:
-    """Load what a model runs on, and name the device."""
+    """Load the back end of a model, and name the device."""
     return model.prepare_device()
 
 
 def fit_and_save(task: FitTask) -> None:
-    """Fit one fold and write its folder; the marker ``done``, with digests of it all, comes last.
+    """Fit a fold and write its folder; the marker ``done``, with all digests, comes last.
 
     Raises
     ------
     DiskFullError
-        If there is no space for what is written.
+        If the disk is full.
     """
     with task.open() as wanted, span(str(task), task.trace):
         if wanted:
@@ -214,9 +216,9 @@ def _save(
     choice: dict[str, Any] | None,
     device: str,
     *,
-    at_once: int = 1,
+    n_joint: int = 1,
 ) -> None:
-    """Fit the baseline, and write the fold's folder; `at_once` folds were fitted as one program."""
+    """Fit the baseline, and write the fold's folder; `n_joint` folds were fitted jointly."""
     baseline = None
     if task.baseline is not None:
         baseline = fit_fold(
@@ -237,13 +239,13 @@ def _save(
         baseline=None if task.baseline is None else task.baseline.identity,
         cost=_describe_cost(task, fitted),
         device=device,
-        at_once=at_once,
+        n_joint=n_joint,
     )
     task.fold_folder.write(fitted, before | after, model=task.model_file, baseline=baseline)
 
 
 def _describe_cost(task: FitTask, fitted: FittedFold) -> dict[str, Any]:
-    """Count what the model costs; latency is measured in the first fold only."""
+    """Return the costs of a model; latency is measured in the first fold only."""
     counted = fitted.model.cost()
     latency = None
     if task.number == 0:

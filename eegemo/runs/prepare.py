@@ -1,6 +1,6 @@
 """Prepare an experiment: from recordings to cross-validation folds.
 
-Everything that can be wrong with an experiment or its data is found out here.
+All mistakes in an experiment or its data are found here.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-#: Raised when stored trials, or results, would come out differently for the same input.
+#: Increased when stored trials would differ for the same input.
 _TRIALS_VERSION = 3
 
 
@@ -59,12 +59,12 @@ class StoredTrials:
     experiment : Experiment
     subjects : tuple of str
     folders : tuple of Path
-        One for each subject, named by all that decides its content; see `load_trials`
+        One per subject, named by everything that determines its content; see `load_trials`
         and `load_records`.
     made : tuple of str
-        The subjects that were not there before.
+        The subjects that were not stored before.
     notes : tuple of str
-        What the reader of the report should know.
+        Caveats for the report.
     simulated : bool
         Whether the data was simulated.
     """
@@ -78,7 +78,7 @@ class StoredTrials:
 
 
 def make_dataset(experiment: Experiment, *, trust: bool = True) -> Dataset:
-    """Return the data set that an experiment names, with the options of its section ``data``.
+    """Return the data set of an experiment, with the options of its section ``data``.
 
     Parameters
     ----------
@@ -96,12 +96,12 @@ def make_dataset(experiment: Experiment, *, trust: bool = True) -> Dataset:
 
 
 def with_dataset(experiment: Experiment, dataset: Dataset) -> Experiment:
-    """Return the experiment with a section ``data`` that says which data set it is.
+    """Return the experiment with a section ``data`` that describes a given data set.
 
     Raises
     ------
     ConfigError
-        If the class of the data set can be named by no file, since it lies inside a function.
+        If the class of the data set is defined inside a function and cannot be named in a file.
     """
     kind = type(dataset)
     path = f"{kind.__module__}:{kind.__qualname__}"
@@ -125,9 +125,9 @@ def prepare_experiment(
     ----------
     experiment : Experiment
     context : RunContext
-        Where trials are stored, and who does the work.
+        Where trials are stored, and how tasks are run.
     dataset : Dataset, optional
-        The data; what the experiment names, if not given.
+        The data; that of the experiment if not given.
 
     Returns
     -------
@@ -162,13 +162,13 @@ def prepare_experiment(
 def prepare_result(result: Result, context: RunContext) -> Plan:
     """Make the windows and folds of a result again, from its own ``experiment.yaml``.
 
-    This is no method of `Result`, since preparing stands above what lies on disk.
+    This is not a method of `Result`: preparing is a layer above the files on disk.
 
     Parameters
     ----------
     result : Result
     context : RunContext
-        Where trials are stored, and who does the work.
+        Where trials are stored, and how tasks are run.
 
     Returns
     -------
@@ -178,7 +178,7 @@ def prepare_result(result: Result, context: RunContext) -> Plan:
     Raises
     ------
     InputError
-        If the data is not there any more, or this version does not know what the file asks for.
+        If the data no longer exists, or this version does not support the file.
     """
     return prepare_experiment(result.experiment, context)
 
@@ -186,15 +186,15 @@ def prepare_result(result: Result, context: RunContext) -> Plan:
 def divide_trials(
     experiment: Experiment, trials: Trials, dataset: Dataset
 ) -> tuple[Windows, list[Fold], list[str]]:
-    """Label trials, cut them into windows, and divide these into folds; return notes, too."""
+    """Label trials, divide them into windows and these into folds; also return notes."""
     labels = make_labels(
         trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
     notes = []
     if experiment.shuffle_labels is not None:
-        labels = _shuffled(labels, trials, experiment.shuffle_labels)
+        labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
-            "Trial labels were shuffled within each subject and session: there is nothing to learn."
+            "Trial labels were permuted within each subject and session: there is nothing to learn."
         )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
     folds = make_repeats(
@@ -210,10 +210,10 @@ def divide_trials(
 def prepare_trials(
     experiment: Experiment, context: RunContext, *, dataset: Dataset | None = None
 ) -> StoredTrials:
-    """Read, preprocess and store the trials of each subject unless the very same are there.
+    """Read, preprocess and store the trials of each subject, unless they are stored already.
 
-    A subject's trials are stored as soon as they are made, and depend on the subject's files, the
-    reader and the preprocessing: nothing else makes them anew.
+    A subject's trials are stored as soon as they are made. They depend only on the subject's files,
+    the reader and the preprocessing.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def prepare_trials(
         folders.append(folder)
         if not is_whole(folder, files):
             if remove_damaged(folder, files):
-                progress.message(f"{folder} is damaged: making it again.")
+                progress.message(f"{folder} is corrupt: making it again.")
             tasks.append(TrialsTask(recording, folder, steps, context.trace))
     files.save()
     least = sum(task.recording.least_bytes(steps) for task in tasks)
@@ -275,14 +275,14 @@ def prepare_trials(
     )
 
 
-def _shuffled(labels: Labels, trials: Trials, seed: int) -> Labels:
-    """Give the labels to other trials, as `eegemo.evaluation.statistics.permutation_test` does."""
+def _permuted(labels: Labels, trials: Trials, seed: int) -> Labels:
+    """Permute labels, as `eegemo.evaluation.statistics.permutation_test` does."""
     about = trials.metadata
     codes = shuffle_labels(
         labels.codes,
         about[["subject", "session"]],
         about["stimulus"],
-        np.random.default_rng([seed, 2**31]),  # apart from all other uses of small seeds
+        np.random.default_rng([seed, 2**31]),  # distinct from all other uses of small seeds
     )
     return replace(labels, codes=codes)
 
@@ -311,46 +311,44 @@ def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
 
 
 def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
-    """Say in which folds the test part has a class that training does not.
+    """Note the folds whose test set has a class that training lacks.
 
     Raises
     ------
     DataError
-        If a training part has a single class.
+        If a training set has a single class.
     """
     notes = []
     for fold in folds:
-        learnt = np.unique(windows.codes[fold.train])
-        if len(learnt) < 2:
-            name = windows.labels.classes[learnt[0]]
+        training_classes = np.unique(windows.codes[fold.train])
+        if len(training_classes) < 2:
+            name = windows.labels.classes[training_classes[0]]
             raise DataError(
                 f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
-                "to tell apart. Leave that subject out, or change the labels or the split."
+                "to classify. Exclude that subject, or change the labels or the split."
             )
-        watched = np.unique(windows.codes[fold.validation])
-        if watched.size and not np.isin(watched, learnt).any():
+        validation_classes = np.unique(windows.codes[fold.validation])
+        if validation_classes.size and not np.isin(validation_classes, training_classes).any():
             notes.append(
-                f"Fold {fold.name}: its validation part has no class of its training part, so "
-                "nothing stops it early."
+                f"Fold {fold.name}: its validation set has no class of its training set, so "
+                "early stopping is ineffective."
             )
         absent = np.setdiff1d(windows.codes[fold.test], windows.codes[fold.train])
         if absent.size:
             names = ", ".join(windows.labels.classes[code] for code in absent)
-            notes.append(
-                f"Fold {fold.name}: no training trial of {names}, which the test part has."
-            )
+            notes.append(f"Fold {fold.name}: no training trial of {names}, which the test set has.")
     return notes
 
 
 @dataclass(frozen=True)
 class TrialsTask:
-    """Read, preprocess and store one subject.
+    """Task of a process: read, preprocess and store a subject.
 
     Attributes
     ----------
     recording : Recording
     folder : Path
-        Where its trials go.
+        Where its trials are stored.
     preprocessing : dict
         Arguments of `eegemo.preprocessing.preprocess`.
     trace : Path, optional
@@ -367,12 +365,12 @@ class TrialsTask:
 
     @property
     def outcome(self) -> Path:
-        """A file that is there once the task has been done."""
+        """A file that exists once the task is done."""
         return self.folder / "manifest.json"
 
 
 def store_subject(task: TrialsTask) -> str:
-    """Read, preprocess and store one subject, run by run, with a record of what was done.
+    """Read, preprocess and store a subject, run by run, with a record of what was done.
 
     Raises
     ------
@@ -387,7 +385,7 @@ def _store_subject(task: TrialsTask) -> str:
     subject, steps = task.recording.subject, task.preprocessing
     epochs, records, notes = [], [], []
     failure = "there is no recording with trials."
-    # EOG may be of any type, and is needed until it has been removed
+    # EOG may be of any type, and is used until it has been removed
     eeg_only = isinstance(steps["channels"], str) and steps["eog"] == "none"
     for run in task.recording.read(eeg_only=eeg_only):
         record = Record()

@@ -1,7 +1,7 @@
-"""What a run needs, and whether it is there: room on the disk, and memory.
+"""Estimate the disk space and memory of a run, and check that they are available.
 
-The figures are estimates from sizes alone, good to about a factor of two. A run is refused only if
-even the least that it needs is missing.
+Estimates are computed from sizes alone and are accurate to about a factor of two. A run is refused
+only if even its minimum is not available.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from eegemo.store.space import check_space
 from eegemo.windows import Windows
 
 __all__ = [
-    "Needs",
+    "Resources",
     "check_memory",
-    "estimate_needs",
+    "estimate_resources",
 ]
 
 
@@ -48,19 +48,19 @@ _PREDICTED = 256
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What fitting all folds needs, in bytes.
+class Resources:
+    """The resources for fitting all folds, in bytes.
 
     Attributes
     ----------
     disk : int
-        Written to the result folder and, for features, to the store.
+        Space in the result folder and, for features, in the store.
     memory : int
-        Of each process that fits folds.
+        Memory of each process that fits folds.
     least_memory : int
-        Of each process, what the network's numbers alone take.
+        Memory of each process for the numbers of the model alone.
     parameters : int or None
-        Of the largest network among the candidates.
+        Parameters of the largest network among the candidates.
     """
 
     disk: int
@@ -69,34 +69,34 @@ class Needs:
     parameters: int | None
 
 
-def estimate_needs(
+def estimate_resources(
     windows: Windows,
     folds: Sequence[Fold],
     *,
     models: Sequence[Model],
     batch_size: int,
     n_bands: int = 5,
-) -> Needs:
-    """Estimate what fitting all folds needs.
+) -> Resources:
+    """Estimate the resources for fitting all folds.
 
     Parameters
     ----------
     windows : Windows
     folds : sequence of Fold
     models : sequence of Model
-        Of each candidate.
+        The model of each candidate.
     batch_size : int
     n_bands : int
         Bands whose power is stored for each window and channel.
 
     Returns
     -------
-    needs : Needs
+    resources : Resources
 
     Raises
     ------
     ConfigError
-        If the sizes of a model do not fit the window.
+        If the sizes of a model do not fit the windows.
     """
     shape = shape_of(windows)
     sizes = [size for size in (model.size(shape) for model in models) if size is not None]
@@ -114,57 +114,57 @@ def estimate_needs(
     process = _NETWORK_PROCESS if trained else _PLAIN_PROCESS + least
     passes = 4 * activations * (2 * batch + _PREDICTED)
     memory = process + _TRAINED * parameters + passes + 2 * signals + _WINDOW_INDEX * len(windows)
-    return Needs(disk, memory, least, parameters if sizes else None)
+    return Resources(disk, memory, least, parameters if sizes else None)
 
 
-def check_memory(needs: Needs, *, on_gpu: bool = False) -> None:
-    """Refuse a network that cannot be in memory.
+def check_memory(resources: Resources, *, on_gpu: bool = False) -> None:
+    """Refuse a model that does not fit into memory.
 
     Raises
     ------
     ConfigError
-        If its numbers alone take more than there is. On a GPU, only what is beyond any is refused.
+        If its numbers alone exceed the free memory; for a GPU, eight times the free memory.
     """
     free = available_memory()
-    if free is None or needs.least_memory <= free * (8 if on_gpu else 1):
+    if free is None or resources.least_memory <= free * (8 if on_gpu else 1):
         return
-    if needs.parameters is None:
+    if resources.parameters is None:
         raise ConfigError(
             "model: it is fitted on a whole training set in memory, which takes at least "
-            f"{format_bytes(needs.least_memory)}; {format_bytes(free)} are free. Use fewer "
+            f"{format_bytes(resources.least_memory)}; {format_bytes(free)} are free. Use fewer "
             "subjects or channels, a longer windows.stride, or a network."
         )
     raise ConfigError(
-        f"model: it has {needs.parameters:,} parameters, and training it takes at least "
-        f"{format_bytes(needs.least_memory)} of memory; {format_bytes(free)} are free. Use smaller "
-        "layers, shorter windows, or a smaller training.batch_size."
+        f"model: it has {resources.parameters:,} parameters, and training it takes at least "
+        f"{format_bytes(resources.least_memory)} of memory; {format_bytes(free)} are free. Use "
+        "smaller layers, shorter windows, or a smaller training.batch_size."
     )
 
 
-def needs_of(plan: Plan) -> Needs:
-    """Estimate what fitting the folds of an experiment needs."""
-    candidates = [one for _, one in plan.experiment.candidates()]
-    return estimate_needs(
+def resources_of(plan: Plan) -> Resources:
+    """Estimate what fitting the folds of an experiment resources."""
+    candidates = [candidate for _, candidate in plan.experiment.candidates()]
+    return estimate_resources(
         plan.windows,
         plan.folds,
-        models=[one.make_model() for one in candidates],
-        batch_size=max(one.training.batch_size for one in candidates),
+        models=[candidate.make_model() for candidate in candidates],
+        batch_size=max(candidate.training.batch_size for candidate in candidates),
     )
 
 
-def check_needs(plans: Sequence[Plan]) -> None:
-    """Refuse what would not fit the memory or the disk, before anything is trained.
+def check_resources(plans: Sequence[Plan]) -> None:
+    """Check memory and disk space for all experiments, before training.
 
     Raises
     ------
     ConfigError
-        If the sizes of a model do not fit its windows, or its numbers the memory.
+        If the sizes of a model do not fit its windows, or its numbers exceed the memory.
     EegemoError
-        If the disk has no room for the results.
+        If the disk has too little space for the results.
     """
     total = 0
     for plan in plans:
-        needs = needs_of(plan)
-        check_memory(needs, on_gpu=may_use_gpu())
-        total += needs.disk
+        resources = resources_of(plan)
+        check_memory(resources, on_gpu=may_use_gpu())
+        total += resources.disk
         check_space(plan.folder, total, "the results")

@@ -1,7 +1,7 @@
-"""Walk the path for experiment files: the only module, with the command line, that sees the config.
+"""Run experiments: prepare, fit and finish.
 
 prepare   recordings -> trials on disk -> labels -> windows -> folds        one process each subject
-fit       every fold of every experiment, and the baseline's                 one process each fold
+fit       every fold of every experiment, and its baseline                   one process each fold
 finish    predictions of all folds -> provenance -> report
 """
 
@@ -36,7 +36,7 @@ from eegemo.runs.fit import (
     prepare_device_of,
 )
 from eegemo.runs.prepare import prepare_experiment, with_dataset
-from eegemo.runs.resources import check_needs
+from eegemo.runs.resources import check_resources
 from eegemo.scaling import fit_scaling
 from eegemo.splits import split_seed
 from eegemo.store import lock, naming_full_disk, remove_leftovers
@@ -52,7 +52,7 @@ __all__ = [
 
 @dataclass
 class _Run:
-    """A run under way."""
+    """A run in progress."""
 
     plan: Plan
     context: RunContext
@@ -63,9 +63,9 @@ class _Run:
 
 
 def finish(run: _Run) -> None:
-    """Put the folds together: predictions, provenance, report.
+    """Assemble the folds: predictions, provenance, report.
 
-    What is there and whole from an earlier run stays, unless a fold was fitted since.
+    Complete files of an earlier run are kept, unless a fold was fitted since.
     """
     if run.refitted or not is_assembled(run.plan.folder):
         seconds = time.perf_counter() - run.began
@@ -83,14 +83,14 @@ def run_experiment(
     jobs: int = 0,
     progress: Progress | None = None,
 ) -> Path:
-    """Run one experiment, or what is left of it, and write its report.
+    """Run an experiment, resuming it if it was interrupted, and write its report.
 
     Parameters
     ----------
     experiment : Experiment
     data : Dataset, optional
-        Takes the place of the experiment's section ``data``, which is written anew: recordings as
-        objects (`eegemo.datasets.memory.Memory.of`), or any other data set.
+        Replaces the experiment's section ``data``: recordings as objects
+        (`eegemo.datasets.memory.Memory.of`), or any other data set.
     results, jobs, progress
         See `run_experiments`.
 
@@ -129,10 +129,9 @@ def run_experiments(
 ) -> list[Path]:
     """Run experiments and write their reports.
 
-    Everything is prepared and checked before anything is trained. The folds of all experiments are
-    then fitted by one set of processes. Folds that an earlier, interrupted run finished are kept,
-    a fold in work goes on after its last checkpoint, and an experiment whose result is complete is
-    not run again.
+    All experiments are prepared and checked before training. Their folds are then fitted by one set
+    of processes. After an interruption, finished folds are kept, and a fold in progress resumes
+    from its last checkpoint. An experiment with a complete result is not run again.
 
     Parameters
     ----------
@@ -142,20 +141,20 @@ def run_experiments(
     store : path, optional
         Where trials are stored; ``.store`` in the folder of results if not given.
     jobs : int
-        Number of processes; 0 runs everything in this one.
+        Number of processes; 0 runs everything in the current process.
     report : bool
-        Fit the baseline on the same folds and write a report; without, a result has predictions
-        and provenance only, and `eegemo.report.write_report` can draw it later.
+        Fit the baseline on the same folds and write a report. Otherwise the result has predictions
+        and provenance only; `eegemo.report.write_report` can write a report later.
     progress : Progress, optional
-        Told what happens.
+        Receives messages and progress.
     runner : callable, optional
-        Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
+        Runs the tasks of subjects and folds, as `eegemo.execution.run_tasks` does.
     engine : {"auto", "local", "together", "dask"}
-        With ``"together"`` the folds of an experiment that are still to be fitted are fitted by one
-        process, all at once, where its model can be (`eegemo.training.fit_folds_jointly`).
-        ``"auto"`` does so on a GPU with Keras's JAX back end. The rest is done by `runner`.
+        With ``"together"``, one process fits the remaining folds of an experiment jointly, where
+        its model allows it (`eegemo.training.fit_folds_jointly`). ``"auto"`` does so on a GPU with
+        Keras's JAX back end. All other tasks are run by `runner`.
     given : mapping of int to Dataset, optional
-        By the place of an experiment: its data set, where a file cannot name it.
+        Data sets that a file cannot name, by the position of the experiment.
 
     Returns
     -------
@@ -182,14 +181,15 @@ def run_all(
     report: bool = True,
     given: Mapping[int, Dataset] | None = None,
 ) -> list[Path]:
-    """Run experiments as `run_experiments` does, in a context that is there already."""
+    """Run experiments as `run_experiments` does, in a given context."""
     results = context.results
     try:
         with naming_full_disk(results):
             results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"{results}: expected a folder for results, or a place where one can be made ({error})."
+            f"{results}: expected a folder for results, or a path where one can be created "
+            f"({error})."
         ) from error
     with naming_full_disk(results):
         return _run_all(experiments, context, report, given or {})
@@ -202,18 +202,18 @@ def _run_all(
     given: Mapping[int, Dataset],
 ) -> list[Path]:
     progress, jobs = context.progress, context.jobs
-    together = _ask_back_end(experiments, context)
+    together = _query_back_end(experiments, context)
     with context.span("prepare"):
         plans = [
-            prepare_experiment(one, context, dataset=given.get(number))
-            for number, one in enumerate(experiments)
+            prepare_experiment(experiment, context, dataset=given.get(number))
+            for number, experiment in enumerate(experiments)
         ]
     with ExitStack() as stack:
         open_runs, tasks = [], []
-        at_once: list[AllFoldsTask] = []
-        unlike = {plan.folder: plan for plan in plans}.values()
-        check_needs([plan for plan in unlike if not is_complete(plan.folder, report=report)])
-        for plan in unlike:
+        joint_tasks: list[AllFoldsTask] = []
+        distinct = {plan.folder: plan for plan in plans}.values()
+        check_resources([plan for plan in distinct if not is_complete(plan.folder, report=report)])
+        for plan in distinct:
             if is_complete(plan.folder, report=report):
                 if report:
                     progress.message(
@@ -226,19 +226,19 @@ def _run_all(
             remove_leftovers(plan.folder, *drawn)
             run = _Run(plan, context, time.perf_counter(), now(), report)
             open_runs.append(run)
-            own = _begin(run)
-            run.refitted = bool(own)
+            fold_tasks = _begin(run)
+            run.refitted = bool(fold_tasks)
             if together:
-                own = gather_folds(own, at_once, progress)
-            tasks += own
-        with watching(lambda: _look(open_runs, progress)):
-            # one after another, since each fills the device
+                fold_tasks = gather_folds(fold_tasks, joint_tasks, progress)
+            tasks += fold_tasks
+        with watching(lambda: report_progress(open_runs, progress)):
+            # one at a time, since each fills the device
             for _ in run_tasks(
-                fit_all_and_save, at_once, jobs=min(jobs, 1), message=progress.message
+                fit_all_and_save, joint_tasks, jobs=min(jobs, 1), message=progress.message
             ):
                 pass
             for _ in context.map(fit_and_save, tasks):
-                pass  # what a fold has to say lies in its folder
+                pass  # the outcome of a fold is in its folder
         for run in open_runs:
             if report:
                 progress.message(f"{run.plan.experiment.name}: writing the report.")
@@ -247,15 +247,17 @@ def _run_all(
     return [plan.folder for plan in plans]
 
 
-def _ask_back_end(experiments: Sequence[Experiment], context: RunContext) -> bool:
-    """Tell whether folds are to be fitted at once, and have a GPU looked for if one was asked for.
+def _query_back_end(experiments: Sequence[Experiment], context: RunContext) -> bool:
+    """Return whether folds are fitted jointly, and check for a GPU if it was requested.
 
-    What there is, is known only to the back end, so it is asked before all else.
+    Only the back end knows the devices, so it is queried first.
     """
-    models = {model.framework: model for model in (one.make_model() for one in experiments)}
+    models = {
+        model.framework: model for model in (experiment.make_model() for experiment in experiments)
+    }
     together = context.engine == "together"
     if "keras" in models:
-        # without a network nobody need be asked: `gather_folds` says that it cannot be
+        # without a network there is no back end; `gather_folds` reports that it is not possible
         together = runs_together(context.engine, jobs=context.jobs)
     if os.environ.get("EEGEMO_DEVICE") == "gpu":
         for _ in context.runner(
@@ -266,7 +268,7 @@ def _ask_back_end(experiments: Sequence[Experiment], context: RunContext) -> boo
 
 
 def _begin(run: _Run) -> list[FitTask]:
-    """Write what is known before training, and list the folds still to be fitted."""
+    """Write the files that precede training, and return the tasks of the remaining folds."""
     plan = run.plan
     experiment, windows = plan.experiment, plan.windows
     plan.write()
@@ -277,8 +279,8 @@ def _begin(run: _Run) -> list[FitTask]:
     if bands is not None:
         features = store_features(windows, plan.digests["data"], bands, run.context.store)
     candidates = tuple(
-        Candidate(settings, one.make_model(), one.make_training())
-        for settings, one in experiment.candidates()
+        Candidate(settings, candidate.make_model(), candidate.make_training())
+        for settings, candidate in experiment.candidates()
     )
     tasks = []
     for number, fold in enumerate(plan.folds):
@@ -301,18 +303,18 @@ def _begin(run: _Run) -> list[FitTask]:
             trace=run.context.trace,
         )
         if task.fold_folder.holds(*task.content):
-            task.fold_folder.remove_checkpoints()  # it may have been stopped just before
+            task.fold_folder.remove_checkpoints()  # the run may have stopped just before this
         else:
             tasks.append(task)
     kept = len(plan.folds) - len(tasks)
     if kept:
         run.context.progress.message(
-            f"{experiment.name}: going on after {kept} of {len(plan.folds)} folds."
+            f"{experiment.name}: resuming after {kept} of {len(plan.folds)} folds."
         )
     return tasks
 
 
-def _look(runs: Sequence[_Run], progress: Progress) -> None:
+def report_progress(runs: Sequence[_Run], progress: Progress) -> None:
     """Report how many epochs of each experiment are done, from the histories on disk."""
     for run in runs:
         experiment, folds = run.plan.experiment, run.plan.folds

@@ -1,4 +1,4 @@
-"""Store an experiment's trials, and write the pages on them; a reader of the config."""
+"""Store the trials of an experiment, and report on the quality of its signals."""
 
 import json
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def preprocess_experiment(
     progress: Progress | None = None,
     runner: Runner = run_tasks,
 ) -> Path:
-    """Store the trials of an experiment as `run_experiment` would, and report on their quality.
+    """Store the trials of an experiment for `run_experiment`, and report on their quality.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ def preprocess_experiment(
     results : path
         Folder of results.
     jobs : int
-        Number of processes; 0 does everything in this one.
+        Number of processes; 0 runs everything in the current process.
     progress : Progress, optional
-        Told what happens.
+        Receives messages and progress.
     runner : callable, optional
-        Does the work of each subject, as `eegemo.execution.run_tasks`.
+        Runs the tasks of subjects, as `eegemo.execution.run_tasks` does.
 
     Returns
     -------
     path : Path
-        The report over all subjects.
+        The overview of all subjects.
 
     Raises
     ------
@@ -61,20 +61,20 @@ def preprocess_experiment(
 def write_quality_report(
     stored: StoredTrials, folder: str | Path, context: RunContext | None = None
 ) -> Path:
-    """Write pages that show what preprocessing did, per subject and overall.
+    """Write pages that show the effect of preprocessing, per subject and overall.
 
-    Pages of subjects whose trials have not changed are kept. The pages are `mne.Report`s and load
-    nothing from elsewhere.
+    Pages of subjects whose trials have not changed are kept. The pages are self-contained
+    `mne.Report`s.
 
     Parameters
     ----------
     stored : StoredTrials
         What `eegemo.runs.prepare.prepare_trials` returned.
     folder : path
-        Made if it is not there. It gets ``quality.html``, ``quality.json`` (the same in numbers,
+        Created if it does not exist. It gets ``quality.html``, ``quality.json`` (the numbers, in
         volts) and ``subjects/<subject>.html``.
     context : RunContext, optional
-        Who draws the page of each subject; this process if not given.
+        How the pages of subjects are drawn; in the current process if not given.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def _describe(runs: Sequence[Record]) -> list[dict[str, Any]]:
             "steps": run.steps,
             "notes": run.notes,
             "n_trials": run.n_trials,
-            "rejected": [vars(one) for one in run.rejected],
+            "rejected": [vars(trial) for trial in run.rejected],
             "bads": run.bads,
             "interpolated": run.interpolated,
             "eog": None
@@ -138,7 +138,7 @@ def _describe(runs: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _drawn_earlier(folder: Path) -> dict[str, str]:
-    """Return which pages an earlier report has, and of what."""
+    """Return the pages of an earlier report, with the key of their content."""
     try:
         pages = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))["pages"]
         return {str(subject): str(key) for subject, key in pages.items()}

@@ -1,8 +1,8 @@
-"""Repeat a stored result, and say whether it agrees.
+"""Repeat a stored result, and check that it agrees.
 
 With the same software on the same machine's CPU, a repeated run gives the same predictions to the
-bit. The back ends of Keras draw their random numbers differently, so on another one nothing is
-trained: the stored models predict again, which has to agree within `TOLERANCE`.
+bit. The back ends of Keras draw different random numbers. On another back end, the stored models
+predict again without training, and have to agree within `TOLERANCE`.
 """
 
 import tempfile
@@ -36,22 +36,22 @@ __all__ = ["TOLERANCE", "Verification", "compare_predictions", "verify_result"]
 #: The largest difference between two probabilities that still counts as agreement.
 TOLERANCE = 1e-4
 _DIGESTS = ("data", "labels", "folds")
-_WAYS = {False: "one by one", True: "all at once"}
+_MODES = {False: "separately", True: "jointly"}
 _TRIAL = ["repeat", "fold", "subject", "session", "trial", "stimulus", "start", "y_true"]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of repeating a result.
+    """The outcome of repeating a result.
 
     Attributes
     ----------
     agrees : bool
         Whether nothing differs but, at most, probabilities by `TOLERANCE`.
     sentences : tuple of str
-        What was found, for people.
+        The findings, for readers.
     damaged : tuple of str
-        Files of the result that are not what was written.
+        Files of the result that are not as they were written.
     different : tuple of str
         Which of data, labels and folds differ; then nothing was fitted.
     versions : dict of str to (str, str)
@@ -59,7 +59,7 @@ class Verification:
     max_difference : float or None
         Between two probabilities; 0 if all are equal to the bit, None if nothing was fitted.
     same_classes : float or None
-        Share of windows whose predicted class is the same.
+        Fraction of windows whose predicted class is the same.
     """
 
     agrees: bool
@@ -82,25 +82,25 @@ def verify_result(
     engine: Engine = "auto",
     trust: bool = False,
 ) -> Verification:
-    """Repeat a result from its own ``experiment.yaml``, and compare; the result is not changed.
+    """Repeat a result from its own ``experiment.yaml`` and compare, without changing it.
 
     Parameters
     ----------
     result : path
         A result folder.
     results : path, optional
-        Folder to repeat it in, for a while; the one the result lies in if not given.
+        Temporary location of the repetition; the folder that contains the result if not given.
     store : path, optional
         Where trials are stored; ``.store`` in that folder if not given.
     jobs : int
-        Number of processes; 0 runs everything in this one.
+        Number of processes; 0 runs everything in the current process.
     progress : Progress, optional
-        Told what happens.
+        Receives messages and progress.
     runner : callable, optional
-        Does the work of each subject and fold, as `eegemo.execution.run_tasks`.
+        Runs the tasks of subjects and folds, as `eegemo.execution.run_tasks` does.
     engine : {"auto", "local", "together", "dask"}
-        How folds are fitted, as in `eegemo.runs.run.run_experiments`, but that ``"auto"`` is the
-        way in which those of the result were: fitting them in another way rounds differently.
+        How folds are fitted, as in `eegemo.runs.run.run_experiments`, except that ``"auto"`` is
+        the engine of the result: another engine rounds differently.
     trust : bool
         Whether a model or data set that the result names by an import path may be imported, which
         runs its code.
@@ -112,18 +112,18 @@ def verify_result(
     Raises
     ------
     ResultError
-        If `eegemo.open_result` refuses the folder: it is no finished result, or its files are not
-        what the run wrote.
+        If `eegemo.open_result` refuses the folder: the result is not finished, or its files are not
+        as the run wrote them.
     InputError
-        If its data is not there any more.
+        If its data no longer exists.
     """
     stored = open_result(result, trust=trust)
     damaged = changed_files(stored.path)
-    said = [f"Not what was written, or not to be checked: {', '.join(damaged)}."] if damaged else []
+    sentences = [f"Changed or unreadable files: {', '.join(damaged)}."] if damaged else []
     versions = _different_versions(stored.provenance)
     if versions:
-        listed = ", ".join(f"{name} {a} then, {b} now" for name, (a, b) in versions.items())
-        said.append(f"Other software: {listed}.")
+        changes = ", ".join(f"{name} {a} then, {b} now" for name, (a, b) in versions.items())
+        sentences.append(f"Different software: {changes}.")
     context = RunContext.of(
         results=stored.path.parent if results is None else results,
         store=store,
@@ -132,38 +132,42 @@ def verify_result(
         runner=runner,
         engine=engine,
     )
-    with _place_beside(context) as elsewhere:
-        plan = prepare_result(stored, elsewhere)
+    with temporary_results(context) as temporary:
+        plan = prepare_result(stored, temporary)
         before = stored.provenance["digests"]
-        different = tuple(one for one in _DIGESTS if before[one] != plan.digests[one])
+        different = tuple(name for name in _DIGESTS if before[name] != plan.digests[name])
         if different:
-            said.append(f"Not the same: {', '.join(different)}. So nothing was fitted.")
-            return Verification(False, tuple(said), tuple(damaged), different, versions)
-        said.append("Data, labels and folds are the same.")
+            sentences.append(f"Different: {', '.join(different)}. Nothing was fitted.")
+            return Verification(False, tuple(sentences), tuple(damaged), different, versions)
+        sentences.append("Data, labels and folds are the same.")
         if plan.experiment.make_model().framework == "keras" and "backend" in versions:
-            said.append("On another back end, the stored models were asked again.")
+            sentences.append(
+                "On another back end, the stored models predicted again, without training."
+            )
             if engine == "together":
-                said.append("Nothing was trained, so --engine together had nothing to do.")
-            repeated = _ask_again(stored, plan, context)
+                sentences.append("Nothing was trained, so --engine together had no effect.")
+            repeated = predict_again(stored, plan, context)
         else:
-            then = stored.fitted_at_once
+            jointly = stored.fitted_jointly
             if engine == "auto":
-                elsewhere = replace(elsewhere, engine="together" if then else "local")
-            (folder_again,) = run_all([plan.experiment], elsewhere, report=False)
+                temporary = replace(temporary, engine="together" if jointly else "local")
+            (folder_again,) = run_all([plan.experiment], temporary, report=False)
             again = open_result(folder_again)
-            ways = [_WAYS[then], _WAYS[again.fitted_at_once]]
-            if ways[0] != ways[1]:
-                said.append(f"Folds were fitted {ways[0]} then, {ways[1]} now.")
+            modes = [_MODES[jointly], _MODES[again.fitted_jointly]]
+            if modes[0] != modes[1]:
+                sentences.append(f"Folds were fitted {modes[0]} then, {modes[1]} now.")
             repeated = again.predictions
     difference, same = compare_predictions(stored.predictions, repeated)
-    said.append(_describe(difference, same))
+    sentences.append(_describe(difference, same))
     agrees = not damaged and difference is not None and difference <= TOLERANCE
-    return Verification(agrees, tuple(said), tuple(damaged), different, versions, difference, same)
+    return Verification(
+        agrees, tuple(sentences), tuple(damaged), different, versions, difference, same
+    )
 
 
 @contextmanager
-def _place_beside(context: RunContext) -> Iterator[RunContext]:
-    """Give the context a folder of results of its own for a while, beside the others."""
+def temporary_results(context: RunContext) -> Iterator[RunContext]:
+    """Yield the context with a temporary folder of results, next to the others."""
     results = context.results
     try:
         results.mkdir(parents=True, exist_ok=True)
@@ -175,9 +179,9 @@ def _place_beside(context: RunContext) -> Iterator[RunContext]:
     with tempfile.TemporaryDirectory(
         prefix=temporary_prefix("verify"),
         dir=results,
-        ignore_cleanup_errors=True,  # after Ctrl-C, a worker elsewhere may write a moment longer
+        ignore_cleanup_errors=True,  # after Ctrl-C, a remote worker may write for a moment longer
     ) as folder:
-        # a relative path stays one: workers may know the folder by another name
+        # keep a relative path: workers may mount the folder elsewhere
         yield replace(context, results=results / Path(folder).name)
 
 
@@ -192,10 +196,10 @@ def compare_predictions(
         Between two probabilities; exactly 0 only if all are equal to the bit. None if the tables
         are not of the same windows and classes.
     same_classes : float or None
-        Share of windows whose predicted class is the same.
+        Fraction of windows whose predicted class is the same.
     """
-    alike = len(first) == len(second) and class_names(first) == class_names(second)
-    if not alike or not (first[_TRIAL].to_numpy() == second[_TRIAL].to_numpy()).all():
+    comparable = len(first) == len(second) and class_names(first) == class_names(second)
+    if not comparable or not (first[_TRIAL].to_numpy() == second[_TRIAL].to_numpy()).all():
         return None, None
     if not len(first):
         return 0.0, 1.0
@@ -218,8 +222,8 @@ def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, s
     def flat(software: Mapping[str, Any]) -> dict[str, str]:
         packages = software.get("versions")
         packages = packages if isinstance(packages, Mapping) else {}
-        own = {name: software.get(name) for name in ("eegemo", "python", "backend", "platform")}
-        return {name: str(value) for name, value in {**own, **packages}.items()}
+        named = {name: software.get(name) for name in ("eegemo", "python", "backend", "platform")}
+        return {name: str(value) for name, value in {**named, **packages}.items()}
 
     then, now = flat(provenance), flat(describe_software())
     return {
@@ -230,8 +234,8 @@ def _different_versions(provenance: Mapping[str, Any]) -> dict[str, tuple[str, s
 
 
 @dataclass(frozen=True)
-class _AskTask:
-    """A stored fold, to predict its test windows again."""
+class _PredictTask:
+    """Task of a process: predict the test windows of a stored fold again."""
 
     folder: FoldFolder
     model: Model
@@ -244,23 +248,25 @@ class _AskTask:
         return f"fold {self.fold.name} of {self.folder.path.parent.parent.name}"
 
 
-def ask_model(task: _AskTask) -> tuple[int, np.ndarray]:
-    """Let a stored model predict on the back end in use; return the fold's number as well."""
+def predict_fold_again(task: _PredictTask) -> tuple[int, np.ndarray]:
+    """Predict with a stored model; return the number of the fold and the probabilities."""
     with span(f"predict {task}", task.trace):
         model, scaling = task.folder.load_model(task.model, task.shape)
-        p = predict_windows(model, task.windows, task.fold.test, scaling)
-    return task.folder.number, p
+        predicted = predict_windows(model, task.windows, task.fold.test, scaling)
+    return task.folder.number, predicted
 
 
-def _ask_again(result: Result, plan: Plan, context: RunContext) -> pd.DataFrame:
-    """Let the stored models predict their test windows."""
+def predict_again(result: Result, plan: Plan, context: RunContext) -> pd.DataFrame:
+    """Predict all test windows with the stored models."""
     result.check_folds()
     tasks = [
-        _AskTask(folder, result.model_of(folder), result.shape, plan.windows, fold, context.trace)
+        _PredictTask(
+            folder, result.model_of(folder), result.shape, plan.windows, fold, context.trace
+        )
         for folder, fold in zip(result.folds, plan.folds, strict=True)
     ]
-    parts = dict(context.map(ask_model, tasks))
-    # the windows are those of the folds, whatever the stored table says that they are
+    parts = dict(context.map(predict_fold_again, tasks))
+    # the windows are those of the folds, not those that the stored table claims
     tables = [
         tabulate(plan.windows, fold, fold.test, folder.number, parts[folder.number])
         for folder, fold in zip(result.folds, plan.folds, strict=True)

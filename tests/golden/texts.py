@@ -45,7 +45,7 @@ def of_results(kept, place):
     compared, applied = place / "compared", place / "applied"
     printed = said("compare", *kept.values(), "--out", compared, PLACE=place)
     verified = said("run", "--verify", result, "--jobs", "0", PLACE=place)
-    verified = re.sub(r"^Other software: .*\n", "", verified, flags=re.MULTILINE)
+    verified = re.sub(r"^Different software: .*\n", "", verified, flags=re.MULTILINE)
     predicted = said("predict", result, recording(), "--out", applied, PLACE=place)
     return found | {
         "comparison.txt": page_text(read(compared / "comparison.html")),

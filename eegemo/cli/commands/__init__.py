@@ -1,8 +1,8 @@
-"""What the commands do: arguments in, messages and exit codes out, no logic.
+"""The commands: arguments in, messages and exit codes out, no logic.
 
 Each command is a function whose parameters are its arguments; `eegemo.cli` gives them their names.
-What a command needs is imported when it runs, so that ``eegemo --help`` is fast and a mistake in an
-experiment file is told before anything heavy is loaded.
+A command imports what it uses when it runs: ``eegemo --help`` stays fast, and a mistake in an
+experiment file is reported before any large package is loaded.
 """
 
 from eegemo.cli.commands.experiments import audit, run

@@ -1,4 +1,4 @@
-"""Commands that train: run, also to repeat a result, and audit."""
+"""Commands that train: run (also to verify a result) and audit."""
 
 import time
 from pathlib import Path
@@ -27,32 +27,32 @@ def run(
     verify: Annotated[
         Path | None,
         typer.Option(
-            metavar="RESULT", help="Repeat a stored result instead, and say whether it agrees."
+            metavar="RESULT", help="Repeat a stored result instead, and check that it agrees."
         ),
     ] = None,
     trust: Trust = False,
 ) -> None:
-    """Run experiments, or go on where they stopped; several also get a comparison."""
+    """Run experiments, or resume them; several results are also compared."""
     if verify is not None:
         if experiments:
             raise InputError("run: give experiment files, or --verify and a result, not both.")
         if set_:
-            raise InputError("run --verify: a result is repeated as it was, without --set.")
+            raise InputError("run --verify: a result is repeated unchanged, without --set.")
         source = context.get_parameter_source("results")
-        beside = source is None or source.name == "DEFAULT"
-        _verify(verify, None if beside else results, jobs, device, engine, scheduler, trust)
+        by_default = source is None or source.name == "DEFAULT"
+        _verify(verify, None if by_default else results, jobs, device, engine, scheduler, trust)
         return
     if not experiments:
         raise InputError("run: give experiment files, or --verify and a result folder.")
     from eegemo.config import find_experiments, foreign_code, load_experiment
 
-    # mistakes in the files are reported before anything heavy is imported
+    # mistakes in the files are reported before large packages are imported
     loaded = [load_experiment(file, overrides=set_ or ()) for file in find_experiments(experiments)]
-    go_on = "Run the same command again to go on; finished folds are kept."
-    with working(go_on, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
+    advice = "Run the same command again to resume; finished folds are kept."
+    with working(advice, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
         for code in foreign_code(loaded):
             work.progress.message(f"{code.module} is imported from {code.file}.")
-        names = ", ".join(one.name for one in loaded)
+        names = ", ".join(experiment.name for experiment in loaded)
         work.progress.message(f"{len(loaded)} experiment(s): {names}.")
         from eegemo.comparison.page import compare_if_alike
         from eegemo.runs.run import run_experiments
@@ -87,11 +87,11 @@ def _verify(
     scheduler: str | None,
     trust: bool,
 ) -> None:
-    as_it_was = "The result is as it was."
-    with working(as_it_was, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
+    advice = "The result is unchanged."
+    with working(advice, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
         from eegemo.runs.verify import verify_result
 
-        found = verify_result(
+        verification = verify_result(
             result,
             results=results,
             jobs=work.jobs,
@@ -100,25 +100,25 @@ def _verify(
             engine=engine,  # type: ignore[arg-type]
             trust=trust,
         )
-    for sentence in found.sentences:
+    for sentence in verification.sentences:
         typer.echo(sentence)
-    typer.echo(f"{result}: {'agrees.' if found.agrees else 'does not agree.'}")
-    raise typer.Exit(0 if found.agrees else 1)
+    typer.echo(f"{result}: {'agrees.' if verification.agrees else 'does not agree.'}")
+    raise typer.Exit(0 if verification.agrees else 1)
 
 
 def audit(
     experiment: Annotated[Path, typer.Argument(help="An experiment file.")],
     model: Annotated[
         str | None,
-        typer.Option(help="Another model in place of the file's; band_power_logreg is quick."),
+        typer.Option(help="Use another model than the file's; band_power_logreg is fast."),
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Bound the time: band_power_logreg, few draws and subjects."),
+        typer.Option("--quick", help="Limit the time: band_power_logreg, few draws and subjects."),
     ] = False,
     draws: Annotated[
         int | None,
-        typer.Option(help="How often labels are shuffled and the model is trained again."),
+        typer.Option(help="Number of permutations of the labels, each with a new training."),
     ] = None,
     results: Results = Path("results"),
     jobs: Jobs = None,
@@ -127,12 +127,12 @@ def audit(
     scheduler: Scheduler = None,
     set_: Overrides = None,
 ) -> None:
-    """Tell how much of a score is leak: one experiment under every way to hold out."""
+    """Measure how much of a score is leakage, under each evaluation protocol."""
     from eegemo.config import load_experiment
 
     loaded = load_experiment(experiment, overrides=set_ or ())
-    go_on = "Run the same command again to go on."
-    with working(go_on, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
+    advice = "Run the same command again to resume."
+    with working(advice, jobs=jobs, device=device, engine=engine, scheduler=scheduler) as work:
         from eegemo.audit import audit_experiment, read_audit, sentences
 
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Commands that take results: compare, report, predict."""
+"""Commands on results: compare, report, predict."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,10 +15,10 @@ def compare(
     results: Annotated[list[Path], typer.Argument(help="Two or more result folders.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the comparison; beside the first result if not given."),
+        typer.Option(help="Folder for the comparison; next to the first result if not given."),
     ] = None,
 ) -> None:
-    """Put results side by side; refused where their folds or labels differ."""
+    """Compare results with the same folds and labels; others are refused."""
     from eegemo.comparison import compare as compare_results
     from eegemo.comparison import read_sentence
     from eegemo.comparison.page import comparison_folder
@@ -31,7 +31,7 @@ def compare(
 def report(
     result: Annotated[Path, typer.Argument(help="A result folder.")],
 ) -> None:
-    """Draw the report again from the stored predictions; nothing is trained."""
+    """Write the report again from the stored predictions, without training."""
     from eegemo.report import headline, write_report
 
     path = write_report(result)
@@ -45,26 +45,27 @@ def predict(
         typer.Argument(help="A .dat or .mat of DEAP, or a .fif, .vhdr, .edf, .bdf or .set."),
     ],
     fold: Annotated[
-        str, typer.Option(help="Number of the fold whose model is asked, or all for their mean.")
+        str, typer.Option(help="Number of the fold whose model predicts, or all for the mean.")
     ] = "all",
     subject: Annotated[
-        str | None, typer.Option(help="Who was recorded; the file's name if not given.")
+        str | None, typer.Option(help="The participant; the name of the file if not given.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for table and figure; beside the result by default.")
+        Path | None,
+        typer.Option(help="Folder for table and figure; next to the result if not given."),
     ] = None,
     device: Device = "auto",
     trust: Trust = False,
 ) -> None:
-    """Classify a new recording by the models of a result: a table, and a timeline."""
+    """Classify a new recording with the models of a result: a table and a timeline."""
     from eegemo.execution import configure
 
     configure(device=device)  # type: ignore[arg-type]
     with stoppable("Run the same command again."):
         from eegemo.inference import predict_recording
 
-        done = predict_recording(
+        prediction = predict_recording(
             result, recording, fold=fold, subject=subject, out=out, trust=trust
         )
-    typer.echo("\n".join([done.sentence, *done.notes]))
-    typer.echo(f"  {done.folder / 'predictions.csv'}\n  {done.folder / 'timeline.png'}")
+    typer.echo("\n".join([prediction.sentence, *prediction.notes]))
+    typer.echo(f"  {prediction.folder / 'predictions.csv'}\n  {prediction.folder / 'timeline.png'}")

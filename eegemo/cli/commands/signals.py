@@ -1,4 +1,4 @@
-"""Commands that read or make signals, and train nothing: check, preprocess, simulate."""
+"""Commands without training: check, preprocess, simulate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,14 +17,14 @@ def check(
         Path, typer.Argument(help="An experiment file, a folder of them, or a data folder.")
     ],
     full: Annotated[
-        bool, typer.Option("--full", help="Read every signal, not only headers and tables.")
+        bool, typer.Option("--full", help="Read all signals, not only headers and tables.")
     ] = False,
     results: Results = Path("results"),
     jobs: Jobs = None,
     device: Device = "auto",
     set_: Overrides = None,
 ) -> None:
-    """Tell what a run would do, and what is wrong with experiment or data, before it starts."""
+    """Dry run: report what a run would do, and what is wrong with experiment or data."""
     from eegemo.config import find_experiments, load_experiment
 
     experiments = []
@@ -48,14 +48,14 @@ def check(
             data = check_data(target, full=full, on_file=tell)
             code = 0 if data.ok else 2
         found = [
-            check_experiment(one, results=results, jobs=work.jobs, full=full, on_file=tell)
-            for one in experiments
+            check_experiment(experiment, results=results, jobs=work.jobs, full=full, on_file=tell)
+            for experiment in experiments
         ]
     if not experiments:
         show_data(data, console)
-    for one in found:
-        show_experiment(one, console)
-        code = max(code, one.exit_code)
+    for checked in found:
+        show_experiment(checked, console)
+        code = max(code, checked.exit_code)
     raise typer.Exit(code)
 
 
@@ -65,7 +65,7 @@ def preprocess(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Subjects at once; one per processor if not given, 0 for no processes."
+            min=0, help="Number of parallel processes; one per processor if not given, 0 for none."
         ),
     ] = None,
     engine: Annotated[
@@ -75,20 +75,20 @@ def preprocess(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a value, as preprocessing.eog=ica."
+            "--set", metavar="KEY=VALUE", help="Override a value, e.g. preprocessing.eog=ica."
         ),
     ] = None,
 ) -> None:
-    """Only the signals, stored as `run` would find them, with a report on their quality."""
+    """Preprocess and store the signals for `run`, and report on their quality."""
     if engine not in ("local", "dask"):
         raise InputError(
-            f"--engine: preprocess trains nothing, so expected local or dask, found {engine!r}."
+            f"--engine: preprocess does not train; expected local or dask, found {engine!r}."
         )
     from eegemo.config import load_experiment
 
     loaded = load_experiment(experiment, overrides=set_ or ())
-    go_on = "Run the same command again to go on; finished subjects are kept."
-    with working(go_on, jobs=jobs, engine=engine, scheduler=scheduler) as work:
+    advice = "Run the same command again to resume; finished subjects are kept."
+    with working(advice, jobs=jobs, engine=engine, scheduler=scheduler) as work:
         from eegemo.runs.signals import preprocess_experiment
 
         path = preprocess_experiment(
@@ -103,24 +103,26 @@ def preprocess(
 
 def simulate(
     folder: Annotated[
-        Path, typer.Argument(help="Folder for the release; made if it is not there.")
+        Path, typer.Argument(help="Folder for the release; created if it does not exist.")
     ],
     subjects: Annotated[int, typer.Option(help="Number of subjects.")] = 32,
     trials: Annotated[int, typer.Option(help="Trials (videos) per subject.")] = 40,
     duration: Annotated[float, typer.Option(help="Length of a video in seconds.")] = 60.0,
     effect: Annotated[
-        float, typer.Option(help="Strength of emotion in the signals; 0 for none.")
+        float, typer.Option(help="Strength of the emotion effect; 0 for none.")
     ] = 1.0,
-    fingerprint: Annotated[float, typer.Option(help="Strength of each trial's own mark.")] = 0.4,
-    seed: Annotated[int, typer.Option(help="Same seed, same files.")] = 0,
+    fingerprint: Annotated[
+        float, typer.Option(help="Strength of the trial-specific signature.")
+    ] = 0.4,
+    seed: Annotated[int, typer.Option(help="Seed; the same seed gives the same files.")] = 0,
     formats: Annotated[
-        str, typer.Option(help="python, matlab, bdf; several with commas.")
+        str, typer.Option(help="python, matlab, bdf; several separated by commas.")
     ] = "python",
     truth: Annotated[
         bool, typer.Option("--truth", help="Also save clean signals and classes.")
     ] = False,
 ) -> None:
-    """Simulate a DEAP release, in its own file formats, with known truth."""
+    """Simulate a DEAP release with known ground truth, in DEAP's file formats."""
     from eegemo.cli.progress import TerminalProgress
 
     with stoppable("Run the same command again."), TerminalProgress() as progress:

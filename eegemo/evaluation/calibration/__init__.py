@@ -1,12 +1,12 @@
-"""Do probabilities mean what they say? Reliability, temperature scaling, and abstention.
+"""Calibration of probabilities: reliability, temperature scaling, and abstention.
 
 A prediction's confidence is the probability of the class it names. A model is calibrated if, of all
-predictions made with confidence 0.7, 70 % are right; it is useful for abstention if those it is
-surer of are right more often. Everything here takes arrays: probabilities of shape
+predictions made with confidence 0.7, 70 % are right; it is useful for abstention if predictions
+of higher confidence are right more often. Everything here takes arrays: probabilities of shape
 ``(n_rows, n_classes)`` and the number of each row's true class.
 
-Rows (windows) of one trial are not independent, so `trial_intervals` and `coverage_band` draw whole
-trials, as `eegemo.evaluation.statistics.bootstrap_interval` does.
+Rows (windows) of one trial are not independent, so `trial_intervals` and `coverage_band`
+resample trials, as `eegemo.evaluation.statistics.bootstrap_interval` does.
 """
 
 from eegemo.evaluation.calibration.abstention import (

@@ -1,4 +1,4 @@
-"""Accuracy against coverage: what is gained by answering only where a model is sure."""
+"""Accuracy against coverage: selective prediction by confidence."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 from eegemo.evaluation.calibration.arrays import Floats
 
 COVERAGES = tuple(round(0.05 * k, 2) for k in range(1, 21))
-"""Shares of rows that are answered, at which accuracy is reported."""
+"""Fractions of rows that are answered, at which accuracy is reported."""
 
 
 def _ranked(confidence: Floats, correct: Floats) -> tuple[Floats, Floats]:
-    """Sort rows from sure to unsure; of equally sure ones each counts as their average."""
+    """Sort rows by confidence, highest first; rows of equal confidence count as their average."""
     order = np.argsort(-confidence, kind="stable")
     confidence, correct = confidence[order], correct[order]
     first = np.r_[True, np.diff(confidence) != 0]
@@ -25,45 +25,45 @@ def _ranked(confidence: Floats, correct: Floats) -> tuple[Floats, Floats]:
 def selective_accuracy(
     confidence: ArrayLike, correct: ArrayLike, coverages: ArrayLike = COVERAGES
 ) -> pd.DataFrame:
-    """Compute accuracy when only the surest predictions are answered.
+    """Compute the accuracy of the most confident predictions at each coverage.
 
     Parameters
     ----------
     confidence : array-like, shape (n_rows,)
-        How sure each prediction is.
+        Confidence of each prediction.
     correct : array-like of bool, shape (n_rows,)
         Whether it is right.
     coverages : array-like
-        Shares of rows to answer, above 0 and up to 1.
+        Fractions of rows to answer, above 0 and up to 1.
 
     Returns
     -------
     DataFrame
         Per coverage: ``coverage``, ``n`` (rows answered, at least one), ``threshold`` (the least
         confidence among them) and ``accuracy``. Geifman & El-Yaniv 2017, "Selective classification
-        for deep neural networks", NeurIPS: accuracy is one minus the selective risk. Which of
-        equally sure rows are answered is left to chance, in expectation.
+        for deep neural networks", NeurIPS: accuracy is one minus the selective risk. Among rows of
+        equal confidence, those answered are drawn at random, in expectation.
 
     Examples
     --------
     >>> selective_accuracy([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 0], [0.5, 1.0])["accuracy"].tolist()
     [1.0, 0.5]
     """
-    sure, hits = _ranked(np.asarray(confidence, np.float64), np.asarray(correct, np.float64))
-    shares = np.asarray(coverages, dtype=np.float64)
-    n = np.maximum(np.round(shares * len(sure)), 1).astype(np.intp)
+    ranked, hits = _ranked(np.asarray(confidence, np.float64), np.asarray(correct, np.float64))
+    fractions = np.asarray(coverages, dtype=np.float64)
+    n = np.maximum(np.round(fractions * len(ranked)), 1).astype(np.intp)
     return pd.DataFrame(
         {
-            "coverage": shares,
+            "coverage": fractions,
             "n": n.astype(np.int64),
-            "threshold": sure[n - 1],
+            "threshold": ranked[n - 1],
             "accuracy": np.cumsum(hits)[n - 1] / n,
         }
     )
 
 
 def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float:
-    """Average the error over all coverages, from the surest row alone to all rows.
+    """Average the error over all coverages, from the most confident row to all rows.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def area_under_risk_coverage(confidence: ArrayLike, correct: ArrayLike) -> float
     -------
     float
         AURC (Geifman, Uziel & El-Yaniv 2019, "Bias-reduced uncertainty estimation for deep neural
-        classifiers", ICLR). Confidence that says nothing gives the error of all rows, in
+        classifiers", ICLR). Uninformative confidence gives the error of all rows, in
         expectation; less is better.
 
     Examples

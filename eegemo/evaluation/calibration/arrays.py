@@ -1,4 +1,4 @@
-"""What the files of this folder share: checks, and the confidence of rows."""
+"""Shared by this folder: checked arrays, and the confidence of rows."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ LEAST = float(np.finfo(np.float32).tiny)
 
 def check_rows(probabilities: ArrayLike, true: ArrayLike) -> tuple[Floats, Codes]:
     """Return probabilities and classes as arrays; ResultError if they do not fit."""
-    p, codes = np.asarray(probabilities, dtype=np.float64), np.asarray(true, dtype=np.intp)
-    if p.ndim != 2 or codes.shape != p.shape[:1] or not len(p):
+    values, codes = np.asarray(probabilities, dtype=np.float64), np.asarray(true, dtype=np.intp)
+    if values.ndim != 2 or codes.shape != values.shape[:1] or not len(values):
         raise ResultError(
             f"Expected one true class for each of one or more rows of probabilities, found shapes "
-            f"{codes.shape} and {p.shape}."
+            f"{codes.shape} and {values.shape}."
         )
-    if codes.min() < 0 or codes.max() >= p.shape[1]:
+    if codes.min() < 0 or codes.max() >= values.shape[1]:
         raise ResultError(
-            f"Expected true classes from 0 to {p.shape[1] - 1}, found {codes.min()} to "
+            f"Expected true classes from 0 to {values.shape[1] - 1}, found {codes.min()} to "
             f"{codes.max()}."
         )
-    return p, codes
+    return values, codes
 
 
-def confidence_of(p: Floats, codes: Codes) -> tuple[Floats, Floats]:
+def confidence_of(probabilities: Floats, codes: Codes) -> tuple[Floats, Floats]:
     """Return each row's confidence, and 1.0 where it names the true class."""
-    named = p.argmax(axis=1)
-    return p[np.arange(len(p)), named], (named == codes).astype(np.float64)
+    named = probabilities.argmax(axis=1)
+    rows = np.arange(len(probabilities))
+    return probabilities[rows, named], (named == codes).astype(np.float64)

@@ -1,4 +1,4 @@
-"""How far confidence and accuracy are apart: bins, calibration errors and proper scores."""
+"""Confidence compared with accuracy: bins, calibration errors and proper scores."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def bin_edges(values: Floats, n_bins: int, strategy: Strategy) -> Floats:
     """Return the edges of the bins, lowest first."""
     if strategy not in ("width", "mass"):
         raise ValueError(f"strategy: expected 'width' or 'mass', found {strategy!r}.")
-    shares = np.linspace(0, 1, n_bins + 1)
-    edges: Floats = shares if strategy == "width" else np.quantile(values, shares)
+    fractions = np.linspace(0, 1, n_bins + 1)
+    edges: Floats = fractions if strategy == "width" else np.quantile(values, fractions)
     return edges
 
 
@@ -45,9 +45,9 @@ def reliability_table(
     Parameters
     ----------
     confidence : array-like, shape (n_rows,)
-        Probability of what each row claims.
+        Probability of the predicted class of each row.
     correct : array-like of bool, shape (n_rows,)
-        Whether the claim is true.
+        Whether the prediction is right.
     n_bins : int
         Number of bins.
     strategy : {"width", "mass"}
@@ -67,18 +67,18 @@ def reliability_table(
     """
     values, hits = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
     edges = bin_edges(values, n_bins, strategy)
-    at = bin_of(values, edges)
-    n = np.bincount(at, minlength=n_bins).astype(np.float64)
+    bins = bin_of(values, edges)
+    n = np.bincount(bins, minlength=n_bins).astype(np.float64)
     sums = {
-        "confidence": np.bincount(at, values, minlength=n_bins),
-        "accuracy": np.bincount(at, hits, minlength=n_bins),
+        "confidence": np.bincount(bins, values, minlength=n_bins),
+        "accuracy": np.bincount(bins, hits, minlength=n_bins),
     }
     means = {
         name: np.divide(total, n, out=np.full(n_bins, np.nan), where=n > 0)
         for name, total in sums.items()
     }
-    places = {"bin": np.arange(1, n_bins + 1), "low": edges[:-1], "high": edges[1:]}
-    return pd.DataFrame({**places, "n": n.astype(np.int64), **means})
+    positions = {"bin": np.arange(1, n_bins + 1), "low": edges[:-1], "high": edges[1:]}
+    return pd.DataFrame({**positions, "n": n.astype(np.int64), **means})
 
 
 def expected_calibration_error(
@@ -107,9 +107,9 @@ def expected_calibration_error(
     0.15
     """
     table = reliability_table(confidence, correct, n_bins=n_bins, strategy=strategy)
-    some = table[table["n"] > 0]
-    gaps = (some["accuracy"] - some["confidence"]).abs()
-    return float((some["n"] * gaps).sum() / some["n"].sum())
+    filled = table[table["n"] > 0]
+    gaps = (filled["accuracy"] - filled["confidence"]).abs()
+    return float((filled["n"] * gaps).sum() / filled["n"].sum())
 
 
 def classwise_calibration_error(
@@ -129,24 +129,24 @@ def classwise_calibration_error(
     Returns
     -------
     float
-        Kull et al. 2019, "Beyond temperature scaling", NeurIPS, eq. 2: other than the error of
-        confidence it also sees probabilities of classes that are not named.
+        Kull et al. 2019, "Beyond temperature scaling", NeurIPS, eq. 2: unlike the error of
+        confidence, it includes the probabilities of classes that are not predicted.
 
     Examples
     --------
     >>> round(classwise_calibration_error([[0.8, 0.2], [0.8, 0.2]], [0, 0]), 3)
     0.2
     """
-    p, codes = check_rows(probabilities, true)
+    values, codes = check_rows(probabilities, true)
     errors = [
-        expected_calibration_error(p[:, k], codes == k, n_bins=n_bins, strategy=strategy)
-        for k in range(p.shape[1])
+        expected_calibration_error(values[:, k], codes == k, n_bins=n_bins, strategy=strategy)
+        for k in range(values.shape[1])
     ]
     return float(np.mean(errors))
 
 
 def brier_score(probabilities: ArrayLike, true: ArrayLike) -> float:
-    """Average the squared distance between probabilities and what happened.
+    """Average the squared distance between probabilities and the true class.
 
     Parameters
     ----------
@@ -156,9 +156,9 @@ def brier_score(probabilities: ArrayLike, true: ArrayLike) -> float:
     Returns
     -------
     float
-        From 0 (sure and right) to 2 (sure and wrong), summed over classes as in Brier 1950,
+        From 0 (certain and right) to 2 (certain and wrong), summed over classes as in Brier 1950,
         "Verification of forecasts expressed in terms of probability", Mon. Weather Rev. 78(1).
-        Guessing evenly scores ``1 - 1 / n_classes``.
+        Uniform guessing scores ``1 - 1 / n_classes``.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def negative_log_likelihood(probabilities: ArrayLike, true: ArrayLike) -> float:
     Returns
     -------
     float
-        In nats; guessing evenly scores ``log(n_classes)``. A probability of 0, which float32 can
+        In nats; uniform guessing scores ``log(n_classes)``. A probability of 0, which float32 can
         round to, counts as its smallest normal number, 1.2e-38.
 
     Examples
@@ -190,22 +190,24 @@ def negative_log_likelihood(probabilities: ArrayLike, true: ArrayLike) -> float:
     return float(row_log_loss(*check_rows(probabilities, true)).mean())
 
 
-def row_brier(p: Floats, codes: Codes) -> Floats:
+def row_brier(probabilities: Floats, codes: Codes) -> Floats:
     """Return the Brier score of each row."""
-    squares: Floats = ((p - np.eye(p.shape[1])[codes]) ** 2).sum(axis=1)
+    outcomes = np.eye(probabilities.shape[1])[codes]
+    squares: Floats = ((probabilities - outcomes) ** 2).sum(axis=1)
     return squares
 
 
-def row_log_loss(p: Floats, codes: Codes) -> Floats:
+def row_log_loss(probabilities: Floats, codes: Codes) -> Floats:
     """Return the negative log likelihood of each row."""
-    loss: Floats = -np.log(np.maximum(p[np.arange(len(p)), codes], LEAST))
+    true_class_probability = probabilities[np.arange(len(probabilities)), codes]
+    loss: Floats = -np.log(np.maximum(true_class_probability, LEAST))
     return loss
 
 
 def calibration_scores(
     probabilities: ArrayLike, true: ArrayLike, *, n_bins: int = N_BINS
 ) -> dict[str, Any]:
-    """Compute every single number of this module.
+    """Compute every score of this module.
 
     Parameters
     ----------
@@ -227,20 +229,20 @@ def calibration_scores(
     >>> round(scores["overconfidence"], 2), round(scores["brier"], 2)
     (0.2, 0.4)
     """
-    p, codes = check_rows(probabilities, true)
-    confidence, correct = confidence_of(p, codes)
+    values, codes = check_rows(probabilities, true)
+    confidence, correct = confidence_of(values, codes)
     ece = {
         name: expected_calibration_error(confidence, correct, n_bins=n_bins, strategy=strategy)
         for name, strategy in _STRATEGIES.items()
     }
     return {
-        "n": len(p),
+        "n": len(values),
         "accuracy": float(correct.mean()),
         "confidence": float(confidence.mean()),
         "overconfidence": float(confidence.mean() - correct.mean()),
         **ece,
-        "classwise_ece": classwise_calibration_error(p, codes, n_bins=n_bins),
-        "brier": brier_score(p, codes),
-        "nll": negative_log_likelihood(p, codes),
+        "classwise_ece": classwise_calibration_error(values, codes, n_bins=n_bins),
+        "brier": brier_score(values, codes),
+        "nll": negative_log_likelihood(values, codes),
         "aurc": area_under_risk_coverage(confidence, correct),
     }

@@ -1,4 +1,4 @@
-"""Intervals that draw whole trials: windows of one trial are not independent."""
+"""Intervals by resampling trials, since windows of one trial are not independent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def _number(values: ArrayLike) -> Codes:
 
 
 def _draws(trial: Codes, subject: Codes, n_draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield how often each trial is drawn, (some draws, n_trials): trials within each subject."""
+    """Yield draws of trials within each subject, as counts (n_draws of a batch, n_trials)."""
     rng = np.random.default_rng(seed)
     n_trials = int(trial.max()) + 1
     owner = np.zeros(n_trials, dtype=np.intp)
     owner[trial] = subject
-    blocks = [np.flatnonzero(owner == one) for one in range(int(subject.max()) + 1)]
+    blocks = [np.flatnonzero(owner == who) for who in range(int(subject.max()) + 1)]
     step = max(1, _BATCH // n_trials)
     for first in range(0, n_draws, step):
         size = min(step, n_draws - first)
@@ -44,18 +44,18 @@ def trial_intervals(
     n_draws: int = 999,
     seed: int = 0,
 ) -> Floats:
-    """Compute intervals of means over rows, drawing whole trials within each subject.
+    """Compute intervals of means over rows, resampling trials within each subject.
 
     Parameters
     ----------
     values : array-like, shape (n_rows, n_values)
         What is averaged, such as the Brier score of each row.
     trial, subject : array-like, shape (n_rows,)
-        Which trial, unique over subjects, and which subject a row belongs to.
+        The trial (unique over subjects) and the subject of each row.
     weights : array-like, shape (n_rows, n_values), optional
-        What a row counts for each mean; 0 leaves it out. 1, if not given.
+        Weight of a row in each mean; 0 excludes it. 1 if not given.
     level : float
-        Share of the draws inside each interval.
+        Fraction of the draws inside each interval.
     n_draws, seed : int
         Resamples, and their seed.
 
@@ -76,23 +76,23 @@ def trial_intervals(
     """
     rows = np.asarray(values, dtype=np.float64)
     counted = np.ones_like(rows) if weights is None else np.asarray(weights, dtype=np.float64)
-    at = _number(trial)
-    n_trials = int(at.max()) + 1
+    trials = _number(trial)
+    n_trials = int(trials.max()) + 1
     sums, totals = (
-        np.stack([np.bincount(at, column, n_trials) for column in table.T], axis=1)
+        np.stack([np.bincount(trials, column, n_trials) for column in table.T], axis=1)
         for table in (rows * counted, counted)
     )
     parts = []
-    for times in _draws(at, _number(subject), n_draws, seed):
+    for times in _draws(trials, _number(subject), n_draws, seed):
         drawn, n = times @ sums, times @ totals
         parts.append(np.divide(drawn, n, out=np.full(n.shape, np.nan), where=n > 0))
     means = np.concatenate(parts)
     intervals = np.full((rows.shape[1], 2), np.nan)
-    shares = [(1 - level) / 2, (1 + level) / 2]
+    ends = [(1 - level) / 2, (1 + level) / 2]
     for k, column in enumerate(means.T):
         known = column[np.isfinite(column)]
         if (totals[:, k] > 0).sum() > 1 and len(known) >= 0.9 * n_draws:
-            intervals[k] = np.quantile(known, shares)
+            intervals[k] = np.quantile(known, ends)
     return intervals
 
 
@@ -107,7 +107,7 @@ def coverage_band(
     n_draws: int = 199,
     seed: int = 0,
 ) -> Floats:
-    """Compute intervals of the accuracy at each coverage, drawing whole trials.
+    """Compute intervals of the accuracy at each coverage, resampling trials.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def coverage_band(
     Returns
     -------
     ndarray, shape (n_coverages, 2)
-        Percentile intervals; in each draw rows are ranked anew.
+        Percentile intervals; in each draw rows are ranked again.
 
     Examples
     --------
@@ -127,18 +127,18 @@ def coverage_band(
     >>> band.shape, bool((band[:, 0] <= band[:, 1]).all())
     ((20, 2), True)
     """
-    sure = np.asarray(confidence, dtype=np.float64)
-    order = np.argsort(-sure, kind="stable")
+    values = np.asarray(confidence, dtype=np.float64)
+    order = np.argsort(-values, kind="stable")
     hits = np.asarray(correct, dtype=np.float64)[order]
-    last = np.flatnonzero(np.r_[np.diff(sure[order]) != 0, True])  # of equally sure rows
-    at, shares = _number(trial), np.asarray(coverages, dtype=np.float64)
+    last = np.flatnonzero(np.r_[np.diff(values[order]) != 0, True])  # of rows of equal confidence
+    trials, fractions = _number(trial), np.asarray(coverages, dtype=np.float64)
     curves = []
-    for times in _draws(at, _number(subject), n_draws, seed):
-        for one in times:
-            drawn = one[at[order]]
+    for times in _draws(trials, _number(subject), n_draws, seed):
+        for draw in times:
+            drawn = draw[trials[order]]
             answered = np.r_[0, np.cumsum(drawn)[last]]
-            right = np.r_[0, np.cumsum(drawn * hits)[last]]
-            n = np.maximum(np.round(shares * answered[-1]), 1)
-            curves.append(np.interp(n, answered, right) / n)
+            correct_so_far = np.r_[0, np.cumsum(drawn * hits)[last]]
+            n = np.maximum(np.round(fractions * answered[-1]), 1)
+            curves.append(np.interp(n, answered, correct_so_far) / n)
     limits: Floats = np.quantile(curves, [(1 - level) / 2, (1 + level) / 2], axis=0).T
     return limits

@@ -1,4 +1,4 @@
-"""Temperature scaling: one number per model that makes it less sure, or more."""
+"""Temperature scaling: one number per model that lowers or raises its confidence."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from scipy.optimize import minimize_scalar
 from eegemo.evaluation.calibration.arrays import LEAST, Floats, check_rows
 
 TEMPERATURE_BOUNDS = (0.05, 20.0)
-"""Where a temperature is searched. Networks are usually found between 1 and 5. A model that knows
-nothing has no best temperature (the higher, the better), and is then given the upper bound."""
+"""Where a temperature is searched. Networks are usually found between 1 and 5. A model
+without any information has no best temperature (the higher, the better), and gets the upper
+bound."""
 
 
 def fit_temperature(
@@ -19,7 +20,7 @@ def fit_temperature(
     *,
     bounds: tuple[float, float] = TEMPERATURE_BOUNDS,
 ) -> float:
-    """Find the temperature that makes probabilities most likely on data set aside for it.
+    """Fit the temperature with the highest likelihood on held-out data.
 
     Logits are known from probabilities up to a constant per row, which a softmax ignores, so
     logarithms of probabilities take their place.
@@ -27,30 +28,30 @@ def fit_temperature(
     Parameters
     ----------
     probabilities, true
-        As in `classwise_calibration_error`; of validation rows, never of those to be judged.
+        As in `classwise_calibration_error`; of validation rows, never of test rows.
     bounds : (float, float)
-        Where to look.
+        Range of the search.
 
     Returns
     -------
     float
         The temperature with the least negative log likelihood (Guo et al. 2017, sec. 4.2). Above 1
-        the model was too sure, below 1 not sure enough. The likelihood has one optimum, since it
-        is concave in ``1 / temperature``; it is searched in the logarithm of the temperature to
+        the model was overconfident, below 1 underconfident. The likelihood has one optimum, since
+        it is concave in ``1 / temperature``; it is searched in the logarithm of the temperature to
         1e-6. One within 0.1 % of a bound is the bound: more would have been better.
 
     Examples
     --------
-    >>> p = np.tile([[0.9, 0.1]], (10, 1))
-    >>> round(fit_temperature(p, [0] * 8 + [1] * 2), 3)  # log 9 / log 4
+    >>> probabilities = np.tile([[0.9, 0.1]], (10, 1))
+    >>> round(fit_temperature(probabilities, [0] * 8 + [1] * 2), 3)  # log 9 / log 4
     1.585
     """
-    p, codes = check_rows(probabilities, true)
+    values, codes = check_rows(probabilities, true)
     low, high = bounds
     if not 0 < low < high:
         raise ValueError(f"bounds: expected two rising positive numbers, found {bounds}.")
-    logits = np.log(np.maximum(p, LEAST))
-    rows = np.arange(len(p))
+    logits = np.log(np.maximum(values, LEAST))
+    rows = np.arange(len(values))
 
     def loss(log_temperature: float) -> float:
         scaled = logits / np.exp(log_temperature)
@@ -82,16 +83,16 @@ def apply_temperature(probabilities: ArrayLike, temperature: float | ArrayLike) 
     Returns
     -------
     ndarray, shape (n_rows, n_classes)
-        Rows sum to 1. The order of classes within a row stays, and with it what is predicted.
+        Rows sum to 1. The order of classes within a row, and so the predicted class, stays.
 
     Examples
     --------
     >>> apply_temperature([[0.9, 0.1]], 2.0).round(2).tolist()
     [[0.75, 0.25]]
     """
-    p = np.asarray(probabilities, dtype=np.float64)
-    heat = np.broadcast_to(np.asarray(temperature, dtype=np.float64), p.shape[:1])
-    scaled = np.log(np.maximum(p, LEAST)) / heat[:, np.newaxis]
+    values = np.asarray(probabilities, dtype=np.float64)
+    divisors = np.broadcast_to(np.asarray(temperature, dtype=np.float64), values.shape[:1])
+    scaled = np.log(np.maximum(values, LEAST)) / divisors[:, np.newaxis]
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     cooled: Floats = powers / powers.sum(axis=1, keepdims=True)
     return cooled

@@ -1,16 +1,17 @@
-"""Whether a score is better than chance, how sure it is, and whether one model beats another.
+"""Tests and intervals of scores, and comparisons of models.
 
 Windows of one trial look alike and share one label, so they are not independent: a binomial
-interval over windows is several times too narrow. Everything here moves whole trials or larger.
+interval over windows is several times too narrow. Everything here permutes or resamples trials or
+larger units.
 
 Tests of one score (`permutation_test`, `bootstrap_interval`, `assess`), of two models on the same
 trials, subjects or folds (`mcnemar`, `wilcoxon_signed_rank`, `corrected_resampled_t_test`,
 `correlated_t_test`, `paired_bootstrap`), of several (`friedman`, `holm`), and what a score varies
 over (`spread_of`).
 
-These are statements about *stored* predictions: nothing is trained again, so what another training
-set or seed would change is only in them as far as folds and repeats are, and a leaking split keeps
-its score and a small p-value. `shuffle_labels` is for training again.
+These are statements about *stored* predictions: nothing is trained again. The effect of another
+training set or seed is covered only as far as folds and repeats cover it. A leaking split keeps its
+score and a small p-value. `shuffle_labels` is for training again.
 """
 
 from eegemo.evaluation.statistics.bootstrap import bootstrap_interval, paired_bootstrap

@@ -1,4 +1,4 @@
-"""How sure a score is: trials, or subjects and trials, are resampled, never windows."""
+"""Bootstrap intervals of a score: trials, or subjects and trials, are resampled, never windows."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def bootstrap_interval(
         "trials" draws trials within each subject: other trials of these subjects. Where subjects
         share stimuli, these are other trials of the same stimuli, and the interval is too narrow
         for others: the trials of one stimulus are right or wrong together.
-        "subjects" draws subjects, then trials within each: other people, too. The scatter of trials
-        enters twice, which makes this interval a wide one where subjects are alike.
+        "subjects" draws subjects, then trials within each: other participants, too. The scatter of
+        trials enters twice, which makes this interval wide where subjects are alike.
     level : float
-        Share of the draws inside the interval.
+        Fraction of the draws inside the interval.
     n_draws : int
         Resamples.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -74,8 +74,8 @@ def paired_bootstrap(
 ) -> tuple[float, float] | None:
     """Compute an interval for the difference of two models' balanced accuracies.
 
-    Each draw resamples the same trials for both models, so that what makes a trial or a subject
-    easy for both cancels: the interval is narrower than that of two scores apart.
+    Each draw resamples the same trials for both models. What makes a trial or a subject easy for
+    both cancels, so the interval is narrower than that of two separate scores.
 
     Parameters
     ----------
@@ -84,11 +84,11 @@ def paired_bootstrap(
     resample : {"trials", "subjects"}
         What is drawn, as in `bootstrap_interval`.
     level : float
-        Share of the draws inside the interval.
+        Fraction of the draws inside the interval.
     n_draws : int
         Resamples.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -108,10 +108,12 @@ def paired_bootstrap(
     >>> label = np.arange(40) % 2
     >>> good, poor = label.copy(), label.copy()
     >>> good[:4], poor[:16] = 1 - label[:4], 1 - label[:16]
-    >>> one, two = (TrialCounts(subject=np.zeros(40, int), label=label, counts=np.eye(2)[answer])
-    ...             for answer in (poor, good))
-    >>> low, high = paired_bootstrap(one, two)
-    >>> bool(0 < low < two.score - one.score < high)
+    >>> first, second = (
+    ...     TrialCounts(subject=np.zeros(40, int), label=label, counts=np.eye(2)[answer])
+    ...     for answer in (poor, good)
+    ... )
+    >>> low, high = paired_bootstrap(first, second)
+    >>> bool(0 < low < second.score - first.score < high)
     True
     """
     for name in ("subject", "label", "blocks"):
@@ -139,7 +141,7 @@ def _resamples(trials: TrialCounts, resample: str, n_draws: int, seed: int) -> I
     if resample not in ("trials", "subjects"):
         raise ValueError(f"resample: expected 'trials' or 'subjects', found {resample!r}.")
     rng = np.random.default_rng(seed)
-    blocks = [np.flatnonzero(trials.subject == one) for one in np.unique(trials.subject)]
+    blocks = [np.flatnonzero(trials.subject == who) for who in np.unique(trials.subject)]
     if resample == "subjects" and len(blocks) == 1:
         return
     for first, last in batches(n_draws, len(trials.label)):

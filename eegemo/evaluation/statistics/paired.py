@@ -1,9 +1,9 @@
-"""Two models on the same subjects or trials: whether one is better.
+"""Comparison of two models on the same subjects or trials.
 
-Each test answers another question. Over subjects (`wilcoxon_signed_rank`): would other people give
-the same order? Over trials (`mcnemar`): would other trials, with these very trained models? Over
-folds and repeats (`resampled`): would other training sets? A difference is always second minus
-first; above zero, the second model is better.
+Each test answers another question. Over subjects (`wilcoxon_signed_rank`): would other
+participants give the same order? Over trials (`mcnemar`): would other trials, with the same trained
+models? Over folds and repeats (`resampled`): would other training sets? A difference is always
+second minus first; above zero, the second model is better.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def as_numbers(values: ArrayLike, what: str = "differences") -> Floats:
     values : array-like, shape (n,)
         Finite numbers; may be empty.
     what : str
-        What the error message calls them.
+        Their name in error messages.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def as_numbers(values: ArrayLike, what: str = "differences") -> Floats:
 
 
 def wilcoxon_signed_rank(first: ArrayLike, second: ArrayLike) -> PairedTest:
-    """Test whether one model scores better over subjects (Wilcoxon signed-rank test).
+    """Test whether two models' scores differ over subjects (Wilcoxon signed-rank test).
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def wilcoxon_signed_rank(first: ArrayLike, second: ArrayLike) -> PairedTest:
     -------
     PairedTest
         The statistic is the smaller of the two rank sums. Subjects with the same score under both
-        models are ranked with the others, and then their ranks are left out (Pratt 1959): leaving
-        such subjects out before ranking may turn a difference round. p is exact given the ranks,
-        ties or not. The effect is
-        the matched-pairs rank-biserial correlation, the share of the rank sum that speaks for the
-        second model minus the share for the first: from -1 to 1. `details` has ``rank_sum_second``,
-        ``rank_sum_first`` and ``n_zero``. Where no subject differs, p is 1.
+        models are ranked with the others, and then their ranks are dropped (Pratt 1959): dropping
+        such subjects before ranking may reverse a difference. p is exact given the ranks, with or
+        without ties. The effect is the matched-pairs rank-biserial correlation, the fraction of the
+        rank sum in favour of the second model minus that in favour of the first: from -1 to 1.
+        `details` has ``rank_sum_second``, ``rank_sum_first`` and ``n_zero``. Where no subject
+        differs, p is 1.
 
     Raises
     ------
@@ -144,13 +144,14 @@ def wilcoxon_signed_rank(first: ArrayLike, second: ArrayLike) -> PairedTest:
     >>> test.statistic, test.p_value, round(test.effect, 3)
     (2.0, 0.25, 0.714)
     """
-    one, two = as_numbers(first, "scores"), as_numbers(second, "scores")
-    if one.shape != two.shape:
+    first_scores, second_scores = as_numbers(first, "scores"), as_numbers(second, "scores")
+    if first_scores.shape != second_scores.shape:
         raise ResultError(
-            f"Expected two models' scores of the same subjects, found {len(one)} and {len(two)}."
+            f"Expected two models' scores of the same subjects, found {len(first_scores)} and "
+            f"{len(second_scores)}."
         )
     # equal differences of scores may differ by rounding, and would not be ranked as tied
-    gaps = np.round(two - one, 12)
+    gaps = np.round(second_scores - first_scores, 12)
     n = len(gaps)
     ranks = stats.rankdata(np.abs(gaps))
     up, down = float(ranks[gaps > 0].sum()), float(ranks[gaps < 0].sum())
@@ -158,7 +159,7 @@ def wilcoxon_signed_rank(first: ArrayLike, second: ArrayLike) -> PairedTest:
         "name": "Wilcoxon signed-rank test",
         "effect_name": "matched-pairs rank-biserial correlation",
         "n": n,
-        "difference": float((two - one).mean()) if n else None,
+        "difference": float((second_scores - first_scores).mean()) if n else None,
         "details": {
             "rank_sum_second": up,
             "rank_sum_first": down,
@@ -184,35 +185,36 @@ def _exact_signed_rank(ranks: Floats, smaller: float) -> float:
     few trials have tied scores. Ranks of ties end in 0.5, so twice the ranks are whole numbers.
     """
     doubled = np.round(2 * ranks).astype(np.int64)
-    share = np.zeros(int(doubled.sum()) + 1)
-    share[0] = 1.0
+    probability = np.zeros(int(doubled.sum()) + 1)
+    probability[0] = 1.0
     for rank in doubled:
-        moved = np.zeros_like(share)
-        moved[rank:] = share[: len(share) - rank]
-        share = (share + moved) / 2
-    return float(min(1.0, 2 * share[: round(2 * smaller) + 1].sum()))
+        moved = np.zeros_like(probability)
+        moved[rank:] = probability[: len(probability) - rank]
+        probability = (probability + moved) / 2
+    return float(min(1.0, 2 * probability[: round(2 * smaller) + 1].sum()))
 
 
 def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> PairedTest:
-    """Test whether one model is right on more trials (exact McNemar test).
+    """Test whether two models are right on different numbers of trials (exact McNemar test).
 
-    Only trials that one model gets right and the other wrong tell the two apart. Without a
-    difference, each of them is won by either model like a fair coin.
+    Only trials that one model gets right and the other wrong are informative. Without a
+    difference, either model gets each of them right with probability 0.5.
 
     Parameters
     ----------
     first_correct, second_correct : array-like of bool, shape (n_trials,)
-        Whether each model is right on each trial, in the same order. One answer per trial: let
-        windows, and repeats, vote first. Windows of a trial are not independent.
+        Whether each model is right on each trial, in the same order. One answer per trial: average
+        windows and repeats first (soft voting). Windows of a trial are not independent.
 
     Returns
     -------
     PairedTest
         The statistic is the number of trials only the second model gets right, and p that of the
-        exact two-sided binomial test. The effect is Cohen's g, the share of the trials won by the
-        second model among those won by either, minus one half: from -0.5 to 0.5. `details` has
-        ``only_first``, ``only_second``, ``odds_ratio`` (None where it divides by zero), and
-        ``mid_p_value``, which is less cautious. With no such trial, p is 1; without trials, None.
+        exact two-sided binomial test. The effect is Cohen's g, the fraction of trials only the
+        second model gets right among those only one gets right, minus one half: from -0.5 to 0.5.
+        `details` has ``only_first``, ``only_second``, ``odds_ratio`` (None where it divides by
+        zero), and ``mid_p_value``, which is less cautious. With no such trial, p is 1; without
+        trials, None.
 
     Raises
     ------
@@ -224,7 +226,7 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> PairedTest:
     McNemar 1947, Psychometrika 12:153-157; the exact test of the pairs that differ: Edwards 1948,
     Psychometrika 13:185-187; exact and mid-p versions: Fagerland, Lydersen & Laake 2013, BMC
     Medical Research Methodology 13:91; Cohen's g: Cohen 1988, "Statistical power analysis", ch. 5.
-    It takes the trained models as given: another training set or seed may turn the result round
+    It takes the trained models as given: another training set or seed may reverse the result
     (Dietterich 1998, Neural Computation 10:1895-1923), and trials as independent: subjects who
     share stimuli have fewer independent trials than it counts.
 
@@ -236,18 +238,20 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> PairedTest:
     >>> round(test.p_value, 4), test.effect, test.details["odds_ratio"]
     (0.1094, 0.3, 4.0)
     """
-    one, two = (_as_flags(values) for values in (first_correct, second_correct))
-    if one.shape != two.shape:
+    first_right, second_right = (_as_flags(values) for values in (first_correct, second_correct))
+    if first_right.shape != second_right.shape:
         raise ResultError(
-            f"Expected two models' answers to the same trials, found {len(one)} and {len(two)}."
+            f"Expected two models' answers to the same trials, found {len(first_right)} and "
+            f"{len(second_right)}."
         )
-    only_first, only_second = int((one & ~two).sum()), int((two & ~one).sum())
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
     differing = only_first + only_second
     result: dict[str, Any] = {
         "name": "exact McNemar test",
         "effect_name": "Cohen's g",
-        "n": len(one),
-        "difference": (only_second - only_first) / len(one) if len(one) else None,
+        "n": len(first_right),
+        "difference": (only_second - only_first) / len(first_right) if len(first_right) else None,
     }
     details: dict[str, Any] = {
         "only_first": only_first,
@@ -255,7 +259,7 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> PairedTest:
         "odds_ratio": only_second / only_first if only_first else None,
         "mid_p_value": None,
     }
-    if len(one) == 0:
+    if len(first_right) == 0:
         note = "No trials: not defined."
         return PairedTest(
             **result, statistic=None, p_value=None, effect=None, details=details, note=note

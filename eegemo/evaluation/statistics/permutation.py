@@ -1,7 +1,7 @@
-"""Whether a score is better than chance: whole trials are shuffled, never windows.
+"""Permutation test of a score: the labels of trials are permuted, never those of windows.
 
-The scheme is in one place, `Shuffling`: `permutation_test` scores stored predictions against its
-draws, and `shuffle_labels` gives one draw to train a model on, as an audit does.
+`Shuffling` is the scheme: `permutation_test` scores stored predictions against its draws, and
+`shuffle_labels` returns one draw to train a model on, as an audit does.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class PermutationTest:
     observed : float
         Balanced accuracy of the true labels.
     null : ndarray, shape (n_permutations,)
-        Balanced accuracies of shuffled labels; `interval` is their central 95 %.
+        Balanced accuracies of permuted labels; `interval` is their central 95 %.
     interval : tuple of float
     p_value : float
-        One-sided: how likely shuffled labels score at least as high.
+        One-sided: how likely permuted labels score at least as high.
     n_blocks, n_joint : int
-        Within how many blocks labels were shuffled, and how many of these jointly.
+        Within how many blocks labels were permuted, and how many of these jointly.
     """
 
     observed: float
@@ -52,7 +52,7 @@ class PermutationTest:
 
     @property
     def effect(self) -> float:
-        """How far the score is above the mean of its null: what is gained over chance."""
+        """The score minus the mean of its null: the gain over chance."""
         return self.observed - float(self.null.mean())
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class PermutationTest:
             "null_q05": float(low),
             "null_q95": float(high),
             "effect": self.effect,
-            "effect_name": "balanced accuracy above the mean of shuffled labels",
+            "effect_name": "balanced accuracy above the mean of permuted labels",
             "p_value": self.p_value,
             "n_blocks": self.n_blocks,
             "n_joint": self.n_joint,
@@ -75,7 +75,7 @@ class PermutationTest:
 
 
 class Shuffling:
-    """The scheme by which labels are shuffled; see `permutation_test` for why.
+    """The scheme by which labels are permuted; see `permutation_test` for why.
 
     Parameters
     ----------
@@ -89,14 +89,14 @@ class Shuffling:
     order : ndarray of int, shape (n_trials,)
         The trials sorted by block and stimulus; draws are positions in this order.
     joint : ndarray of bool, shape (n_blocks,)
-        Which blocks are shuffled alike.
+        Which blocks are permuted alike.
     """
 
     def __init__(self, blocks: NDArray[np.intp], stimulus: NDArray[np.intp] | None) -> None:
         self.joint = joint_blocks(blocks, stimulus)
         stimulus = np.full(len(blocks), -1) if stimulus is None else stimulus
-        # In this order, sorting "number of the block + a random key below 1" shuffles every block
-        # at once; blocks with the same keys for the same stimuli are shuffled alike.
+        # In this order, sorting "number of the block + a random key below 1" permutes every block
+        # at once; blocks with the same keys for the same stimuli are permuted alike.
         self.order: NDArray[np.intp] = np.lexsort((stimulus, blocks))
         self._blocks = blocks[self.order]
         self._together = self.joint[self._blocks]
@@ -104,11 +104,11 @@ class Shuffling:
         self._n_codes = len(codes)
 
     def draw(self, rng: np.random.Generator, n: int) -> NDArray[np.intp]:
-        """Draw orders: ``values[order][draw(rng, n)]`` are ``values[order]`` shuffled n times."""
+        """Draw orders: ``values[order][draw(rng, n)]`` are ``values[order]`` permuted n times."""
         keys = rng.random((n, len(self.order)))
         common = rng.random((n, self._n_codes))
         keys[:, self._together] = common[:, self._key_of]
-        shuffled: NDArray[np.intp] = np.argsort(keys + self._blocks, axis=1)
+        permuted: NDArray[np.intp] = np.argsort(keys + self._blocks, axis=1)
         number = np.full(len(self.order), -1)
         number[self._together] = self._key_of
         moves = np.argsort(common, axis=1)
@@ -116,8 +116,8 @@ class Shuffling:
             places = np.flatnonzero(self._blocks == block)
             codes = number[places]
             if len(codes) < self._n_codes:
-                shuffled[:, places] = _first_return(moves, codes, places)
-        return shuffled
+                permuted[:, places] = _first_return(moves, codes, places)
+        return permuted
 
 
 def _first_return(
@@ -140,27 +140,27 @@ def _first_return(
 def permutation_test(
     trials: TrialCounts, *, n_permutations: int = 4999, seed: int = 0
 ) -> PermutationTest:
-    """Compare balanced accuracy with what it is when trial labels are shuffled.
+    """Compare balanced accuracy with its distribution under permuted trial labels.
 
-    Labels are shuffled within each subject and session (block). Under the null hypothesis a
-    block's trials are exchangeable: which of them carries which label says nothing about the
-    predictions. Shuffling keeps the class counts of each block and whatever the model predicts for
-    it, so answering with each block's own commonest class gains nothing. Windows follow their
+    Labels are permuted within each subject and session (block). Under the null hypothesis a
+    block's trials are exchangeable: which of them carries which label is unrelated to the
+    predictions. Permuting keeps the class counts of each block and whatever the model predicts for
+    it, so predicting each block's own majority class gains nothing. Windows follow their
     trial.
 
     Where subjects share stimuli, their labels depend on each other, and so do their signals;
-    shuffling each block by itself would call too much significant. One order of stimuli is then
+    permuting each block by itself would call too much significant. One order of stimuli is then
     drawn for all blocks, and each block's labels are put into it: the same permutation wherever
     blocks are complete, and as like it as can be where they lack some stimuli. (Where blocks lack
     many different ones and labels hardly differ between subjects, p can still be too small.) A
-    block with a stimulus twice, or trials of unknown stimuli, is shuffled by itself
+    block with a stimulus twice, or trials of unknown stimuli, is permuted by itself
     (`TrialCounts.joint`).
 
-    The models are not trained again on shuffled labels; `shuffle_labels` is for that. A leaking
-    split keeps its inflated score and its small p-value. Holding trials out makes training counts
-    lean away from test labels, so that a model without signal tends to score below these draws; p
-    is then cautious. Slow drift of the signals together with labels in blocks makes p small as
-    well.
+    The models are not trained again on permuted labels; `shuffle_labels` is for that. A leaking
+    split keeps its inflated score and its small p-value. Holding out trials biases the class counts
+    of training away from the test labels: a model without signal then tends to score below these
+    draws, and p is conservative. Slow drift of the signals together with labels in blocks makes p
+    small as well.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def permutation_test(
     n_permutations : int
         Random draws. The smallest possible p-value is ``1 / (1 + n_permutations)``.
     seed : int
-        Of the draws.
+        Seed of the draws.
 
     Returns
     -------
@@ -213,9 +213,9 @@ def shuffle_labels(
     stimuli: ArrayLike | None,
     rng: np.random.Generator,
 ) -> NDArray[np.intp]:
-    """Draw shuffled labels, by the scheme of `permutation_test`, to train a model on.
+    """Draw permuted labels, by the scheme of `permutation_test`, to train a model on.
 
-    Labels change places within their block, and jointly by stimulus over blocks that share
+    Labels are exchanged within their block, and jointly by stimulus over blocks that share
     stimuli. So each block keeps its class counts, and labels of subjects who share stimuli stay as
     dependent on each other as they are.
 
@@ -223,7 +223,7 @@ def shuffle_labels(
     ----------
     labels : array-like of int, shape (n_trials,)
         Number of each trial's class. A trial without a class, with a number below 0, keeps it:
-        it is out of the experiment and takes no part.
+        it is not part of the experiment.
     blocks : array-like or DataFrame, shape (n_trials,) or (n_trials, n_columns)
         The block of each trial: its subject, or the columns subject and session.
     stimuli : array-like of int or str, shape (n_trials,), or None
@@ -234,7 +234,7 @@ def shuffle_labels(
     Returns
     -------
     ndarray of int, shape (n_trials,)
-        The labels in their new places.
+        The labels in their new positions.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""Two models on the same folds: whether one is better with other training sets of this size, too.
+"""Comparison of two models on the same folds, with respect to other training sets of this size.
 
 Folds of a cross-validation, and repeats of it, train on much the same data, so their scores depend
-on each other, and the usual t-test sees differences where there are none. The two methods here
-correct for it in the same way: one is a test, the other a posterior, which can also say that two
-models are practically the same. A difference is always second minus first.
+on each other, and the usual t-test finds differences where there are none. The two methods here
+correct for it in the same way: one is a test, the other a posterior, which can also show that two
+models are practically equivalent. A difference is always second minus first.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ def corrected_resampled_t_test(differences: ArrayLike, *, test_share: float) -> 
     differences : array-like, shape (n_fits,)
         Score of the second model minus that of the first, one for each fold (of each repeat).
     test_share : float
-        ``n_test / n_train`` of one fold: 1 / (k - 1) for k folds. Count what is drawn as a whole:
-        trials, not windows.
+        ``n_test / n_train`` of one fold: 1 / (k - 1) for k folds. Count trials, not
+        windows.
 
     Returns
     -------
@@ -107,7 +107,7 @@ def corrected_resampled_t_test(differences: ArrayLike, *, test_share: float) -> 
         Student's t with ``n - 1`` degrees of freedom; the effect is Cohen's d of the differences,
         their mean in units of their SD. `details` has ``degrees_of_freedom``, ``test_share`` and
         ``interval``, the 95 % interval of the mean difference with the same correction. Where all
-        differences are the same number other than zero, their variance cannot be told and p is
+        differences are the same number other than zero, their variance is unknown and p is
         None; all zero give p = 1.
 
     Raises
@@ -119,9 +119,9 @@ def corrected_resampled_t_test(differences: ArrayLike, *, test_share: float) -> 
     -----
     Nadeau & Bengio 2003, "Inference for the generalization error", Machine Learning 52:239-281,
     sec. 3 and 4; for repeated k-fold cross-validation: Bouckaert & Frank 2004, PAKDD, LNCS
-    3056:3-12. The correction is a good guess at how much folds depend on each other, not a bound:
-    with few trials, and most where neither model learns anything, it raises some more false alarms
-    than its level says.
+    3056:3-12. The correction approximates the dependence between folds and is no bound: with few
+    trials, and most where neither model learns anything, the rate of false alarms is somewhat above
+    the nominal level.
 
     Examples
     --------
@@ -177,11 +177,11 @@ def corrected_resampled_t_test(differences: ArrayLike, *, test_share: float) -> 
 def correlated_t_test(
     differences: ArrayLike, *, correlation: float, rope: float = 0.01
 ) -> Practical:
-    """Compute how probable it is that one model is better by more than `rope`, and which.
+    """Compute the probability that each model is better by more than `rope`.
 
     The posterior of the mean difference is Student's t with ``n - 1`` degrees of freedom, centred
     at the mean, with the squared scale ``(1 / n + correlation / (1 - correlation)) * variance``:
-    that of the corrected resampled t-test, read as a belief.
+    that of the corrected resampled t-test, as a posterior.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def correlated_t_test(
         Of the scores of two folds: ``n_test / (n_test + n_train)``, which is 1 / k for k folds.
     rope : float
         Region of practical equivalence: means from ``-rope`` to ``rope`` count as no difference.
-        Choose it before looking; 0.01 is one point of accuracy.
+        Choose it before seeing results; 0.01 is one point of accuracy.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def correlated_t_test(
     Corani & Benavoli 2015, "A Bayesian approach for comparing cross-validated algorithms on
     multiple data sets", Machine Learning 100:285-304, sec. 3; the region: Benavoli, Corani, Demšar
     & Zaffalon 2017, "Time for a change", JMLR 18(77):1-36, sec. 4. The prior is flat
-    (matching), so that the probability of a mean below zero is the one-sided p-value of
+    (matching): the probability of a mean below zero is the one-sided p-value of
     `corrected_resampled_t_test`.
 
     Examples
@@ -232,7 +232,7 @@ def correlated_t_test(
         "correlation": float(correlation),
         "n": n,
     }
-    nothing: dict[str, Any] = {
+    undefined: dict[str, Any] = {
         "p_second_better": None,
         "p_equivalent": None,
         "p_first_better": None,
@@ -240,14 +240,14 @@ def correlated_t_test(
         "effect": None,
     }
     if mean is None or n < 2:
-        return Practical(**result, **nothing, note="Fewer than two differences: not defined.")
+        return Practical(**result, **undefined, note="Fewer than two differences: not defined.")
     if np.ptp(values) < TIE:
         if abs(mean) >= TIE:
             note = "All differences are the same: their variance is not known."
-            return Practical(**result, **nothing, note=note)
-        nothing |= {"p_second_better": 0.0, "p_equivalent": 1.0, "p_first_better": 0.0}
+            return Practical(**result, **undefined, note=note)
+        undefined |= {"p_second_better": 0.0, "p_equivalent": 1.0, "p_first_better": 0.0}
         note = "No difference at all: equivalence is set to 1."
-        return Practical(**result, **nothing | {"effect": 0.0}, note=note)
+        return Practical(**result, **undefined | {"effect": 0.0}, note=note)
     sd = float(values.std(ddof=1))
     scale = sd * np.sqrt(1 / n + correlation / (1 - correlation))
     posterior = stats.t(n - 1, loc=mean, scale=scale)

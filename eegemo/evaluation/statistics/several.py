@@ -1,4 +1,4 @@
-"""More than two models on the same subjects or data sets, and p-values of several tests."""
+"""Comparison of more than two models on the same subjects or data sets; adjusted p-values."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class SeveralTest:
 
 
 def friedman(scores: ArrayLike) -> SeveralTest:
-    """Test whether any of several models scores better than another (Friedman test).
+    """Test whether the scores of several models differ (Friedman test).
 
     Models are ranked within each unit. Where it finds a difference, compare pairs by
     `wilcoxon_signed_rank` and correct their p-values by `holm`.
@@ -88,8 +88,8 @@ def friedman(scores: ArrayLike) -> SeveralTest:
     -------
     SeveralTest
         The statistic is that of Iman and Davenport, an F with ``k - 1`` and ``(k - 1) * (n - 1)``
-        degrees of freedom, as Friedman's own chi-squared is too cautious. The effect is Kendall's
-        W, from 0 (ranks at random) to 1 (the same order for every unit). `details` has
+        degrees of freedom, as Friedman's own chi-squared is too conservative. The effect is
+        Kendall's W, from 0 (ranks at random) to 1 (the same order for every unit). `details` has
         ``chi_squared``, ``p_chi_squared`` and ``degrees_of_freedom``, all corrected for ties. With
         fewer than two units or three models nothing is defined. Where all models tie in every
         unit, p is 1. Where every unit has the same order, F is infinite: the statistic is None

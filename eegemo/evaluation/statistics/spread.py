@@ -1,6 +1,6 @@
-"""What a score varies over: folds, subjects and repeats are three different things.
+"""Variation of a score over folds, over subjects and over repeats.
 
-"Mean plus or minus SD" says nothing as long as nobody knows over what.
+These are three different things: "mean plus or minus SD" needs to say over what.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ def spread_of(predictions: pd.DataFrame, *, level: float = 0.95) -> dict[str, di
         Predictions per window, or per trial as `eegemo.evaluation.vote` makes them. Without a
         column ``repeat`` it is a single repeat.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     Returns
     -------
     dict
         ``folds``, ``subjects`` and ``repeats``, each with ``mean``, ``sd``, ``n``, ``min`` and
         ``max`` of the scores, ``interval`` (a list of two, or None), and ``what``: a sentence that
-        says over what the spread is, and what the interval is or why there is none. Ready for JSON.
+        says what the spread is over, and what the interval is or why there is none. Ready for JSON.
 
         folds
             The score of each fold. ``sd`` is within repeats: squared deviations from the mean
@@ -41,14 +41,14 @@ def spread_of(predictions: pd.DataFrame, *, level: float = 0.95) -> dict[str, di
             5:1089-1105).
         subjects
             The score of each subject, over all folds and repeats. The interval is Student's t for
-            the mean over people, and only given where no fold tests two subjects.
+            the mean over participants, and only given where no fold tests two subjects.
         repeats
             The score of each repeat over all its folds. The interval is Student's t for the
-            mean over seeds, on these very data. It says nothing about other trials or people, and
-            shrinks with every further repeat.
+            mean over seeds, on these very data. It does not extend to other trials or participants,
+            and shrinks with every further repeat.
 
         An SD of fewer than two values is None, and so is its interval. Where all values are equal
-        there is no interval either. Intervals are cut to scores from 0 to 1.
+        there is no interval either. Intervals are clipped to scores from 0 to 1.
 
     Examples
     --------
@@ -111,10 +111,10 @@ def _summary(values: Floats, sd: float | None, level: float | None) -> dict[str,
 
 def _over_folds(n: int, n_repeats: int, alone: bool) -> str:
     within = "" if n_repeats == 1 else f" within each of {n_repeats} repeats"
-    people = "; each tests one subject, so that subjects differ, too" if alone else ""
+    subjects = "; each tests one subject, so subjects differ as well" if alone else ""
     return (
-        f"Spread over {n} folds{within}: other test trials and other training data{people}. Folds "
-        "share training data, so their SD gives no interval of the mean."
+        f"Spread over {n} folds{within}: other test trials and other training data{subjects}. "
+        "Folds share training data, so their SD gives no interval of the mean."
     )
 
 
@@ -128,16 +128,16 @@ def _over_subjects(n: int, alone: bool) -> str:
             "interval of the mean."
         )
     return text + (
-        "The interval is Student's t for the mean over people like these, each with models of "
-        "their own; where these share training data, it is somewhat too narrow."
+        "The interval is Student's t for the mean over participants like these, each with models "
+        "of their own; where these share training data, it is somewhat too narrow."
     )
 
 
 def _over_repeats(n: int) -> str:
     if n < 2:
-        return "One repeat: nothing is known of the spread over seeds."
+        return "One repeat: the spread over seeds is unknown."
     return (
         f"Spread over {n} repeats, which differ in the seeds of the split and of the model, on the "
-        "same trials. The interval is Student's t for the mean over seeds; it says nothing about "
-        "other trials or people."
+        "same trials. The interval is Student's t for the mean over seeds; it does not "
+        "extend to other trials or participants."
     )

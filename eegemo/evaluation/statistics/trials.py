@@ -1,8 +1,8 @@
-"""Trials and how often each class was predicted in them: what every test here is made of.
+"""Counts of predicted classes per trial, from which every test here is computed.
 
 Windows of one trial look alike and share one label, so they are not independent: a binomial
-interval over windows is several times too narrow. Everything here moves whole trials. What matters
-of a trial is its label and how often each class was predicted in it, so the cost does not grow with
+interval over windows is several times too narrow. Everything here permutes or resamples trials.
+Of a trial only its label and its counts of predicted classes matter, so the cost does not grow with
 the number of windows.
 """
 
@@ -40,7 +40,7 @@ TIE = 1e-12
 
 @dataclass(frozen=True)
 class TrialCounts:
-    """What the tests need to know of each trial.
+    """Label and predictions of each trial.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class TrialCounts:
     label : ndarray of int, shape (n_trials,)
         Number of the true class.
     counts : ndarray, shape (n_trials, n_classes)
-        How many of the trial's predictions name each class.
+        How many predictions of the trial name each class.
     block : ndarray of int, shape (n_trials,), optional
         Number of the subject and session: labels are exchanged within it only. Sessions have base
         rates of their own. The subject, if not given.
@@ -89,7 +89,7 @@ class TrialCounts:
 
 
 def joint_blocks(blocks: NDArray[np.intp], stimulus: NDArray[np.intp] | None) -> NDArray[np.bool_]:
-    """Tell which blocks share stimuli with others, have none twice, and know all.
+    """Return which blocks share stimuli with others, have none twice, and know all.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def joint_blocks(blocks: NDArray[np.intp], stimulus: NDArray[np.intp] | None) ->
     Returns
     -------
     ndarray of bool, shape (n_blocks,)
-        The labels of these blocks are shuffled jointly, by stimulus.
+        The labels of these blocks are permuted jointly, by stimulus.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def count_trials(rows: pd.DataFrame) -> TrialCounts:
 def split_trials(
     rows: pd.DataFrame, by: Literal["fold", "subject", "repeat"]
 ) -> Iterator[TrialCounts]:
-    """Count trials apart for each fold, subject or repeat, in sorted order."""
+    """Count the trials of each fold, subject or repeat separately, in sorted order."""
     if by == "repeat" and "repeat" not in rows.columns:
         rows = rows.assign(repeat=0)
     keys = [by, *(key for key in TRIAL_KEYS if key != by)]
@@ -174,7 +174,7 @@ def _count(rows: pd.DataFrame, keys: list[str]) -> tuple[pd.DataFrame, Floats, N
 
 
 def balanced_accuracy(labels: NDArray[np.intp], counts: Floats, weights: Any = 1.0) -> Floats:
-    """Score many labellings (or weightings) of the same trials at once.
+    """Score many labellings (or weightings) of the same trials jointly.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def balanced_accuracy(labels: NDArray[np.intp], counts: Floats, weights: Any = 1
 
 
 def batches(n_draws: int, n_trials: int) -> Iterator[tuple[int, int]]:
-    """Cut draws into batches that fit into memory: (first, last) of each."""
+    """Divide draws into batches that fit into memory: (first, last) of each."""
     step = max(1, _BATCH_LABELS // max(n_trials, 1))
     for first in range(0, n_draws, step):
         yield first, min(first + step, n_draws)

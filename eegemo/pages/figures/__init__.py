@@ -1,7 +1,7 @@
 """Figures: arrays in, matplotlib figures out; nothing here touches pyplot or any global state.
 
-Colours are those of Okabe & Ito (2008, "Color universal design"), which people with the common
-kinds of colour blindness can tell apart; no figure relies on colour alone.
+Colours are those of Okabe & Ito (2008, "Color universal design"), which readers with the common
+types of colour blindness can distinguish; no figure relies on colour alone.
 """
 
 from eegemo.pages.figures.audit import audit_scores

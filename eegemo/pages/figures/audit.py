@@ -23,7 +23,7 @@ __all__ = ["audit_scores"]
 
 @styled
 def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
-    """Draw the score of each protocol, its null, and what shuffled labels give.
+    """Draw the score of each protocol, its null distribution, and scores of permuted labels.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
         Per protocol ``title``, ``leaks``, ``window`` (score), ``interval`` (or None), ``null``
         (low, high), ``shuffled`` (scores) and ``inflation``.
     chance : float
-        One over the number of classes.
+        1 / number of classes.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
             left=row["null"][0],
             height=0.5,
             color=BAND,
-            label=once("95 % of labels shuffled afterwards"),
+            label=once("95 % of labels permuted after training"),
         )
         axes.plot(
             row["shuffled"],
@@ -59,7 +59,7 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
             markersize=5,
             markerfacecolor="white",
             markeredgecolor=SECOND,
-            label=once("trained on shuffled labels") if row["shuffled"] else None,
+            label=once("trained on permuted labels") if row["shuffled"] else None,
         )
         colour = SECOND if row["leaks"] else ACCENT
         if row["interval"] is not None:
@@ -71,7 +71,7 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
             marker="D" if row["leaks"] else "o",
             markersize=9,
             color=colour,
-            label=once("score, leaking" if row["leaks"] else "score, trials kept whole"),
+            label=once("score, leaking" if row["leaks"] else "score, not leaking"),
         )
         ends = [row["window"], *row["shuffled"], *(row["interval"] or ())]
         if row["window"] < row["null"][1]:
@@ -79,13 +79,13 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
         text = f"{row['window']:.2f}"
         if row["leaks"] and row["inflation"] >= 0.005:
             text += f"  (+{row['inflation']:.2f})"
-        right = max(ends) < 0.86
+        to_the_right = max(ends) < 0.86
         axes.annotate(
             text,
-            (max(ends) if right else min(ends), y),
-            xytext=(10 if right else -10, 0),
+            (max(ends) if to_the_right else min(ends), y),
+            xytext=(10 if to_the_right else -10, 0),
             textcoords="offset points",
-            ha="left" if right else "right",
+            ha="left" if to_the_right else "right",
             va="center",
             color=colour,
             fontweight="bold",
@@ -100,7 +100,7 @@ def audit_scores(rows: Sequence[Mapping[str, Any]], *, chance: float) -> Figure:
 
 
 class _Once:
-    """Give each label the first time only, so that a legend names it once."""
+    """Return each label the first time only, for one entry in the legend."""
 
     def __init__(self) -> None:
         self._given: set[str] = set()

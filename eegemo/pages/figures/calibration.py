@@ -43,7 +43,7 @@ def reliability_diagram(stages: Mapping[str, Rows], *, chance: float) -> Figure:
         ``high``, ``n``, ``confidence``, ``accuracy``), with ``accuracy_low`` and ``accuracy_high``
         where there is an interval.
     chance : float
-        The least confidence there can be: one over the number of classes.
+        The lowest possible confidence: 1 / number of classes.
 
     Returns
     -------
@@ -57,33 +57,41 @@ def reliability_diagram(stages: Mapping[str, Rows], *, chance: float) -> Figure:
     for column, (title, rows) in enumerate(stages.items()):
         top, bottom = panels[:, column]
         table = pd.DataFrame(rows)
-        shares = table["n"].to_numpy(float) / max(float(table["n"].sum()), 1)
-        some = (table["n"] > 0).to_numpy()
+        fractions = table["n"].to_numpy(float) / max(float(table["n"].sum()), 1)
+        filled = (table["n"] > 0).to_numpy()
         columns = ("confidence", "accuracy", "accuracy_low", "accuracy_high")
         values = {
-            name: table[name].to_numpy(float)[some]
+            name: table[name].to_numpy(float)[filled]
             if name in table
-            else np.full(some.sum(), np.nan)
+            else np.full(filled.sum(), np.nan)
             for name in columns
         }
-        sure, right = values["confidence"], values["accuracy"]
+        confidence, accuracy = values["confidence"], values["accuracy"]
         top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":", label="calibrated")
-        top.vlines(sure, sure, right, color=SECOND, linewidth=3, alpha=0.35, label="gap")
+        top.vlines(
+            confidence, confidence, accuracy, color=SECOND, linewidth=3, alpha=0.35, label="gap"
+        )
         known = np.isfinite(values["accuracy_low"])
         limits = [values[name][known] for name in ("accuracy_low", "accuracy_high")]
         look: dict[str, Any] = {"color": ACCENT, "linewidth": 1}
-        top.vlines(sure[known], *limits, label="95 % interval, trials drawn", **look)
-        sizes = 14 + 220 * shares[some]
+        top.vlines(confidence[known], *limits, label="95 % interval over trials", **look)
+        sizes = 14 + 220 * fractions[filled]
         top.scatter(
-            sure, right, s=sizes, color=ACCENT, edgecolor="white", zorder=3, label="accuracy"
+            confidence,
+            accuracy,
+            s=sizes,
+            color=ACCENT,
+            edgecolor="white",
+            zorder=3,
+            label="accuracy",
         )
         top.axvline(chance, color=BAND, linewidth=1)
         top.set(ylim=(-0.02, 1.02), title=title, ylabel="accuracy" if column == 0 else "")
         width = (table["high"] - table["low"]).to_numpy(float)
         look = {"color": "#a9b6c3", "edgecolor": "white", "linewidth": 0.4, "align": "edge"}
-        bottom.bar(table["low"].to_numpy(float), shares, width, **look)
-        bottom.set(xlim=(0, 1), xlabel="confidence", ylabel="share" if column == 0 else "")
-        bottom.set_ylim(0, 1.1 * max(float(shares.max()), 0.01))
+        bottom.bar(table["low"].to_numpy(float), fractions, width, **look)
+        bottom.set(xlim=(0, 1), xlabel="confidence", ylabel="fraction" if column == 0 else "")
+        bottom.set_ylim(0, 1.1 * max(float(fractions.max()), 0.01))
         _percent(bottom, "y")
         bottom.yaxis.get_major_locator().set_params(nbins=3)
     legend(figure, panels[0, 0])
@@ -95,9 +103,9 @@ def coverage_curves(
     levels: Mapping[str, Mapping[str, Rows]],
     *,
     chance: float,
-    commonest: Mapping[str, float | None],
+    majority: Mapping[str, float | None],
 ) -> Figure:
-    """Draw accuracy when only the surest predictions are answered.
+    """Draw the accuracy of the most confident predictions at each coverage.
 
     Parameters
     ----------
@@ -106,9 +114,9 @@ def coverage_curves(
         `eegemo.evaluation.calibration.selective_accuracy` makes them (``coverage``, ``accuracy``),
         with ``low`` and ``high`` where there is a band.
     chance : float
-        Accuracy of guessing evenly.
-    commonest : mapping of str to float
-        By title, the accuracy of always answering the commonest class of the training part.
+        Accuracy of uniform guessing.
+    majority : mapping of str to float
+        By title, the accuracy of always predicting the majority class of the training set.
 
     Returns
     -------
@@ -130,11 +138,11 @@ def coverage_curves(
             axes.plot(x, y, color=colour, linestyle=line, linewidth=1.8, label=name)
             tops.append(float(np.nanmax(y)))
         axes.axhline(chance, color=SECOND, linewidth=1.2, label="chance")
-        share = commonest.get(title)
-        if share is not None:
-            axes.axhline(share, color=INK, linewidth=0.9, linestyle=":", label="commonest class")
+        accuracy = majority.get(title)
+        if accuracy is not None:
+            axes.axhline(accuracy, color=INK, linewidth=0.9, linestyle=":", label="majority class")
         axes.set(
-            title=title, xlabel="coverage: share of rows answered, surest first", xlim=(0, 1.01)
+            title=title, xlabel="coverage: fraction answered, most confident first", xlim=(0, 1.01)
         )
         _percent(axes, "x")
     panels[0].set_ylabel("accuracy of those answered")

@@ -1,4 +1,4 @@
-"""Several results beside each other: scores, their differences and classes, with intervals."""
+"""Several results side by side: scores, their differences and classes, with intervals."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def score_intervals(
     rope: float = 0.01,
     label: str = "balanced accuracy",
 ) -> Figure:
-    """Draw scores with their intervals, and beside them their differences.
+    """Draw scores with their intervals, and their differences in a second panel.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def score_intervals(
     differences : mapping of str to mapping
         The same for differences, by a name for each; may be empty, and is then not drawn.
     chance : float, optional
-        The score of guessing evenly.
+        The score of uniform guessing.
     rope : float
         Differences up to this size are practically equivalent; a band shows them.
     label : str
@@ -75,12 +75,12 @@ def score_intervals(
     Returns
     -------
     Figure
-        Filled circles: windows; open diamonds: trial votes.
+        Filled circles: windows; open diamonds: trials.
 
     Examples
     --------
-    >>> one = {"window": {"value": 0.5, "trials": (0.4, 0.6), "subjects": None}}
-    >>> len(score_intervals({"A": one, "B": one}, {}).axes)
+    >>> scores = {"window": {"value": 0.5, "trials": (0.4, 0.6), "subjects": None}}
+    >>> len(score_intervals({"A": scores, "B": scores}, {}).axes)
     1
     """
     rows = max(len(scores), len(differences))
@@ -106,13 +106,13 @@ def score_intervals(
         panels[1].axvspan(-rope, rope, color=BAND, alpha=0.8, linewidth=0, zorder=0)
         panels[1].axvline(0, color=MUTED, linewidth=1, zorder=0)
         panels[1].set_xlabel(f"difference (band: ±{rope:g})")
-    for mark, words, fill in (("o", "windows", INK), ("D", "trial votes", "white")):
+    for mark, words, fill in (("o", "windows", INK), ("D", "trials", "white")):
         shown: dict[str, Any] = {"linestyle": "none", "markersize": 6, "markeredgecolor": INK}
         panels[0].plot([], [], marker=mark, color=fill, label=words, **shown)
-    every = [one for levels in scores.values() for one in levels.values()]
-    if any(one.get("trials") for one in every):
+    all_scored = [scored for levels in scores.values() for scored in levels.values()]
+    if any(scored.get("trials") for scored in all_scored):
         panels[0].plot([], [], color=INK, linewidth=4.5, alpha=0.4, label="95 % over trials")
-    if any(one.get("subjects") for one in every):
+    if any(scored.get("subjects") for scored in all_scored):
         panels[0].plot([], [], color=INK, linewidth=1.3, label="over subjects and trials")
     legend(figure, panels[0])
     return figure
@@ -125,7 +125,7 @@ def class_differences(
     *,
     first: str,
 ) -> Figure:
-    """Draw how recall and F1 of each class differ from those of one result.
+    """Draw how recall and F1 of each class differ from those of the first result.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Confusion matrices: whole, as differences, and one tile per fold."""
+"""Confusion matrices: in total, as differences, and as one tile per fold."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _panels(n_panels: int, n_classes: int) -> tuple[Figure, list[Axes]]:
 
 @styled
 def confusion_matrices(matrices: Mapping[str, ArrayLike], classes: Sequence[str]) -> Figure:
-    """Draw confusion matrices side by side: shaded by share of the true class, with counts.
+    """Draw confusion matrices side by side: shaded by fraction of the true class, with counts.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def confusion_matrices(matrices: Mapping[str, ArrayLike], classes: Sequence[str]
     figure, panels = _panels(len(matrices), n)
     for axes, (title, matrix) in zip(panels, matrices.items(), strict=True):
         counts = np.asarray(matrix)
-        shares = normalise_confusion(counts)
-        _draw_matrix(axes, shares, classes, cmap=_BLUES, vmin=0, vmax=1)
+        fractions = normalise_confusion(counts)
+        _draw_matrix(axes, fractions, classes, cmap=_BLUES, vmin=0, vmax=1)
         axes.set_title(f"{title} (n = {int(counts.sum()):,})")
         middle: dict[str, Any] = {"ha": "center", "va": "center"}
-        for (row, column), share in np.ndenumerate(shares if n <= _MANY_CLASSES else []):
-            colour = "white" if share > 0.55 else INK
-            text = f"{share:.0%}" if np.isfinite(share) else "–"
+        for (row, column), fraction in np.ndenumerate(fractions if n <= _MANY_CLASSES else []):
+            colour = "white" if fraction > 0.55 else INK
+            text = f"{fraction:.0%}" if np.isfinite(fraction) else "–"
             lift, size = (0.12, 11.0) if n <= 6 else (0.0, 8.0)
             axes.text(column, row - lift, text, color=colour, fontsize=size, **middle)
             if n <= 6:
@@ -138,7 +138,7 @@ def confusion_differences(
 def fold_confusions(
     matrices: Sequence[ArrayLike], names: Sequence[str], classes: Sequence[str]
 ) -> Figure:
-    """Draw the confusion matrix of every fold as a small tile, shaded by share of the true class.
+    """Draw the confusion matrix of every fold as a tile, shaded by fraction of the true class.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Learning curves: of one result, and of several in the same axes."""
+"""Learning curves of a result, and of several results in the same axes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _stack(histories: Sequence[pd.DataFrame], column: str) -> NDArray[np.float64
 
 
 def _validated(histories: Sequence[pd.DataFrame]) -> bool:
-    """Tell whether any fold had a validation part."""
-    return any("val_loss" in one and one["val_loss"].notna().any() for one in histories)
+    """Return whether any fold had a validation set."""
+    return any("val_loss" in history and history["val_loss"].notna().any() for history in histories)
 
 
 def _median(axes: Axes, table: NDArray[np.float64], *, band: bool, **line: Any) -> None:
@@ -71,7 +71,7 @@ def learning_curves(histories: Sequence[pd.DataFrame], best_epochs: Sequence[int
     ----------
     histories : sequence of DataFrame
         One per fold: ``loss``, ``accuracy``, ``val_loss``, ``val_accuracy``, a row per epoch; the
-        last two are absent or empty where no validation part was set aside, and then not drawn.
+        last two are absent or empty where no validation set was set aside, and then not drawn.
     best_epochs : sequence of int
         The epoch, from 1, whose weights each fold kept.
 

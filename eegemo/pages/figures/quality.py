@@ -50,7 +50,7 @@ def draw_spectra(
         low, middle, high = np.quantile(level, [0.1, 0.5, 0.9], axis=0)
         axes.fill_between(freqs[1:], low, high, color=colour, alpha=0.2, linewidth=0)
         axes.plot(freqs[1:], middle, color=colour, linewidth=1.6, label=name)
-    # what a filter has taken out altogether would flatten all the rest
+    # frequencies that a filter removed entirely would flatten the rest
     top = axes.get_ylim()[1]
     axes.set_ylim(max(axes.get_ylim()[0], top - 80), top)
     axes.set_xlabel("frequency in Hz")
@@ -67,7 +67,7 @@ def draw_removed(removal: EogRemoval, positions: Sequence[Sequence[float]] | Non
     ----------
     removal : EogRemoval
     positions : sequence | None
-        Places of its EEG channels in metres; None draws bars instead of maps.
+        Positions of its EEG channels in metres; None draws bars instead of maps.
     """
     maps = [
         (name, values) for name, values in zip(removal.labels, removal.topographies.T, strict=True)
@@ -83,8 +83,10 @@ def draw_removed(removal: EogRemoval, positions: Sequence[Sequence[float]] | Non
             axes.set_title(title)
         return figure
     info = mne.create_info(removal.eeg_channels, 100.0, "eeg", verbose="ERROR")
-    places = {name: np.asarray(place) for name, place in zip(info.ch_names, positions, strict=True)}
-    info.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="ERROR")
+    located = {
+        name: np.asarray(position) for name, position in zip(info.ch_names, positions, strict=True)
+    }
+    info.set_montage(mne.channels.make_dig_montage(located, coord_frame="head"), verbose="ERROR")
     figure = new_figure(min(_WIDTH, 2.6 * len(panels)), 2.6)
     for axes, (title, values) in zip(row_of_axes(figure, len(panels)), panels, strict=True):
         image, _ = mne.viz.plot_topomap(
@@ -134,8 +136,8 @@ def draw_bad_counts(bads: Mapping[str, Sequence[str]], n_subjects: int) -> Figur
 
 
 def positions_of(record: Record, names: Sequence[str]) -> list[list[float]] | None:
-    """Return the places of some of a record's channels, if they are known."""
+    """Return the positions of channels of a record, or None if they are unknown."""
     if record.positions is None:
         return None
-    places = dict(zip(record.ch_names, record.positions, strict=True))
-    return [places[name] for name in names] if set(names) <= set(places) else None
+    positions = dict(zip(record.ch_names, record.positions, strict=True))
+    return [positions[name] for name in names] if set(names) <= set(positions) else None

@@ -1,4 +1,4 @@
-"""Scores and counts: per fold, subject and class, and against shuffled labels."""
+"""Scores and counts: per fold, subject and class, and against permuted labels."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from eegemo.pages.figures.style import (
 def names_below(
     axes: Axes, names: Sequence[str], unit: str, order: str = "from low to high"
 ) -> None:
-    """Write names below marks; of many, only how many there are."""
+    """Write names below marks, or only their number where there are many."""
     n = len(names)
     axes.set_xlim(-0.7, n - 0.3)
     axes.grid(visible=False, axis="x")
@@ -55,7 +55,7 @@ def score_dots(
     total: float | None = None,
     label: str = "balanced accuracy",
 ) -> Figure:
-    """Draw one score per fold or subject, each over what shuffled labels give there.
+    """Draw one score per fold or subject, each over its scores of permuted labels.
 
     Parameters
     ----------
@@ -66,8 +66,8 @@ def score_dots(
     unit : str
         "fold" or "subject".
     nulls : array-like, shape (n, 3), optional
-        Scores of shuffled labels in each fold or subject: 5th percentile, mean, 95th percentile.
-        There is no line for chance, since it differs from one to the next.
+        Scores of permuted labels in each fold or subject: 5th percentile, mean, 95th percentile.
+        There is no line for chance, since it differs between folds or subjects.
     total : float, optional
         The score of all rows together.
     label : str
@@ -92,7 +92,7 @@ def score_dots(
         thick = float(np.clip(300 / len(scores), 1.5, 13))
         low, mean, high = bands.T
         axes.vlines(
-            x, low, high, color=BAND, linewidth=thick, label="middle 90 % of shuffled labels"
+            x, low, high, color=BAND, linewidth=thick, label="middle 90 % of permuted labels"
         )
         inside: dict[str, Any] = {"linestyle": "none", "markersize": thick, "markeredgewidth": 1.6}
         axes.plot(x, mean, marker="_", color=SECOND, label="their mean", **inside)
@@ -106,7 +106,7 @@ def score_dots(
             name = unit if bands is None else text[which]
             axes.plot(x[chosen], scores[chosen], color=fill, label=name, **mark)
     if total is not None:
-        axes.axhline(total, color=ACCENT, linewidth=1.2, label=f"all together {total:.2f}")
+        axes.axhline(total, color=ACCENT, linewidth=1.2, label=f"total {total:.2f}")
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel(label)
     names_below(axes, names, unit)
@@ -115,7 +115,7 @@ def score_dots(
 
 
 def _zoom(values: NDArray[np.float64], *, least: float) -> tuple[float, float]:
-    """Return limits around scores, at least so far apart that small differences look small."""
+    """Return limits around scores, at least `least` apart, so small differences look small."""
     known = values[np.isfinite(values)]
     if not known.size:
         return -0.02, 1.02
@@ -132,7 +132,7 @@ def paired_scores(
     unit: str,
     label: str = "balanced accuracy",
 ) -> Figure:
-    """Draw several results' scores on the same folds or subjects; of two, the difference too.
+    """Draw the scores of several results by fold or subject; of two, also the difference.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def paired_scores(
 
 @styled
 def null_distributions(levels: Mapping[str, tuple[float, ArrayLike]]) -> Figure:
-    """Draw observed scores beside the scores of shuffled labels.
+    """Draw observed scores and the scores of permuted labels.
 
     Parameters
     ----------

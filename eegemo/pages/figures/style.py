@@ -1,4 +1,4 @@
-"""One look for all figures, and how they are saved."""
+"""The style of all figures, and how they are saved."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ _STYLE: dict[str, Any] = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw with the settings above whatever the user's own are, and put those back after."""
+    """Draw with the settings above, then restore those of the user."""
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         for key, value in _STYLE.items():
             mpl.rcParams[key] = value  # type: ignore[index]
-        # names in scripts that the bundled font lacks: the page's own font shows them
+        # names in scripts that the bundled font lacks: the font of the page shows them
         warnings.filterwarnings("ignore", message=r"(Glyph|Matplotlib currently does not)")
         yield
 
@@ -99,7 +99,7 @@ def class_colours(n: int) -> list[Any]:
 
 
 def shorten(name: str, longest: int) -> str:
-    """Leave out the middle of a long name.
+    """Shorten a long name in the middle.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def legend(figure: Figure, axes: Axes, note: str = "") -> None:
 
 
 def to_svg(figure: Figure) -> str:
-    """Return a figure as SVG: on whatever lies behind it, and in the reader's own font."""
+    """Return a figure as SVG with a transparent background and the reader's own font."""
     buffer = io.StringIO()
     with style():
         figure.savefig(
@@ -135,7 +135,7 @@ def to_svg(figure: Figure) -> str:
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Save a figure as PNG at 160 dots per inch, whole or not at all, and return its path."""
+    """Save a figure as PNG at 160 dots per inch, completely or not at all; return its path."""
     with style(), atomic_file(Path(path)) as temporary:
         figure.savefig(temporary, format="png", dpi=160, metadata={"Software": None})
     return Path(path)

@@ -19,7 +19,7 @@ _STEPS = 1200  # of a panel: more could not be seen
 _HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++", "oooo")
 
 
-def _thin(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+def _average_neighbours(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """Average neighbours until no more than `most` are left."""
     if len(values) <= most:
         return values
@@ -38,13 +38,13 @@ def _areas(
     *,
     named: bool = True,
 ) -> None:
-    """Stack one area per class; each window holds its share of the width."""
-    thin = _thin(values, _STEPS)
-    edges = np.linspace(left, right, len(thin) + 1)
-    low = np.zeros(len(thin))
+    """Stack one area per class; each window holds its fraction of the width."""
+    averaged = _average_neighbours(values, _STEPS)
+    edges = np.linspace(left, right, len(averaged) + 1)
+    low = np.zeros(len(averaged))
     colours = class_colours(len(classes))
     for k, name in enumerate(classes):
-        high = low + thin[:, k]
+        high = low + averaged[:, k]
         axes.stairs(
             high,
             edges,
@@ -69,13 +69,14 @@ def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
         As `eegemo.inference.tabulate_windows` makes it: ``start`` and ``stop`` in seconds and
         ``p_<class>``, and ``trial`` where the recording is made of trials.
     classes : sequence of str
-        In the order of the areas, from below; patterns tell them apart as well as colours.
+        In the order of the areas, from below; patterns distinguish them as well as colours.
 
     Returns
     -------
     Figure
         A continuous recording in one panel. Trials one after the other, ten or more in a panel,
-        each as wide as the others. More windows than can be told apart are averaged.
+        each as wide as the others. Where there are more windows than can be shown, neighbours are
+        averaged.
     """
     columns = [f"p_{name}" for name in classes]
     if "trial" not in table:
@@ -97,13 +98,13 @@ def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
         figure = new_figure(WIDTH, 1.1 + 1.3 * n_panels)
         panels = list(figure.subplots(n_panels, 1, squeeze=False)[:, 0])
         for row, axes in enumerate(panels):
-            own = parts[row * per_panel : (row + 1) * per_panel]
+            shown = parts[row * per_panel : (row + 1) * per_panel]
             axes.set_xlim(0, min(per_panel, len(parts)))
-            for k, (_, values) in enumerate(own):
+            for k, (_, values) in enumerate(shown):
                 _areas(axes, k, k + 1, values, classes, named=k == 0)
                 axes.axvline(k + 1, color=INK, linewidth=0.8)
-            some = range(0, len(own), max(1, len(own) // 20))
-            axes.set_xticks([k + 0.5 for k in some], [str(own[k][0]) for k in some])
+            ticks = range(0, len(shown), max(1, len(shown) // 20))
+            axes.set_xticks([k + 0.5 for k in ticks], [str(shown[k][0]) for k in ticks])
         panels[-1].set_xlabel("trial")
     for axes in panels:
         axes.set(ylim=(0, 1), ylabel="probability")

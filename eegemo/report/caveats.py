@@ -1,17 +1,17 @@
-"""What a careful reader should know about a result, beside its scores."""
+"""Caveats of a result."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from eegemo.pages.words import listed, some
+from eegemo.pages.words import count_of, join_names
 from eegemo.report.words import shared_most
 from eegemo.results import Result
 
 
-def remarks(result: Result) -> list[str]:
-    """List what a careful reader should know about a result.
+def list_caveats(result: Result) -> list[str]:
+    """List the caveats of a result.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def remarks(result: Result) -> list[str]:
     Returns
     -------
     list of str
-        The notes of the run, then what the numbers themselves give away.
+        The notes of the run, then what follows from its numbers.
     """
     level = result.assessment.levels["window"]
     found = merge_notes([str(note) for note in result.provenance.get("notes") or []])
@@ -32,34 +32,34 @@ def remarks(result: Result) -> list[str]:
             "The test stimuli were seen in training with other subjects: recognising the stimulus "
             "may be enough."
         )
-    for name, one in level["total"]["per_class"].items():
-        if not one["support"]:
-            found.append(f"Class {name} never occurs in the test part.")
+    for name, scores in level["total"]["per_class"].items():
+        if not scores["support"]:
+            found.append(f"Class {name} never occurs in the test set.")
     lacking = []
     for unit in ("fold", "subject"):
         parts = level[f"{unit}s"]
         n = sum(any(not c["support"] for c in part["per_class"].values()) for part in parts)
         if n:
-            lacking.append(f"{n} of {some(len(parts), unit)}")
+            lacking.append(f"{n} of {count_of(len(parts), unit)}")
     if lacking:
         found.append(
-            f"In {listed(lacking)} a class does not occur in the test part: balanced accuracy "
+            f"In {join_names(lacking)} a class does not occur in the test set: balanced accuracy "
             "there is over the classes that do."
         )
     folds = result.records
     late = sum(fold["epochs"] > 1 and fold["best_epoch"] >= fold["epochs"] for fold in folds)
     if late > len(folds) / 2:
         found.append(
-            f"{late} of {some(len(folds), 'fold')} {'was' if late == 1 else 'were'} best in "
+            f"{late} of {count_of(len(folds), 'fold')} {'was' if late == 1 else 'were'} best in "
             "the last epoch: longer training may change the scores."
         )
     subjects = result.assessment.metrics["n_subjects"]
     if subjects == 1:
-        found.append("With 1 subject, nothing can be said about other people.")
+        found.append("With 1 subject, the result does not generalise to other participants.")
     elif subjects < 10:
         found.append(
-            f"With {subjects} subjects, little can be said about other people; the interval over "
-            "subjects is unreliable."
+            f"With {subjects} subjects, the result says little about other participants; the "
+            "interval over subjects is unreliable."
         )
     return found
 
@@ -76,16 +76,18 @@ def _stimuli_known_from_others(result: Result) -> bool:
     )
 
 
+# "left out" in results of older versions
+_DROPPED = "(?:left out|dropped|excluded)"
 _OF = re.compile(r"(?P<unit>Subject|Fold) [^:]+: (?P<file>\S+\.\w+: )?(?P<rest>.+)")
 
 
 def merge_notes(notes: Sequence[str]) -> list[str]:
-    """Say once what several runs, subjects or folds have in common; single notes stay as they are.
+    """Merge notes that several runs, subjects or folds have in common; other notes stay unchanged.
 
     Parameters
     ----------
     notes : sequence of str
-        As the run stored them.
+        The notes of a run.
 
     Returns
     -------
@@ -104,11 +106,11 @@ def merge_notes(notes: Sequence[str]) -> list[str]:
         match, key = _OF.fullmatch(note), note
         if match:
             unit = "run" if match["file"] else match["unit"].lower()
-            rest = re.sub(r"(left out, [^:]+): [\d, ]+$", r"\1", match["rest"])
+            rest = re.sub(rf"({_DROPPED}, [^:]+): [\d, ]+$", r"\1", match["rest"])
             key = f"{unit}s: {rest}"
         groups.setdefault(key, []).append(note)
     merged = []
     for key, same in groups.items():
-        together = re.sub(r"(trials?) left", r"\1 each left", key)
-        merged.append(same[0] if len(same) == 1 else f"{len(same)} {together}")
+        joint = re.sub(rf"(trials?) ({_DROPPED})", r"\1 each \2", key)
+        merged.append(same[0] if len(same) == 1 else f"{len(same)} {joint}")
     return merged
