@@ -92,7 +92,7 @@ def test_shuffled_runs_keep_each_subjects_classes_and_say_what_they_are(nothing,
     both = truth.merge(other, on=keys)
     assert (both["y_true_x"] != both["y_true_y"]).mean() > 0.5
     record = nothing / "runs" / about["shuffled"][0] / "provenance.json"
-    assert any("permuted" in note for note in json.loads(record.read_text())["notes"])
+    assert any("shuffled" in note for note in json.loads(record.read_text())["notes"])
 
 
 @pytest.mark.slow
@@ -138,7 +138,7 @@ def test_a_cheap_model_stands_in_for_the_network_of_the_file(tmp_path):
     assert "instead of cnn_gru from the file" in page.read_text().replace("&#39;", "'")
     # three windows of a second are too few to be cut into test, validation and training
     assert "segment" not in audit.rows
-    assert "Not run: trials cut in time. Trials are too short to be cut" in page.read_text()
+    assert "Not run: trials split in time. Trials are too short to be cut" in page.read_text()
 
 
 def test_another_network_keeps_the_sizes_and_the_choice_of_the_file(tmp_path):

@@ -17,7 +17,7 @@ from eegemo.models import FitFiles, make_model
 from eegemo.models.base import shape_of
 from eegemo.models.estimator import EstimatorModel
 from eegemo.results import open_result
-from eegemo.runs.resources import check_memory, estimate_needs
+from eegemo.runs.resources import check_memory, estimate_resources
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
 from eegemo.training import fit_fold
@@ -548,7 +548,7 @@ def test_a_training_set_that_does_not_fit_is_refused_before_training(
     from eegemo.runs import resources
 
     model = make_model("their_pkg.nets:pipeline")
-    needs = estimate_needs(windows, [fold], models=[model], batch_size=8)
+    needs = estimate_resources(windows, [fold], models=[model], batch_size=8)
     taken = 4 * len(fold.train) * windows.n_times * windows.n_channels
     assert needs.least_memory == taken
     monkeypatch.setattr(resources, "available_memory", lambda: taken)

@@ -194,7 +194,7 @@ def test_who_is_decodable(tmp_path):
     assert sentence.startswith("1 of 3 subjects is decodable, each above its own majority class")
     assert "p ≤ 0.05 after Holm's correction over 3 subjects): s01." in sentence
     assert "not shown for s02 and s03; with 16 trials each, this is no evidence of abs" in sentence
-    assert "cannot be told from three" in sentence
+    assert "Three subjects are too few to estimate how common decodable" in sentence
 
 
 def test_nobody_everybody_and_the_only_one(tmp_path):
@@ -224,7 +224,7 @@ def test_a_trial_cut_in_time_leaks_like_windows(tmp_path):
     assert {"banner", "leaking"} <= {v for k, v in page.attributes if k == "class"}
     assert "The split leaks: no subject's score is evidence" in page.text
     assert "so neither score is evidence" in page.text
-    assert "says nothing about new trials" in page.text
+    assert "does not carry over to new trials" in page.text
     assert "beats it" not in page.text
     assert open_result(path).leaks
 

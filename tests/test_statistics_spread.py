@@ -72,7 +72,7 @@ def test_intervals_only_where_they_mean_something(tmp_path, repeated):
     one = repeated[repeated["repeat"] == 0]
     found = spread_of(one)
     assert (found["repeats"]["sd"], found["repeats"]["interval"]) == (None, None)
-    assert "nothing is known of the spread over seeds" in found["repeats"]["what"]
+    assert "the spread over seeds is unknown" in found["repeats"]["what"]
     assert found["subjects"]["interval"] is not None
     assert spread_of(one.drop(columns="repeat")) == found
     pooled = read_predictions(

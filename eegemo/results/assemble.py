@@ -78,8 +78,8 @@ def _describe(
     self_scaled = {unit for record in records for unit in record["scaled_by_own_windows"]}
     if self_scaled:
         notes.append(
-            f"{len(self_scaled)} held-out subjects are scaled by their own windows, without "
-            "labels, because the experiment scales by subject."
+            f"{len(self_scaled)} held-out subjects are scaled by their own windows, without their "
+            "labels, because scaling per subject was asked for."
         )
     if experiment.make_model().transductive:
         notes.append(

@@ -194,7 +194,7 @@ def divide_trials(
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
-            "Trial labels were permuted within each subject and session: there is nothing to learn."
+            "Trial labels were shuffled within each subject and session: there is nothing to learn."
         )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
     folds = make_repeats(

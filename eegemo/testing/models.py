@@ -210,12 +210,13 @@ class _Check:
         watched = _watch(data, asked)
         before = _copies(data)
         with tempfile.TemporaryDirectory() as folder:
-            files = FitFiles(Path(folder) / "history.csv", Path(folder) / "checkpoint.npz")
+            history = Path(folder) / "history.csv"
+            files = FitFiles(history, Path(folder) / "checkpoint.npz")
             with calling(self.function):
                 fitted = self.model.fit(watched, self.options, seed=seed, files=files)
             if not isinstance(fitted, FittedModel):
                 fail(self.function, "a FittedModel from fit", fitted)
-            written = pd.read_csv(files.history) if files.history.is_file() else None
+            written = pd.read_csv(history) if history.is_file() else None
         forbidden = np.isin(np.concatenate([*asked, fold.test[:0]]), fold.test)
         if forbidden.any():
             fail(self.function, "no look at the classes of test windows", "one")

@@ -20,8 +20,8 @@ TABLES = ("predictions", "validation", "baseline")
 _OF_A_DAY = {
     *("seconds", "made_with", "eegemo", "python", "platform", "backend", "versions", "git_commit"),
     *("device", "started", "finished", "wall_seconds", "peak_memory_bytes", "latency_seconds"),
-    # said since these records were made
-    *("title", "citation"),
+    # said since these records were made, or said in words, which golden texts hold
+    *("title", "citation", "code", "sentence", "notes"),
 }
 
 

@@ -14,7 +14,18 @@ from .cases import kept_experiment, make_experiment, recording
 from .inside import call, complaint
 from .records import page_text, tidy
 
-COMMANDS = ("run", "check", "compare", "report", "predict", "preprocess", "audit", "simulate")
+COMMANDS = (
+    "run",
+    "check",
+    "compare",
+    "report",
+    "predict",
+    "preprocess",
+    "audit",
+    "simulate",
+    "init",
+)
+COMMANDS += ("schema", "list")
 HEAVY = ("keras", "tensorflow", "mne", "sklearn", "matplotlib", "pandas")
 
 

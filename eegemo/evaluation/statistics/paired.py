@@ -213,7 +213,7 @@ def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> PairedTest:
         exact two-sided binomial test. The effect is Cohen's g, the fraction of trials only the
         second model gets right among those only one gets right, minus one half: from -0.5 to 0.5.
         `details` has ``only_first``, ``only_second``, ``odds_ratio`` (None where it divides by
-        zero), and ``mid_p_value``, which is less cautious. With no such trial, p is 1; without
+        zero), and ``mid_p_value``, which is less conservative. With no such trial, p is 1; without
         trials, None.
 
     Raises
