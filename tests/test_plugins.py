@@ -12,7 +12,7 @@ import yaml
 
 from eegemo.cli import main
 from eegemo.errors import ConfigError, DataError
-from eegemo.evaluation import read_predictions
+from eegemo.evaluation import predicted_classes, read_predictions
 from eegemo.models import FitFiles, make_model
 from eegemo.models.base import shape_of
 from eegemo.models.estimator import EstimatorModel
@@ -342,7 +342,7 @@ def test_names_that_an_installed_package_declares_go_the_whole_way(installed, tm
     assert (code["distribution"], code["version"]) == ("their-pkg", "1.5")
     assert about["data"]["title"] == "my data"
     predictions = read_predictions(result / "predictions.parquet")
-    right = predictions["y_true"] == np.where(predictions["p_high"] > 0.5, "high", "low")
+    right = predictions["y_true"] == predicted_classes(predictions)
     assert right.mean() > 0.8
 
 

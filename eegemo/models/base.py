@@ -380,6 +380,7 @@ def make_fit_data(
     *,
     model: "Model",
     class_weight: Literal["balanced", "none"] = "balanced",
+    target: np.ndarray | None = None,
 ) -> FitData:
     """Show a model what it may see of a fold.
 
@@ -393,6 +394,9 @@ def make_fit_data(
     model : Model
         A transductive one sees the numbers, and so the signals, of the test windows.
     class_weight : {"balanced", "none"}
+    target : ndarray of int, optional
+        What a transductive model sees, if not the test windows of the fold: while candidates are
+        tried, these are hidden.
 
     Returns
     -------
@@ -407,13 +411,14 @@ def make_fit_data(
     weights = np.ones(shape.n_classes, np.float32)
     if class_weight == "balanced":
         weights = class_weights(codes[fold.train], shape.n_classes)
+    seen = fold.test if target is None else target
     return FitData(
         scaled,
         shape,
         train=fold.train,
         validation=fold.validation,
         codes=codes,
-        target=fold.test if model.transductive else fold.test[:0],
+        target=seen if model.transductive else seen[:0],
         class_weight=weights,
         name=fold.name,
         digest=_digest_of(windows, fold, scaled.scaling, weights),

@@ -180,6 +180,7 @@ def fit_candidates(
             training=candidate.training,
             **common,
             files=files_of_candidate(files, k),
+            target=fold.test,
         )
         tried.append(describe_try(candidate, fitted))
         if best is None or choose(tried, metric=metric) == k:

@@ -110,6 +110,7 @@ def fit_fold(
     number: int = 0,
     seed: int = 0,
     files: FitFiles = NO_FILES,
+    target: np.ndarray | None = None,
 ) -> FittedFold:
     """Fit a model on the training set of a fold, and predict its test set.
 
@@ -138,6 +139,9 @@ def fit_fold(
     files : FitFiles
         A CSV to which each epoch is added as it ends, and a checkpoint from which an interrupted
         training resumes, to the same numbers as if it had not been interrupted.
+    target : ndarray of int, optional
+        Windows whose signals a transductive model sees, if not the fold's test windows. Any other
+        model sees neither.
 
     Returns
     -------
@@ -157,7 +161,8 @@ def fit_fold(
     check_leaks([fold], windows.table)
     fitting, options = as_model(model), as_options(training)
     scaling = fit_scaling(windows, fold.train) if scaling is None else scaling
-    data = _shown(windows, fold, fitting, options, ScaledWindows(windows, scaling, features))
+    scaled = ScaledWindows(windows, scaling, features)
+    data = _shown(windows, fold, fitting, options, scaled, target)
     fitted = fitting.fit(data, options, seed=seed, files=files)
     return _predicted(fitted, windows, fold, data.scaled, number, fitting.where)
 
@@ -217,11 +222,17 @@ def fit_folds_jointly(
 
 
 def _shown(
-    windows: Windows, fold: Fold, model: Model, options: TrainingOptions, scaled: ScaledWindows
+    windows: Windows,
+    fold: Fold,
+    model: Model,
+    options: TrainingOptions,
+    scaled: ScaledWindows,
+    target: np.ndarray | None = None,
 ) -> FitData:
     """Return what the model may see of a fold."""
     check_schedule(options.schedule, fold)
-    return make_fit_data(windows, fold, scaled, model=model, class_weight=options.class_weight)
+    weighting = options.class_weight
+    return make_fit_data(windows, fold, scaled, model=model, class_weight=weighting, target=target)
 
 
 def _predicted(
