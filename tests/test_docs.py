@@ -48,10 +48,31 @@ def test_pages_were_found():
 RUNNABLE = [page for page in PAGES if any(language == "python" for language, *_ in blocks(page))]
 
 
+@pytest.fixture
+def write_modules(tmp_path, monkeypatch):
+    """Write a page's modules, blocks that begin with ``# NAME.py``, where Python finds them."""
+    written = []
+
+    def write(page):
+        for language, code, *_ in blocks(page):
+            named = re.match(r"# (\w+)\.py\n", code)
+            if language == "python" and named:
+                (tmp_path / f"{named[1]}.py").write_text(code, encoding="utf-8")
+                written.append(named[1])
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield write
+    for name in written:
+        sys.modules.pop(name, None)
+
+
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
-def test_python_on_the_page_runs_and_prints_what_the_page_shows(page, tmp_path, monkeypatch):
+def test_python_on_the_page_runs_and_prints_what_the_page_shows(
+    page, tmp_path, monkeypatch, write_modules
+):
     """Run all blocks in order in one namespace; a text block right after one is its output."""
     monkeypatch.chdir(tmp_path)
+    write_modules(page)
     namespace = {"__name__": "page"}
     found = blocks(page)
     for (language, code, line, between), following in zip(found, [*found[1:], None], strict=True):
@@ -71,16 +92,17 @@ def test_python_on_the_page_runs_and_prints_what_the_page_shows(page, tmp_path, 
 
 BASE = {"name": "a", "data": {"source": "simulated"}, "model": {"name": "cnn_lstm"}}
 YAML = [
-    pytest.param(code, id=f"{page.stem}-{line}")
+    pytest.param(page, code, id=f"{page.stem}-{line}")
     for page in PAGES
     for language, code, line, _ in blocks(page)
     if language == "yaml"
 ]
 
 
-@pytest.mark.parametrize("text", YAML)
-def test_yaml_on_the_pages_is_accepted(text):
+@pytest.mark.parametrize(("page", "text"), YAML)
+def test_yaml_on_the_pages_is_accepted(page, text, write_modules):
     """A whole experiment by itself; some sections of one, together with the least that it needs."""
+    write_modules(page)
     content = yaml.safe_load(text)
     if not set(BASE) <= set(content):
         text = yaml.safe_dump(BASE | content)
@@ -88,7 +110,30 @@ def test_yaml_on_the_pages_is_accepted(text):
 
 
 def test_some_page_shows_a_whole_experiment():
-    assert any(set(BASE) <= set(yaml.safe_load(parameter.values[0])) for parameter in YAML)
+    assert any(set(BASE) <= set(yaml.safe_load(parameter.values[1])) for parameter in YAML)
+
+
+def test_the_pytorch_module_on_the_page_keeps_the_contract(write_modules):
+    pytest.importorskip("torch", reason="PyTorch is not installed: pip install eegemo[torch]")
+    from eegemo.testing import check_model
+
+    write_modules(DOCS / "your-model.md")
+    check_model("mytorch:torch_net")
+
+
+@pytest.mark.slow
+def test_the_first_experiment_of_the_page_runs(write_modules, tmp_path):
+    from eegemo.runs.run import run_experiments
+
+    page = DOCS / "your-model.md"
+    write_modules(page)
+    (text,) = (p.values[1] for p in YAML if p.values[0] == page)
+    experiment = parse_experiment(
+        text, overrides=["training.epochs=2", f"data.root={tmp_path / 'data'}"]
+    )
+    (folder,) = run_experiments([experiment], results=tmp_path / "results")
+    assert folder.name.startswith("my-first-net-")
+    assert "mynets:small_net" in (folder / "report.html").read_text(encoding="utf-8")
 
 
 # --- links --------------------------------------------------------------------------------------
