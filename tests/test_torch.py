@@ -45,6 +45,10 @@ def dropping(n_times: int, n_channels: int, n_classes: int) -> "torch.nn.Module"
     return net(n_times, n_channels, n_classes, dropout=0.5)
 
 
+# what has a name is known again, so that its checkpoint can be taken up
+DROPPING = {"name": "test_torch:dropping"}
+
+
 @pytest.fixture(scope="module")
 def windows():
     codes = [0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 1]
@@ -141,7 +145,7 @@ def test_a_resumed_training_gives_the_numbers_of_one_that_was_never_stopped(
 
     monkeypatch.setattr(progress, "_WAIT", 0)  # a checkpoint after every epoch
     options = SHORT | {"epochs": 5, "schedule": schedule, "patience": 4}
-    whole = fit_fold(windows, fold, model=dropping, training=options, seed=7)
+    whole = fit_fold(windows, fold, model=DROPPING, training=options, seed=7)
     files = FitFiles(tmp_path / "history.csv", tmp_path / "checkpoint.npz")
     add, n_rows = progress.Progress.add, []
 
@@ -153,8 +157,8 @@ def test_a_resumed_training_gives_the_numbers_of_one_that_was_never_stopped(
 
     monkeypatch.setattr(progress.Progress, "add", add_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        fit_fold(windows, fold, model=dropping, training=options, seed=7, files=files)
-    resumed = fit_fold(windows, fold, model=dropping, training=options, seed=7, files=files)
+        fit_fold(windows, fold, model=DROPPING, training=options, seed=7, files=files)
+    resumed = fit_fold(windows, fold, model=DROPPING, training=options, seed=7, files=files)
     assert len(n_rows) == len(whole.history)  # nothing was trained twice
     for a, b in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -163,14 +167,14 @@ def test_a_resumed_training_gives_the_numbers_of_one_that_was_never_stopped(
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 1 + len(whole.history)
     assert whole.best_epoch == resumed.best_epoch
     # of another seed, it is not taken up
-    other = fit_fold(windows, fold, model=dropping, training=options, seed=8, files=files)
+    other = fit_fold(windows, fold, model=DROPPING, training=options, seed=8, files=files)
     assert not other.history["loss"].equals(whole.history["loss"])
 
 
 def test_a_damaged_checkpoint_means_to_begin_anew(windows, fold, tmp_path):
     files = FitFiles(None, tmp_path / "checkpoint.npz")
     files.checkpoint.write_bytes(b"PK nonsense")
-    found = fit_fold(windows, fold, model=net, training=SHORT, files=files)
+    found = fit_fold(windows, fold, model=DROPPING, training=SHORT, files=files)
     assert len(found.history) == 3
 
 
