@@ -31,7 +31,7 @@ def main() -> None:
     device = prepare_device()
     from eegemo.labels import Labels
     from eegemo.models import build_model, make_model
-    from eegemo.models.base import shape_of
+    from eegemo.models.shapes import shape_of
     from eegemo.scaling import fit_scaling
     from eegemo.training import predict_windows
     from eegemo.trials import Trials

@@ -9,8 +9,9 @@ import pytest
 
 from eegemo.errors import LeakageError
 from eegemo.models import Model, as_model
-from eegemo.models.base import HISTORY, make_fit_data
+from eegemo.models.base import make_fit_data
 from eegemo.models.estimator import FittedEstimator
+from eegemo.models.shapes import HISTORY
 from eegemo.scaling import ScaledWindows, fit_scaling
 from eegemo.splits import make_folds
 from eegemo.training import Candidate, TrainingOptions, fit_candidates, fit_fold

@@ -8,8 +8,8 @@ import pytest
 
 from eegemo.errors import ConfigError, DataError, LeakageError
 from eegemo.models import FittedModel, Model
-from eegemo.models.base import empty_history
 from eegemo.models.estimator import EstimatorModel
+from eegemo.models.shapes import empty_history
 from eegemo.registry import MODELS
 from eegemo.testing import check_model
 
@@ -266,7 +266,7 @@ class Mine(Model):
     def fit(self, data, options, *, seed, files):
         import pandas as pd
 
-        from eegemo.models.base import HISTORY
+        from eegemo.models.shapes import HISTORY
         from eegemo.store import write_text
 
         n = np.bincount(data.y(data.train), minlength=data.shape.n_classes) * np.arange(1, 4)

@@ -14,8 +14,8 @@ from eegemo.cli import main
 from eegemo.errors import ConfigError, DataError
 from eegemo.evaluation import predicted_classes, read_predictions
 from eegemo.models import FitFiles, make_model
-from eegemo.models.base import shape_of
 from eegemo.models.estimator import EstimatorModel
+from eegemo.models.shapes import shape_of
 from eegemo.results import open_result
 from eegemo.runs.resources import check_memory, estimate_resources
 from eegemo.scaling import fit_scaling
@@ -397,7 +397,7 @@ def test_without_class_weight_an_estimator_gets_weights_of_windows(windows, fold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    from eegemo.models.base import class_weights
+    from eegemo.models.fit_data import class_weights
 
     flat = FunctionTransformer(_flatten)
     found = fit_fold(windows, fold, model=make_pipeline(flat, GaussianNB()))

@@ -10,14 +10,9 @@ import pytest
 
 from eegemo.errors import ConfigError, DataError, InputError
 from eegemo.models import as_model
-from eegemo.models.base import (
-    HISTORY,
-    FitFiles,
-    InputShape,
-    TrainingOptions,
-    make_fit_data,
-    shape_of,
-)
+from eegemo.models.base import make_fit_data
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, FitFiles, InputShape, shape_of
 from eegemo.scaling import ScaledWindows, fit_scaling
 from eegemo.splits import make_folds
 from eegemo.training import fit_fold

@@ -11,9 +11,11 @@ from fitting import fit_fold
 from eegemo.errors import ConfigError, DataError
 from eegemo.labels import Labels
 from eegemo.models import make_model
-from eegemo.models.base import class_weights, make_fit_data, shape_of
+from eegemo.models.base import make_fit_data
+from eegemo.models.fit_data import class_weights
 from eegemo.models.keras import fitting as network
 from eegemo.models.keras.batches import Batches
+from eegemo.models.shapes import shape_of
 from eegemo.scaling import ScaledWindows, fit_scaling, load_scaling
 from eegemo.splits import make_folds
 from eegemo.training import predict_windows

@@ -16,10 +16,10 @@ from test_training import rhythms
 
 from eegemo.errors import ConfigError, DataError
 from eegemo.models import build_model, make_model
-from eegemo.models.base import shape_of
 from eegemo.models.keras.together import program as together_program
 from eegemo.models.keras.together.fitting import _count_at_once
 from eegemo.models.keras.together.program import make_twin
+from eegemo.models.shapes import shape_of
 from eegemo.scaling import fit_scaling
 from eegemo.splits import make_folds
 from eegemo.trials import Trials

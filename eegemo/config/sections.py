@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
 from eegemo.labels import make_labels
-from eegemo.models.base import TrainingOptions
+from eegemo.models.options import TrainingOptions
 from eegemo.preprocessing import preprocess
 from eegemo.registry.options import REQUIRED, Option, options_of
 from eegemo.registry.tables import MODELS

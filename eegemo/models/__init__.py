@@ -8,18 +8,11 @@ before a model is built.
 
 from typing import Any
 
-from eegemo.models.base import (
-    BASELINE,
-    Cost,
-    FitData,
-    FitFiles,
-    FittedModel,
-    InputShape,
-    Model,
-    Size,
-    TrainingOptions,
-)
+from eegemo.models.base import BASELINE, FittedModel, Model
 from eegemo.models.builders import as_model, builds, make_model
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import Cost, FitFiles, InputShape, Size
 
 __all__ = [
     "BASELINE",

@@ -21,20 +21,12 @@ from threadpoolctl import threadpool_limits
 from eegemo.errors import ConfigError, DataError
 from eegemo.features import BANDS, check_bands
 from eegemo.formats.archives import load_arrays
-from eegemo.models.base import (
-    BASELINE,
-    Cost,
-    FitData,
-    FitFiles,
-    FittedModel,
-    InputShape,
-    Model,
-    TrainingOptions,
-    empty_history,
-    wrong_shape,
-)
+from eegemo.models.base import BASELINE, FittedModel, Model
 from eegemo.models.builders import BuilderModel, builds, make_model
 from eegemo.models.estimator import one_row_history, predict_all_classes
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import Cost, FitFiles, InputShape, empty_history, wrong_shape
 from eegemo.registry import NOT_IN_FILE, Count, Positive
 from eegemo.scaling import ScaledWindows, Scaling
 from eegemo.store import atomic_file, write_text

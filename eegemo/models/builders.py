@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, TypeVar
 
 from eegemo.errors import ConfigError, InputError
-from eegemo.models.base import InputShape, Model, Size
+from eegemo.models.base import Model
+from eegemo.models.shapes import InputShape, Size
 from eegemo.registry import ADAPTERS, MODELS
 
 __all__ = [
@@ -46,7 +47,7 @@ class Facts:
     title : str or None
         As reports write it; made from the name if not given.
     size : callable or None
-        Called as the builder is, it returns the `eegemo.models.base.Size` of a network without
+        Called as the builder is, it returns the `eegemo.models.shapes.Size` of a network without
         building it.
     safe_layers : bool
         Whether it has no layers but those of `eegemo.models.keras.loading`, so that the network is

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import MinLen
 
 from eegemo.errors import ConfigError
-from eegemo.models.base import Size
 from eegemo.models.builders import builds
+from eegemo.models.shapes import Size
 from eegemo.registry.options import NOT_IN_FILE, Count, Fraction
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from eegemo.errors import ConfigError
-from eegemo.models.base import Size
 from eegemo.models.builders import builds
+from eegemo.models.shapes import Size
 from eegemo.registry.options import NOT_IN_FILE, Count, Fraction, Positive
 
 if TYPE_CHECKING:

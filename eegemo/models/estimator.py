@@ -15,16 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegemo.errors import ConfigError, DataError, InputError
-from eegemo.models.base import (
-    HISTORY,
-    FitData,
-    FitFiles,
-    FittedModel,
-    InputShape,
-    TrainingOptions,
-    empty_history,
-)
+from eegemo.models.base import FittedModel
 from eegemo.models.builders import BuilderModel, Facts, where_is
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, FitFiles, InputShape, empty_history
 from eegemo.store import atomic_file, write_text
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from eegemo.config import Experiment
 from eegemo.datasets import Dataset, FileState, Outline
 from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
-from eegemo.models.base import shape_of
+from eegemo.models.shapes import shape_of
 from eegemo.runs.check_data import OnFile, check_recordings
 from eegemo.runs.outlines import join_outlines
 from eegemo.runs.prepare import divide_trials, make_dataset

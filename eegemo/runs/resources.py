@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from eegemo.errors import ConfigError
 from eegemo.execution import available_memory, may_use_gpu
 from eegemo.models import Model
-from eegemo.models.base import shape_of
+from eegemo.models.shapes import shape_of
 from eegemo.results.plan import Plan
 from eegemo.splits import Fold
 from eegemo.store import format_bytes

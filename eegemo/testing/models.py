@@ -17,14 +17,10 @@ import pandas as pd
 from eegemo.errors import InputError
 from eegemo.labels import Labels
 from eegemo.models import Cost, FitData, FitFiles, FittedModel, Model, Size, as_model
-from eegemo.models.base import (
-    HISTORY,
-    InputShape,
-    TrainingOptions,
-    make_fit_data,
-    shape_of,
-)
+from eegemo.models.base import make_fit_data
 from eegemo.models.builders import BuilderModel
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, InputShape, shape_of
 from eegemo.registry import ADAPTERS, REQUIRED, options_of
 from eegemo.scaling import ScaledWindows, fit_scaling
 from eegemo.splits import Fold, make_folds

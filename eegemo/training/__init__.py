@@ -6,7 +6,9 @@ settings and keeps those that do best on the validation set. `fit_folds_jointly`
 `fit_candidates_jointly` fit many folds as one program.
 """
 
-from eegemo.models.base import HISTORY, TrainingOptions, class_weights
+from eegemo.models.fit_data import class_weights
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY
 from eegemo.training.candidates import (
     Candidate,
     choose,

@@ -15,7 +15,9 @@ import pandas as pd
 from eegemo.errors import DataError
 from eegemo.evaluation import class_names
 from eegemo.evaluation.predictions import probabilities
-from eegemo.models.base import NO_FILES, FitFiles, Model, TrainingOptions
+from eegemo.models.base import Model
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import NO_FILES, FitFiles
 from eegemo.scaling import Scaling
 from eegemo.splits import Fold, check_leaks
 from eegemo.store import write_text

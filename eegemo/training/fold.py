@@ -14,17 +14,10 @@ import pandas as pd
 from eegemo.errors import ConfigError
 from eegemo.evaluation import make_predictions
 from eegemo.models import as_model
-from eegemo.models.base import (
-    NO_FILES,
-    FitData,
-    FitFiles,
-    FittedModel,
-    Model,
-    TrainingOptions,
-    check_probabilities,
-    check_schedule,
-    make_fit_data,
-)
+from eegemo.models.base import FittedModel, Model, make_fit_data
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions, check_schedule
+from eegemo.models.shapes import NO_FILES, FitFiles, check_probabilities
 from eegemo.scaling import ScaledWindows, Scaling, fit_scaling
 from eegemo.splits import Fold, check_leaks
 from eegemo.windows import Windows

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from eegemo.models.base import FitData
+from eegemo.models.fit_data import FitData
 from eegemo.scaling import ScaledWindows
 
 __all__ = ["Batches"]

@@ -15,18 +15,12 @@ import keras
 import numpy as np
 
 from eegemo.execution import quiet_stderr
-from eegemo.models.base import (
-    HISTORY,
-    FitData,
-    FitFiles,
-    InputShape,
-    TrainingOptions,
-    check_losses,
-    is_validated,
-)
 from eegemo.models.builders import BuilderModel
+from eegemo.models.fit_data import FitData, is_validated
 from eegemo.models.keras.batches import Batches
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History, SeedEpochs
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, FitFiles, InputShape, check_losses
 from eegemo.scaling import ScaledWindows
 from eegemo.store import digest_json
 

@@ -11,18 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eegemo.errors import ConfigError, DataError
-from eegemo.models.base import (
-    HISTORY,
-    Cost,
-    FitData,
-    FitFiles,
-    FittedModel,
-    InputShape,
-    TrainingOptions,
-    empty_history,
-    wrong_shape,
-)
+from eegemo.models.base import FittedModel
 from eegemo.models.builders import BuilderModel, Facts, where_is
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, Cost, FitFiles, InputShape, empty_history, wrong_shape
 from eegemo.scaling import ScaledWindows, Scaling
 from eegemo.store import atomic_file
 

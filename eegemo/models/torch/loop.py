@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from eegemo.errors import ConfigError, InputError
-from eegemo.models.base import FitData, FitFiles, TrainingOptions, check_losses, is_validated
 from eegemo.models.builders import BuilderModel
+from eegemo.models.fit_data import FitData, is_validated
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import FitFiles, check_losses
 from eegemo.models.torch.progress import Progress
 
 __all__ = [

@@ -15,17 +15,11 @@ import numpy as np
 
 from eegemo.errors import ConfigError, DataError
 from eegemo.formats.archives import load_arrays
-from eegemo.models.base import (
-    HISTORY,
-    Cost,
-    FitData,
-    FitFiles,
-    FittedModel,
-    InputShape,
-    TrainingOptions,
-    empty_history,
-)
+from eegemo.models.base import FittedModel
 from eegemo.models.builders import BuilderModel, Facts, where_is
+from eegemo.models.fit_data import FitData
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, Cost, FitFiles, InputShape, empty_history
 from eegemo.scaling import Scaling
 from eegemo.store import atomic_file
 

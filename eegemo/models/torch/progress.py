@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from eegemo.models.base import HISTORY, FitFiles
+from eegemo.models.shapes import HISTORY, FitFiles
 from eegemo.store import atomic_file
 
 __all__ = ["Progress"]

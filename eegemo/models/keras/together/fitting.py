@@ -14,8 +14,8 @@ import keras
 import numpy as np
 
 from eegemo.errors import ConfigError
-from eegemo.models.base import FitData, FitFiles, InputShape, TrainingOptions
 from eegemo.models.builders import BuilderModel
+from eegemo.models.fit_data import FitData
 from eegemo.models.keras.fitting import (
     build_network,
     describe_training,
@@ -26,6 +26,8 @@ from eegemo.models.keras.fitting import (
 from eegemo.models.keras.together.group import Group
 from eegemo.models.keras.together.part import Part
 from eegemo.models.keras.together.program import Program, free_memory
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import FitFiles, InputShape
 from eegemo.windows import Windows
 
 __all__ = ["train_networks"]

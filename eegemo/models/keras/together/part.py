@@ -6,16 +6,10 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 
-from eegemo.models.base import (
-    HISTORY,
-    NO_FILES,
-    FitData,
-    FitFiles,
-    TrainingOptions,
-    check_losses,
-    is_validated,
-)
+from eegemo.models.fit_data import FitData, is_validated
 from eegemo.models.keras.callbacks import BestWeights, Checkpoint, HalveRate, History
+from eegemo.models.options import TrainingOptions
+from eegemo.models.shapes import HISTORY, NO_FILES, FitFiles, check_losses
 
 __all__ = ["Part"]
 
