@@ -232,7 +232,7 @@ model: {name: cnn_lstm, filters: [8]}
         ("{}", "give either grid"),
         ("{grid: {model.units: [1]}, settings: [{model.units: 1}, {}]}", "give either grid"),
         ("{grid: {model.units: [4]}}", "expected 2 to 64 settings to choose among, found 1"),
-        ("{grid: {model.units: [4, 4]}}", "the same settings are there twice"),
+        ("{grid: {model.units: [4, 4]}}", "the same settings occur twice"),
         ("{grid: {split.n_splits: [4, 5]}}", "only keys of model and training"),
         ("{grid: {units: [4, 5]}}", "only keys of model and training"),
         ("{grid: {model.unitz: [4, 5]}}", "choice: {'model.unitz': 4}: model.unitz"),
@@ -248,7 +248,7 @@ def test_a_choice_that_cannot_be_made_is_refused(choice, says):
 
 
 def test_a_choice_needs_validation_and_reads_back_from_its_own_file():
-    with pytest.raises(ConfigError, match="choice needs a validation part"):
+    with pytest.raises(ConfigError, match="choice needs a validation set"):
         parse_experiment(
             f"{BASE}choice: {{grid: {{model.units: [4, 8]}}}}\nsplit: {{validation: 0.0}}\n"
         )

@@ -460,7 +460,7 @@ def test_the_command_line_from_check_to_verify(made, tmp_path, capsys, last):
     other = write_experiment(tmp_path, made, "other", data=data, model={
         "name": "band_power_logreg", "C": 0.01})  # fmt: skip
     code, out = call(capsys, "check", one, "--results", results)
-    assert (code, "nothing is in its way" in out) == (0, True)
+    assert (code, "no problems found" in out) == (0, True)
     code, out = call(capsys, "run", one, other, "--results", results, "--jobs", 0)
     assert code == 0, out
     first, second = sorted(results.glob("dreamer-*"))[0], sorted(results.glob("other-*"))[0]

@@ -153,7 +153,7 @@ def test_an_audit_passes_on_what_a_user_has_to_know(place, audited, experiment):
     with mock.patch("eegemo.audit.run.write_audit"):
         audit_experiment(experiment, results=place / "here", draws=0, **asked)
     said = [one.args[0] for one in progress.message.call_args_list]
-    assert said[0].startswith("tiny: folds are fitted one by one, since band_power_logreg is no")
+    assert said[0].startswith("tiny: folds are fitted separately, since band_power_logreg is no")
     assert said[1].startswith("tiny: 3 protocols")
     assert said[2:] == ["Dask has no worker now: waiting for one."]
 
@@ -161,18 +161,18 @@ def test_an_audit_passes_on_what_a_user_has_to_know(place, audited, experiment):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("preprocess FILE --engine together", "preprocess trains nothing, so expected local or d"),
+        ("preprocess FILE --engine together", "preprocess does not train; expected local or d"),
         ("preprocess FILE --engine auto", "expected local or dask, found 'auto'"),
         ("preprocess FILE --scheduler tcp://a:1", "--scheduler goes with --engine dask"),
         ("audit FILE --scheduler tcp://a:1", "--scheduler goes with --engine dask"),
         ("audit FILE --engine dusk", "expected auto or local or together or dask, found 'dusk'"),
         ("audit FILE --device tpu", "--device: expected auto, cpu or gpu, found 'tpu'"),
         ("audit FILE --engine dask --jobs 0", "expected 1 or more workers"),
-        ("run FILE --engine dask --scheduler tcp://a:1 --jobs 2", "--jobs goes with processes or"),
+        ("run FILE --engine dask --scheduler tcp://a:1 --jobs 2", "--jobs applies to processes or"),
         ("run --verify RESULT --scheduler tcp://a:1", "--scheduler goes with --engine dask"),
         ("run --verify RESULT --engine dusk", "expected auto or local or together or dask"),
         ("run FILE --verify RESULT", "experiment files, or --verify and a result, not both"),
-        ("run --verify RESULT --set seed=1", "repeated as it was, without --set"),
+        ("run --verify RESULT --set seed=1", "repeated unchanged, without --set"),
         ("run", "give experiment files, or --verify and a result"),
     ],
 )

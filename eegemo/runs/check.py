@@ -113,7 +113,7 @@ def check_experiment(
             batch_size=max(candidate.training.batch_size for candidate in candidates),
         )
         check_memory(resources, on_gpu=may_use_gpu())
-        _describe_room(checked, windows, resources, context)
+        _describe_room(checked, experiment, windows, resources, context)
         seconds = _seconds(experiment, windows, folds, context, calibrate)
         if seconds is not None:
             early = ", less if training stops early" if experiment.make_model().in_epochs else ""
@@ -162,7 +162,11 @@ def _range(sizes: list[int]) -> str:
 
 
 def _describe_room(
-    checked: CheckedExperiment, windows: Windows, resources: Resources, context: RunContext
+    checked: CheckedExperiment,
+    experiment: Experiment,
+    windows: Windows,
+    resources: Resources,
+    context: RunContext,
 ) -> None:
     stored = sum(4 * array.size for array in windows.trials.arrays)
     total = int(1.05 * stored) + resources.disk
@@ -187,6 +191,8 @@ def _describe_room(
             checked.notes.append(f"Memory may not suffice for {workers} jobs; try --jobs {fit}.")
     if resources.parameters is not None:
         text += f" (network of {resources.parameters:,} parameters)"
+    elif experiment.make_model().in_epochs:
+        text += " (the model does not tell its size beforehand)"
     checked.facts.append(("memory", text))
 
 

@@ -142,7 +142,7 @@ def check_memory(resources: Resources, *, on_gpu: bool = False) -> None:
 
 
 def resources_of(plan: Plan) -> Resources:
-    """Estimate what fitting the folds of an experiment resources."""
+    """Estimate what fitting the folds of an experiment takes."""
     candidates = [candidate for _, candidate in plan.experiment.candidates()]
     return estimate_resources(
         plan.windows,

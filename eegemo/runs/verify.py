@@ -140,14 +140,8 @@ def verify_result(
             sentences.append(f"Different: {', '.join(different)}. Nothing was fitted.")
             return Verification(False, tuple(sentences), tuple(damaged), different, versions)
         sentences.append("Data, labels and folds are the same.")
-        if plan.experiment.make_model().framework == "keras" and "backend" in versions:
-            sentences.append(
-                "On another back end, the stored models predicted again, without training."
-            )
-            if engine == "together":
-                sentences.append("Nothing was trained, so --engine together had no effect.")
-            repeated = predict_again(stored, plan, context)
-        else:
+        elsewhere = plan.experiment.make_model().framework == "keras" and "backend" in versions
+        if not elsewhere:
             jointly = stored.fitted_jointly
             if engine == "auto":
                 temporary = replace(temporary, engine="together" if jointly else "local")
@@ -157,6 +151,13 @@ def verify_result(
             if modes[0] != modes[1]:
                 sentences.append(f"Folds were fitted {modes[0]} then, {modes[1]} now.")
             repeated = again.predictions
+        else:
+            sentences.append(
+                "On another back end, the stored models predicted again, without training."
+            )
+            if engine == "together":
+                sentences.append("Nothing was trained, so --engine together had no effect.")
+            repeated = predict_again(stored, plan, context)
     difference, same = compare_predictions(stored.predictions, repeated)
     sentences.append(_describe(difference, same))
     agrees = not damaged and difference is not None and difference <= TOLERANCE

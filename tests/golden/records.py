@@ -41,6 +41,11 @@ def without_times(record):
     return list(map(without_times, record)) if isinstance(record, list) else record
 
 
+def read_record(folder):
+    """Return what was kept of a result, without what is said otherwise since."""
+    return without_times(read_json(folder / "record.json"))
+
+
 def describe_fold(folder):
     """Return what a fold's folder says, and its training history to the bit."""
     history = pd.read_csv(folder / "history.csv", dtype=str).drop(columns="seconds")
