@@ -155,6 +155,7 @@ def test_a_run_with_repeats_and_a_choice_stores_both(root, tmp_path):
     pd.testing.assert_frame_equal(read_predictions(single / "predictions.parquet"), first)
 
 
+@pytest.mark.slow
 def test_the_baseline_of_a_run_is_the_run_of_the_baseline(root, tmp_path):
     network = run_experiment(tiny(root, "training.epochs=1"), results=tmp_path)
     bands = json.loads((network / "provenance.json").read_text())["baseline"]["bands"]

@@ -149,6 +149,7 @@ def test_a_checkpoint_of_other_settings_is_not(finished, tmp_path, uneven, fold,
     assert not is_taken_up(finished, tmp_path, uneven, fold, **CHANGES[name])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_other_windows_labels_or_scaling_is_not(finished, tmp_path, uneven, fold):
     scaling = fit_scaling(uneven, fold.train)
     own = {"scaling": scaling}

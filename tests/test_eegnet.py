@@ -175,6 +175,7 @@ def test_what_is_stored_gives_the_same_predictions(fitted, tmp_path):
     assert loaded.cost() == first.model.cost()
 
 
+@pytest.mark.slow
 def test_two_sampling_frequencies_in_one_process_are_two_networks():
     """A compiled network is kept for the next fold; one of other kernels is not taken for it."""
     for sfreq in (32.0, 64.0, 32.0):

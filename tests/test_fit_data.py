@@ -192,8 +192,8 @@ import numpy as np
 import pandas as pd
 
 from eegemo.models import Model
-from eegemo.models.base import HISTORY
 from eegemo.models.estimator import FittedEstimator
+from eegemo.models.shapes import HISTORY
 from eegemo.store import write_text
 
 

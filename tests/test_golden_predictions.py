@@ -81,6 +81,7 @@ def assert_same_run(folder, golden):
     assert describe_result(folder) == read_record(golden)
 
 
+@pytest.mark.slow
 @same_machine
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize("name", NETWORKS)
@@ -89,6 +90,7 @@ def test_a_network_gives_the_same_to_the_bit(place, golden, name):
     assert_same_run(place / "results" / record["name"], golden[name])
 
 
+@pytest.mark.slow
 @same_machine
 @pytest.mark.usefixtures("trained")
 def test_a_fold_goes_on_from_an_old_checkpoint_to_the_same_bits(place, kept):

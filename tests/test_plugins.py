@@ -241,6 +241,7 @@ def through_every_command(say, folder, model, *, jobs, stored, title):
     return result
 
 
+@pytest.mark.slow
 def test_a_pipeline_by_its_import_path_goes_the_whole_way(package, tmp_path, say):
     pytest.importorskip("skops", reason="skops is not installed: pip install eegemo[skops]")
     through_every_command(
@@ -297,6 +298,7 @@ def test_a_pipeline_is_audited_in_other_processes(package, tmp_path, say):
     assert code == 0, said
 
 
+@pytest.mark.slow
 def test_an_edited_source_gives_another_result(package, tmp_path, say):
     file, results = write(tmp_path), tmp_path / "results"
     assert say("run", file, "--results", results, "--jobs", "0")[0] == 0
@@ -520,6 +522,7 @@ def test_an_estimator_that_cannot_be_read_back_is_refused_before_it_is_fitted(
     assert not fits
 
 
+@pytest.mark.slow
 def test_without_skops_the_model_is_not_stored_and_predict_says_so(
     package, tmp_path, say, monkeypatch
 ):

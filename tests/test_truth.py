@@ -50,6 +50,7 @@ def assert_at_chance(levels):
         assert low <= levels[level]["total"]["balanced_accuracy"] <= high, (level, test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("models", MODELS)
 def test_with_nothing_to_learn_whole_trials_are_at_chance(tmp_path, models):
     """Simulated data whose signals do not depend on the labels, with strong trial fingerprints."""
