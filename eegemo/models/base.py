@@ -276,6 +276,6 @@ def _digest_of(
     arrays = [*parts, weights, scaling.gain, scaling.offset]
 
     def digest(settings: Any) -> str:
-        return digest_bytes(digest_json(settings).encode(), *(one.tobytes() for one in arrays))
+        return digest_bytes(digest_json(settings).encode(), *(array.tobytes() for array in arrays))
 
     return digest

@@ -189,12 +189,12 @@ def _check_subjects(dataset: Dataset, found: Sequence[Recording]) -> None:
     whole: Any = dataset  # a dataclass, as has been checked
     last = found[-1].subject
     with calling(dataset.find):
-        chosen = [one.subject for one in replace(whole, subjects=[last]).find()]
+        chosen = [recording.subject for recording in replace(whole, subjects=[last]).find()]
     if chosen != [last]:
         fail(dataset.find, f"only {last} with subjects=[{last!r}]", chosen)
     try:
         with calling(dataset.find):
-            chosen = [one.subject for one in replace(whole, subjects=["nobody"]).find()]
+            chosen = [recording.subject for recording in replace(whole, subjects=["nobody"]).find()]
     except (DataError, ConfigError):
         return
     fail(dataset.find, "a DataError with subjects=['nobody']", chosen)

@@ -76,7 +76,7 @@ def _read(recording: Recording, *, eeg_only: bool) -> ReadTrials:
         theirs = {name for name, kind in kinds if kind == "eeg"}
         if float(other.info["sfreq"]) != sfreq or theirs != set(names):
             fail(read, f"the same rate and EEG channels in all runs {who}", sorted(theirs))
-    tables = [_check_metadata(read, recording, one) for one in epochs]
+    tables = [_check_metadata(read, recording, part) for part in epochs]
     metadata = pd.concat(tables, ignore_index=True)
     return ReadTrials(runs, epochs, metadata, signals, np.array(durations), sfreq, names)
 
@@ -172,8 +172,8 @@ def _check_same(
     who = f"(subject {recording.subject})"
     if not about.equals(again.metadata):
         fail(read, f"the same metadata when {how} {who}", again.metadata.head().to_dict("list"))
-    for row, (one, other) in enumerate(zip(signals, again.signals, strict=True)):
-        if one.shape != other.shape or not np.array_equal(one, other):
+    for row, (first, other) in enumerate(zip(signals, again.signals, strict=True)):
+        if first.shape != other.shape or not np.array_equal(first, other):
             fail(
                 read,
                 f"the same EEG when {how} {who}",

@@ -75,8 +75,8 @@ def score_validation(validation: pd.DataFrame) -> dict[str, float]:
     right = p.argmax(axis=1) == code
     there = np.unique(code)
     return {
-        "loss": float(np.mean([own[code == one].mean() for one in there])),
-        "balanced_accuracy": float(np.mean([right[code == one].mean() for one in there])),
+        "loss": float(np.mean([own[code == label].mean() for label in there])),
+        "balanced_accuracy": float(np.mean([right[code == label].mean() for label in there])),
     }
 
 
@@ -92,7 +92,7 @@ def choose(
     >>> choose([{"loss": 1.2}, {"loss": 0.9}, {"loss": 0.9}])
     1
     """
-    values = np.array([one[metric] for one in scores])
+    values = np.array([score[metric] for score in scores])
     return int(values.argmin() if metric == "loss" else values.argmax())
 
 

@@ -209,8 +209,8 @@ def fit_folds_jointly(
     files = [NO_FILES] * len(folds) if files is None else files
     fitted = fitting.fit_many(shown, options, seeds=seeds, files=files)
     return [
-        _predicted(one, windows, fold, data.scaled, number, fitting.where)
-        for one, fold, data, number in zip(fitted, folds, shown, numbers, strict=True)
+        _predicted(found, windows, fold, data.scaled, number, fitting.where)
+        for found, fold, data, number in zip(fitted, folds, shown, numbers, strict=True)
     ]
 
 

@@ -79,7 +79,7 @@ def _used_again(model: keras.Model) -> set[str]:
         entries = model.get_config().get("layers", [])
     except NotImplementedError:  # a subclass: its layers belong to no graph, so nothing is counted
         return set()
-    return {one["name"] for one in entries if len(one.get("inbound_nodes", [])) > 1}
+    return {entry["name"] for entry in entries if len(entry.get("inbound_nodes", [])) > 1}
 
 
 def _shapes(layer: Any) -> tuple[tuple[int, ...], tuple[int, ...]] | None:

@@ -149,9 +149,9 @@ def _compiled_before(
     compiled = _idle.pop(step, None)
     if compiled is None:
         compiled = build()
-    for one in (network, compiled):
-        if not one.optimizer.built:
-            one.optimizer.build(one.trainable_variables)
+    for trained in (network, compiled):
+        if not trained.optimizer.built:
+            trained.optimizer.build(trained.trainable_variables)
     _copy(_state(network), _state(compiled))
     yield compiled
     _copy(_state(compiled), _state(network))

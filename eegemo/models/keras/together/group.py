@@ -52,9 +52,9 @@ class Group:
         """Train until each part has had its epochs or stops early."""
         networks = [part.network for part in self.parts]
         state: Any = (
-            _stack([one.trainable_variables for one in networks]),
-            _stack([one.non_trainable_variables for one in networks]),
-            _stack([self._with_rate(one.optimizer.variables) for one in networks]),
+            _stack([network.trainable_variables for network in networks]),
+            _stack([network.non_trainable_variables for network in networks]),
+            _stack([self._with_rate(network.optimizer.variables) for network in networks]),
         )
         while any(part.going for part in self.parts) and not self._is_too_wide():
             state = self._train_epoch(state)
@@ -123,21 +123,21 @@ class Group:
         batches = _batch(rows, size, n_steps)
         found = np.asarray(self.program.predict(state[:2], self.shared, self._own, batches))
         by_part = found.swapaxes(0, 1).reshape(len(rows), n_steps * size, -1)
-        return [p[: len(one)] for p, one in zip(by_part, rows, strict=True)]
+        return [p[: len(own)] for p, own in zip(by_part, rows, strict=True)]
 
 
 def _batch(rows: Sequence[np.ndarray], size: int, n_steps: int) -> np.ndarray:
     """Cut into batches, shape (n_steps, n_folds, size), filled up with -1."""
     table = np.full((len(rows), n_steps * size), -1, np.int32)
-    for place, one in zip(table, rows, strict=True):
-        place[: len(one)] = one
+    for place, own in zip(table, rows, strict=True):
+        place[: len(own)] = own
     return table.reshape(len(rows), n_steps, size).swapaxes(0, 1)
 
 
 def _stack(values: Sequence[Sequence[Any]]) -> list[Any]:
     """Put what each part has into one array on the device, for each variable."""
     return [
-        keras.ops.convert_to_tensor(np.stack([keras.ops.convert_to_numpy(one) for one in same]))
+        keras.ops.convert_to_tensor(np.stack([keras.ops.convert_to_numpy(value) for value in same]))
         for same in zip(*values, strict=True)
     ]
 
@@ -157,4 +157,4 @@ def _stack_own(parts: Sequence[Part], used: np.ndarray) -> dict[str, Any]:
         tables["gain"].append(gain[of_trial[used]])
         tables["offset"].append(offset[of_trial[used]])
         tables["weights"].append(part.data.class_weight)
-    return {name: keras.ops.convert_to_tensor(np.stack(one)) for name, one in tables.items()}
+    return {name: keras.ops.convert_to_tensor(np.stack(table)) for name, table in tables.items()}

@@ -56,7 +56,9 @@ class Part:
         self.best = BestWeights(options.patience) if validated else None
         halves = validated and options.schedule == "plateau"
         rate = HalveRate(max(1, options.patience // 2)) if halves else None
-        self._callbacks = [one for one in (self.history, self.best, rate) if one is not None]
+        self._callbacks = [
+            callback for callback in (self.history, self.best, rate) if callback is not None
+        ]
         self._epochs, self._n_done = options.epochs, 0
         if not network.optimizer.built:
             network.optimizer.build(network.trainable_variables)
@@ -68,14 +70,14 @@ class Part:
             self.stop_training = self.best is not None and self.best.over
             if self._n_done and len(rates) == 1:
                 self._set_rate(float(network.optimizer.learning_rate))
-        self.learned = [np.array(one) for one in network.trainable_variables]
+        self.learned = [np.array(value) for value in network.trainable_variables]
         self._rng = np.random.default_rng(seed)
         # Keras resets its data before the first epoch, so that `Batches` shuffles once more
         for _ in range(self._n_done + 1):
             self._rng.permutation(data.train)
-        for one in self._callbacks:
-            one.set_model(self)
-            one.on_train_begin()
+        for callback in self._callbacks:
+            callback.set_model(self)
+            callback.on_train_begin()
 
     @property
     def going(self) -> bool:
@@ -145,8 +147,8 @@ class Part:
             logs["val_loss"] = float(weights @ -np.log(np.clip(p, tiny, 1 - tiny)) / len(codes))
             right = watched.argmax(axis=1) == codes
             logs["val_accuracy"] = float(weights @ right / weights.sum())
-        for one in self._callbacks:
-            one.on_epoch_end(self._n_done, logs)
+        for callback in self._callbacks:
+            callback.on_epoch_end(self._n_done, logs)
         check_losses(self.data.name, self.history.rows)
         self._n_done += 1
         if len(self.rates) == 1:  # no schedule, so it may have been halved
@@ -187,5 +189,5 @@ class Part:
 
     def end_training(self) -> None:
         """Go back to the best weights."""
-        for one in self._callbacks:
-            one.on_train_end()
+        for callback in self._callbacks:
+            callback.on_train_end()

@@ -279,7 +279,7 @@ class Program:
         trainable, others, optimizer = state
         last = own["rates"].shape[0] - 1
         rate = own["rates"][jnp.minimum(optimizer[self.steps_at], last)]
-        optimizer = [rate if k == self.rate_at else one for k, one in enumerate(optimizer)]
+        optimizer = [rate if k == self.rate_at else value for k, value in enumerate(optimizer)]
         there, rows = rows >= 0, jnp.maximum(rows, 0)
         codes = shared["codes"][rows]
         weights = own["weights"][codes] * there
@@ -311,9 +311,9 @@ class Program:
         import jax
         from jax import numpy as jnp
 
-        def one(trainable: Any, others: Any, own: Any, rows: Array) -> Array:
+        def step_alone(trainable: Any, others: Any, own: Any, rows: Array) -> Array:
             x = self._gather(shared, own, jnp.maximum(rows, 0))
             return self.network.stateless_call(trainable, others, x, training=False)[0]
 
-        step = jax.vmap(one)
+        step = jax.vmap(step_alone)
         return jax.lax.map(lambda rows: step(state[0], state[1], own, rows), rows)
