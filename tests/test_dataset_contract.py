@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import mne
 import numpy as np
@@ -17,6 +18,7 @@ from eegemo.datasets.memory import Memory, MemoryRecording
 from eegemo.errors import ConfigError, DataError, EegemoError
 from eegemo.execution import RunContext
 from eegemo.registry import DATASETS
+from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
 from eegemo.runs.prepare import make_dataset, prepare_experiment, with_dataset
 from eegemo.simulation import Simulated, simulate_deap, simulate_dreamer
@@ -400,3 +402,15 @@ def test_a_plug_in_that_cannot_be_imported_is_in_nobodys_way(tmp_path, monkeypat
     assert check_data(releases / "dreamer").ok
     with pytest.raises(ConfigError, match="'broken' cannot be imported"):
         check_data(tmp_path)
+
+
+def test_a_data_set_that_finds_nothing_is_refused_by_check_and_run(tmp_path, monkeypatch):
+    source, root = write_plug_in(tmp_path, monkeypatch, "finds_nothing")
+    nowhere = Path(root) / "elsewhere"
+    data = f"data={{source: '{source}', root: '{nowhere}'}}"
+    experiment = tiny(tmp_path, data, "model={name: band_power_logreg}")
+    said = f"data: my data: no recordings found in {nowhere}."
+    assert check_experiment(experiment, results=tmp_path / "r").problems == [said]
+    with pytest.raises(DataError) as raised:
+        prepare_experiment(experiment, RunContext(tmp_path / "r"))
+    assert str(raised.value) == said

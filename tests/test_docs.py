@@ -88,6 +88,38 @@ def test_python_on_the_page_runs_and_prints_what_the_page_shows(
             assert same, f"{page.name}, line {line}: expected\n{expected}\n{printed.getvalue()}"
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # MNE, in read_epochs
+def test_the_data_set_on_the_page_keeps_the_contract_and_runs(tmp_path, monkeypatch, write_modules):
+    import mne
+    import numpy as np
+    import pandas as pd
+
+    from eegemo.runs.run import run_experiments
+    from eegemo.testing import check_dataset
+
+    monkeypatch.chdir(tmp_path)
+    write_modules(DOCS / "your-data.md")
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    info = mne.create_info(["Fz", "Cz", "Pz"], 128.0, "eeg")
+    rng = np.random.default_rng(0)
+    for person in ("p01", "p02"):
+        about = {"subject": person, "session": "1", "trial": range(1, 13)}
+        about |= {"stimulus": [f"clip {k}" for k in range(12)]}
+        about |= {"valence": [1.0, 5.0] * 6, "arousal": [1.0, 1.0, 5.0, 5.0] * 3}
+        epochs = mne.EpochsArray(
+            1e-5 * rng.normal(size=(12, 3, 512)),
+            info,
+            metadata=pd.DataFrame(about),
+            verbose="ERROR",
+        )
+        epochs.save(tmp_path / "data" / "mine" / f"{person}-epo.fif", verbose="ERROR")
+    (text,) = (p.values[1] for p in YAML if "mystudy:MyData" in p.values[1])
+    experiment = parse_experiment(text)
+    check_dataset(importlib.import_module("mystudy").MyData(root="data/mine"))
+    (folder,) = run_experiments([experiment], results=tmp_path / "results")
+    assert "My study: 2 subjects" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 # --- experiments in YAML ------------------------------------------------------------------------
 
 BASE = {"name": "a", "data": {"source": "simulated"}, "model": {"name": "cnn_lstm"}}

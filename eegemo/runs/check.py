@@ -10,7 +10,7 @@ from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.shapes import shape_of
 from eegemo.runs.check_data import OnFile, check_recordings
 from eegemo.runs.outlines import join_outlines
-from eegemo.runs.prepare import divide_trials, make_dataset
+from eegemo.runs.prepare import divide_trials, list_recordings, make_dataset
 from eegemo.runs.resources import Resources, check_memory, estimate_resources
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes
@@ -132,7 +132,7 @@ def _outline(
     if planned is not None:
         checked.facts.append(("data", planned))
         return dataset.expected()
-    recordings = {recording.subject: recording for recording in dataset.find()}
+    recordings = {recording.subject: recording for recording in list_recordings(dataset)}
     checked.facts.append(("data", f"{len(recordings)} subjects in {dataset.place}"))
     checked.files, outlines = check_recordings(dataset, recordings, full=full, on_file=on_file)
     return outlines

@@ -37,6 +37,7 @@ __all__ = [
     "StoredTrials",
     "TrialsTask",
     "divide_trials",
+    "list_recordings",
     "make_dataset",
     "prepare_experiment",
     "prepare_result",
@@ -93,6 +94,21 @@ def make_dataset(experiment: Experiment, *, trust: bool = True) -> Dataset:
     """
     options = experiment.data.model_dump()
     return open_dataset(options.pop("source"), trust=trust, **options)
+
+
+def list_recordings(dataset: Dataset) -> list[Recording]:
+    """Return the recordings of a data set, of which there has to be at least one.
+
+    Raises
+    ------
+    DataError
+        If the data set finds none, or refuses the data.
+    """
+    recordings = dataset.find()
+    if not recordings:
+        place = f" in {dataset.place}" if dataset.place else ""
+        raise DataError(f"data: {dataset.title}: no recordings found{place}.")
+    return recordings
 
 
 def with_dataset(experiment: Experiment, dataset: Dataset) -> Experiment:
@@ -233,7 +249,7 @@ def prepare_trials(
     remove_leftovers(store, store / "trials", store / "features")
     dataset = make_dataset(experiment) if dataset is None else dataset
     dataset.prepare(context)
-    recordings = dataset.find()
+    recordings = list_recordings(dataset)
     steps = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
     decisive = section_for_digest(experiment.preprocessing) | {"channels": steps["channels"]}
     code = code_for_digest(experiment, "data")
