@@ -125,6 +125,7 @@ def test_choosing_needs_a_validation_part_and_takes_the_first_of_equals(windows)
     assert choose(scores) == choose(scores, metric="balanced_accuracy") == 0
 
 
+@pytest.mark.slow
 def test_a_run_with_repeats_and_a_choice_stores_both(root, tmp_path):
     experiment = tiny(
         root, CHEAP, "repeats=2", "choice={grid: {model.C: [0.01, 1.0]}, metric: balanced_accuracy}"

@@ -85,6 +85,7 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(windows, fold, tmp_path,
     pd.testing.assert_frame_equal(written, untimed[0], check_dtype=False)
 
 
+@pytest.mark.slow
 def test_how_long_the_plateau_schedule_has_waited_is_known_after_a_stop(tmp_path, stop_after):
     """Where each validation trial has the other class, its loss soon only rises."""
     windows = make_uneven()

@@ -581,7 +581,13 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", BROKEN)
+# each reads and windows the data first: two stand for all in the default run
+LONG = ("raises", "takes features", "not finite")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.slow] if c in LONG else []) for c in BROKEN]
+)
 @pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")
 def test_a_broken_plug_in_is_named_on_the_command_line(package, tmp_path, say, case):
     old, new, message = BROKEN[case]

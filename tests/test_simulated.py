@@ -428,6 +428,7 @@ def _balanced_accuracy(simulated, splitter):
     return balanced_accuracy_score(y, found)
 
 
+@pytest.mark.slow
 def test_what_can_be_learnt(strong, null):
     whole = StratifiedGroupKFold(3, shuffle=True, random_state=0)
     windows = StratifiedKFold(3, shuffle=True, random_state=0)

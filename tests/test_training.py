@@ -69,6 +69,7 @@ def test_same_seed_same_numbers_and_other_seed_others(windows, fold):
     assert np.abs(p[0] - p[2]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_fits_before_it_and_after_it_change_nothing(windows, fold):
     """A network compiled for one fold trains the next; nothing learned may stay in it."""
     network._idle.clear()
