@@ -276,6 +276,7 @@ def test_a_result_equals_itself(pair, results, tmp_path):
         compare([pair[0], pair[0]], tmp_path)
 
 
+@pytest.mark.slow
 def test_three_results_and_names_that_clash(pair, tmp_path):
     third = fake_result(tmp_path / "third", seed=3, effect=0.2)
     page = Page(compare([*pair, third], tmp_path / "out"))

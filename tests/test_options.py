@@ -337,6 +337,7 @@ def deep(*, depth: int = 2, dropout: float = 0.2) -> "keras.Model": pass
 """
 
 
+@pytest.mark.slow
 def test_a_candidate_with_another_model_has_the_options_of_that_model(write):
     write("two.py", TWO)
     settings = [{"model.name": "two:small"}, {"model.name": "two:deep", "model.depth": 7}]

@@ -117,6 +117,7 @@ def test_predictions_come_from_the_stored_model_and_scaling(result, root, result
     np.testing.assert_allclose(p, stored, atol=1e-6)  # float32, another process may batch otherwise
 
 
+@pytest.mark.slow
 def test_a_run_repeated_elsewhere_gives_the_same_predictions(result, root, tmp_path):
     again = run_experiment(tiny(root), results=tmp_path, jobs=0)
     assert again.name == result.name

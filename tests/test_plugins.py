@@ -415,6 +415,7 @@ def _flatten(x):
     return x.reshape(len(x), -1)
 
 
+@pytest.mark.slow
 def test_a_keras_network_is_the_same_by_name_builder_or_object(package, windows, fold):
     from their_pkg.nets import keras_net
 
@@ -431,6 +432,7 @@ def test_a_keras_network_is_the_same_by_name_builder_or_object(package, windows,
         np.testing.assert_array_equal(old, new)  # each fold trains one of its own
 
 
+@pytest.mark.slow
 def test_two_functions_of_one_name_are_two_networks(windows, fold):
     """As when a cell of a notebook is run again: no compiled network is taken for another."""
     import keras

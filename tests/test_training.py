@@ -88,6 +88,7 @@ def test_fits_before_it_and_after_it_change_nothing(windows, fold):
         np.testing.assert_array_equal(a, c)
 
 
+@pytest.mark.slow
 def test_a_network_predicts_by_its_own_weights_whatever_was_fitted_since(windows, fold):
     """Prediction, too, uses the network that is compiled, which holds the other fold's weights."""
     scaling = fit_scaling(windows, fold.train)
