@@ -24,7 +24,7 @@ from pathlib import Path
 def ours(root: Path, out: Path) -> None:
     """Go from BDF to stored trials as `eegemo preprocess` does for one subject."""
     from eegemo.datasets import find_recordings
-    from eegemo.runs.prepare import TrialsTask, store_subject
+    from eegemo.runs.trials import TrialsTask, store_subject
 
     steps = {
         "channels": "eeg",

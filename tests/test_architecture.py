@@ -124,7 +124,11 @@ def test_no_modules_import_each_other():
 
 # Mapping one training over many sets of weights is a transformation of JAX; Keras has none.
 # PyTorch modules are trained by a loop of our own.
-BACK_ENDS = {"models.keras.together.program": {"jax"}, "models.torch.loop": {"torch"}}
+BACK_ENDS = {
+    "models.keras.together.program": {"jax"},
+    "models.torch.loop": {"torch"},
+    "models.torch.module": {"torch"},
+}
 
 
 @pytest.mark.parametrize("module", MODULES)

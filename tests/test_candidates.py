@@ -116,7 +116,7 @@ def test_scores_of_validation_agree_with_scikit_learn(windows, fold):
 def test_choosing_needs_a_validation_part_and_takes_the_first_of_equals(windows):
     bare = make_folds(windows.table, n_splits=3, validation=0)[0]
     scaling = fit_scaling(windows, bare.train)
-    with pytest.raises(DataError, match="no validation part to choose by"):
+    with pytest.raises(DataError, match="no validation set to choose by"):
         fit_candidates(windows, bare, candidates=candidates(0.1, 1.0), scaling=scaling)
     fitted, choice = fit_candidates(windows, bare, candidates=candidates(0.1), scaling=scaling)
     assert choice is None

@@ -20,7 +20,8 @@ from eegemo.execution import RunContext
 from eegemo.registry import DATASETS
 from eegemo.runs.check import check_experiment
 from eegemo.runs.check_data import check_data
-from eegemo.runs.prepare import make_dataset, prepare_experiment, with_dataset
+from eegemo.runs.dataset import make_dataset, with_dataset
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.simulation import Simulated, simulate_deap, simulate_dreamer
 from eegemo.testing import check_dataset
 from experiments import tiny

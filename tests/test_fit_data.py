@@ -163,8 +163,22 @@ def test_only_a_transductive_model_sees_the_signals_of_test_windows(windows, fol
         data.y(data.target)
 
 
+def test_signals_of_the_test_set_are_refused_to_any_other(windows, fold):
+    data = show(windows, fold, Seen())
+    for rows in (fold.train, fold.validation):
+        np.testing.assert_array_equal(data.x(rows), data.scaled.x(rows))
+    for rows in (fold.test, np.append(fold.train, fold.test[0])):
+        with pytest.raises(LeakageError, match="asked for the signals of windows that are neither"):
+            data.x(rows)
+    model = as_model({"name": "band_power_logreg", "bands": [[4.0, 8.0]]})
+    banded = show(windows, fold, model)
+    assert len(banded.features(fold.train)) == len(fold.train)
+    with pytest.raises(LeakageError, match="asked for the signals"):
+        banded.features(fold.test)
+
+
 def test_it_sees_them_while_candidates_are_tried_too(windows, fold):
-    """Then the fold has no test part; that must not change what a transductive model learns."""
+    """Then the fold has no test set; that must not change what a transductive model learns."""
     for kind, n in ((Transductive, len(fold.test)), (Seen, 0)):
         model = kind()
         candidates = [Candidate({"k": k}, model, TrainingOptions()) for k in range(2)]

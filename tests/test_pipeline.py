@@ -19,7 +19,7 @@ from eegemo.execution import Progress, RunContext
 from eegemo.report import write_report
 from eegemo.results import open_result, plan
 from eegemo.results.layout import is_complete
-from eegemo.runs import prepare
+from eegemo.runs import trials as runs_trials
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_experiment, run_experiments
 from eegemo.scaling import load_scaling
@@ -273,7 +273,7 @@ def test_trials_are_stored_once_and_remade_only_when_what_makes_them_changes(
 @pytest.mark.parametrize(
     ("stage", "changes"),
     [
-        ((prepare, "_TRIALS_VERSION"), {"data", "experiment"}),
+        ((runs_trials, "_TRIALS_VERSION"), {"data", "experiment"}),
         ((plan, "_RESULT_VERSION"), {"experiment"}),
     ],
 )

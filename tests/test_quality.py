@@ -20,8 +20,9 @@ from eegemo.errors import DataError
 from eegemo.execution import RunContext
 from eegemo.pages.figures.quality import draw_bad_counts, draw_blinks, draw_removed, draw_spectra
 from eegemo.preprocessing import EogRemoval, load_records, preprocess
-from eegemo.runs.prepare import TrialsTask, prepare_experiment, prepare_trials, store_subject
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.signals import preprocess_experiment, write_quality_report
+from eegemo.runs.trials import TrialsTask, prepare_trials, store_subject
 from eegemo.simulation import simulate_deap
 from eegemo.simulation.deap_files import write_dat
 from eegemo.trials import load_trials
@@ -81,7 +82,7 @@ def test_a_failure_loses_only_the_subject_in_work(release, tmp_path, monkeypatch
             raise KeyboardInterrupt
         return store_subject(task)
 
-    monkeypatch.setattr("eegemo.runs.prepare.store_subject", fail_at_third)
+    monkeypatch.setattr("eegemo.runs.trials.store_subject", fail_at_third)
     with pytest.raises(KeyboardInterrupt):
         preprocess_experiment(experiment(release), results=tmp_path)
     monkeypatch.undo()

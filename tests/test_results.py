@@ -19,7 +19,7 @@ from eegemo.inference import predict_recording
 from eegemo.report import headline, write_report
 from eegemo.results import layout, open_result
 from eegemo.results.assemble import assemble, is_assembled, seal
-from eegemo.runs.prepare import prepare_experiment, prepare_result
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_experiments
 from eegemo.runs.verify import verify_result
 from eegemo.store import changed_files, lock
@@ -208,7 +208,7 @@ def test_a_result_is_what_the_run_was(result, place):
     assert all(fold.is_whole() for fold in stored.folds)
     assert len(stored.channels) == 32
     assert not stored.fitted_jointly
-    plan = prepare_result(stored, RunContext(place / "r"))
+    plan = prepare_experiment(stored.experiment, RunContext(place / "r"))
     assert plan.digests == stored.provenance["digests"]
     assert plan.folder == result
 
@@ -337,7 +337,7 @@ def test_progress_is_read_from_the_history_until_a_fold_is_done(copied):
 
 
 def test_folds_are_put_together_again_as_they_were(copied, place):
-    plan = prepare_result(open_result(copied), RunContext(place / "r"))
+    plan = prepare_experiment(open_result(copied).experiment, RunContext(place / "r"))
     before = json.loads((copied / "provenance.json").read_text())
     table = read_predictions(copied / "predictions.parquet")
     (copied / "predictions.parquet").unlink()

@@ -109,7 +109,8 @@ def test_probabilities_are_the_softmax_of_what_the_module_gives(windows, fold):
     fitted = fit_fold(windows, fold, model=net, training=SHORT)
     data = show(windows, fold, net)
     module = fitted.model.module.eval()
-    logits = module(torch.from_numpy(data.x(fold.test).swapaxes(1, 2).copy())).detach().numpy()
+    x = torch.from_numpy(data.scaled.x(fold.test).swapaxes(1, 2).copy())
+    logits = module(x).detach().numpy()
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     found = fitted.predictions[["p_low", "p_high"]].to_numpy()
     assert found.dtype == np.float32
@@ -256,7 +257,7 @@ def test_weights_are_stored_as_plain_arrays(windows, fold, tmp_path):
         assert file["format"].item() == "eegemo torch 1"
         assert {"state.0.weight", "state.1.num_batches_tracked"} <= set(file.files)
     loaded = model.load(path, shape_of(windows))
-    x = show(windows, fold, net).x(fold.test)
+    x = show(windows, fold, net).scaled.x(fold.test)
     np.testing.assert_array_equal(loaded.classify(x), fitted.model.classify(x))
     assert loaded.cost() == fitted.model.cost()
     assert loaded.cost().parameters == sum(p.numel() for p in fitted.model.module.parameters())

@@ -15,8 +15,9 @@ from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
 from eegemo.registry import MODELS, options_of
 from eegemo.results import open_result
-from eegemo.runs.prepare import prepare_experiment, prepare_trials
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_all
+from eegemo.runs.trials import prepare_trials
 from eegemo.store import digest_json, lock, write_json
 from eegemo.trials import load_trials
 

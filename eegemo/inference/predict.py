@@ -18,7 +18,7 @@ from eegemo.inference.recording import match_channels, read_recording, window_re
 from eegemo.pages.figures import class_timeline, save_figure, to_svg
 from eegemo.preprocessing import Record, preprocess
 from eegemo.results import Result, open_result
-from eegemo.runs.prepare import make_dataset
+from eegemo.runs.dataset import make_dataset
 from eegemo.scaling import Scaling
 from eegemo.store import atomic_file, write_json, write_text
 from eegemo.windows import Windows

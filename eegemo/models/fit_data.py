@@ -1,11 +1,13 @@
 """All that a model may see of a fold; classes of the test set are not in it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from eegemo.errors import ConfigError, LeakageError
+from eegemo.models.options import TrainingOptions
 from eegemo.models.shapes import InputShape
 from eegemo.scaling import ScaledWindows
 
@@ -65,8 +67,11 @@ class FitData:
         self._digest, self._bands = digest, bands
         # what is not learned from is not even here
         self._codes = np.full(len(scaled), -1, np.int64)
+        self._is_shown = np.zeros(len(scaled), bool)
         for rows in (train, validation):
             self._codes[rows] = codes[rows]
+        for rows in (train, validation, target):
+            self._is_shown[rows] = True
 
     @property
     def domain(self) -> np.ndarray:
@@ -77,8 +82,32 @@ class FitData:
         return domain
 
     def x(self, rows: np.ndarray) -> np.ndarray:
-        """Return scaled windows, float32 of shape (n, n_times, n_channels)."""
+        """Return scaled windows.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            Training or validation windows, or, for a transductive model, those of `target`.
+
+        Returns
+        -------
+        x : ndarray of float32, shape (n, n_times, n_channels)
+
+        Raises
+        ------
+        LeakageError
+            If a row is of none of them.
+        """
+        self._check_shown(rows)
         return self.scaled.x(rows)
+
+    def _check_shown(self, rows: np.ndarray) -> None:
+        if not self._is_shown[rows].all():
+            raise LeakageError(
+                f"fold {self.name}: a model asked for the signals of windows that are neither in "
+                "its training nor in its validation set. One that learns from signals of the test "
+                "set has to be declared transductive."
+            )
 
     def y(self, rows: np.ndarray) -> np.ndarray:
         """Return classes.
@@ -108,8 +137,12 @@ class FitData:
     def features(self, rows: np.ndarray) -> np.ndarray:
         """Return the stored log band power of scaled windows, (n, n_channels * n_bands).
 
+        The windows are those that `x` gives.
+
         Raises
         ------
+        LeakageError
+            As for `x`.
         ConfigError
             If the model names no bands, so that none is stored.
         """
@@ -118,19 +151,30 @@ class FitData:
 
         if self._bands is None:
             raise ConfigError("model: it asks for band power, but names no bands.")
+        self._check_shown(rows)
         power = BandPower(self.shape.sfreq, bands=[(low, high) for low, high in self._bands])
         power.fit(np.zeros((1, self.shape.n_times, self.shape.n_channels), np.float32))
         return scaled_band_power(self.scaled, rows, power)
 
-    def key(self, settings: Any) -> str:
-        """Return a digest of all that decides a fit but the signals, to name its checkpoint.
+    def key(
+        self, model: Mapping[str, Any], options: TrainingOptions, seed: int, *software: str
+    ) -> str:
+        """Return a digest of all that decides a training but the signals, to name its checkpoint.
 
         Parameters
         ----------
-        settings : object
-            What the model adds, as JSON can hold it.
+        model : mapping
+            What tells the model from others, as JSON can hold it.
+        options : TrainingOptions
+        seed : int
+        software : str
+            Framework, back end, version: where another one draws other numbers.
         """
-        return self._digest(settings)
+        given = asdict(options)
+        del given["class_weight"]  # the weights themselves are in the digest
+        settings = {"model": dict(model), **given, "seed": seed}
+        scaling = self.scaled.scaling
+        return self._digest([settings, scaling.steps, scaling.fit, *software])
 
 
 def is_validated(data: FitData) -> bool:

@@ -58,5 +58,5 @@ def check_schedule(schedule: str, fold: Fold) -> None:
     """Raise ConfigError if a schedule needs validation windows and the fold has none."""
     if schedule == "plateau" and not len(fold.validation):
         raise ConfigError(
-            "training: schedule 'plateau' watches the validation part, and there is none."
+            "training: schedule 'plateau' watches the validation set, and there is none."
         )

@@ -9,8 +9,9 @@ from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.shapes import shape_of
 from eegemo.runs.check_data import OnFile, check_recordings
+from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.outlines import join_outlines
-from eegemo.runs.prepare import divide_trials, list_recordings, make_dataset
+from eegemo.runs.prepare import divide_trials
 from eegemo.runs.resources import Resources, check_memory, estimate_resources
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes

@@ -27,6 +27,7 @@ from eegemo.results.assemble import assemble, is_assembled, seal
 from eegemo.results.layout import is_complete
 from eegemo.results.plan import Plan
 from eegemo.results.provenance import now
+from eegemo.runs.dataset import with_dataset
 from eegemo.runs.fit import (
     AllFoldsTask,
     FitTask,
@@ -35,7 +36,7 @@ from eegemo.runs.fit import (
     gather_folds,
     prepare_device_of,
 )
-from eegemo.runs.prepare import prepare_experiment, with_dataset
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.resources import check_resources
 from eegemo.scaling import fit_scaling
 from eegemo.splits import split_seed

@@ -9,7 +9,7 @@ from eegemo.config import Experiment
 from eegemo.execution import Progress, RunContext, Runner, run_tasks
 from eegemo.preprocessing import Record, load_records
 from eegemo.report.quality import PAGE_VERSION, PageTask, draw_overview, draw_subject, save
-from eegemo.runs.prepare import StoredTrials, prepare_trials
+from eegemo.runs.trials import StoredTrials, prepare_trials
 from eegemo.store import digest_json, write_json
 
 __all__ = ["preprocess_experiment", "write_quality_report"]
@@ -69,7 +69,7 @@ def write_quality_report(
     Parameters
     ----------
     stored : StoredTrials
-        What `eegemo.runs.prepare.prepare_trials` returned.
+        What `eegemo.runs.trials.prepare_trials` returned.
     folder : path
         Created if it does not exist. It gets ``quality.html``, ``quality.json`` (the numbers, in
         volts) and ``subjects/<subject>.html``.

@@ -24,7 +24,7 @@ from eegemo.results import Result, open_result
 from eegemo.results.fold import FoldFolder
 from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_software
-from eegemo.runs.prepare import prepare_result
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_all
 from eegemo.splits import Fold
 from eegemo.store import changed_files, remove_leftovers, temporary_prefix
@@ -133,7 +133,7 @@ def verify_result(
         engine=engine,
     )
     with temporary_results(context) as temporary:
-        plan = prepare_result(stored, temporary)
+        plan = prepare_experiment(stored.experiment, temporary)
         before = stored.provenance["digests"]
         different = tuple(name for name in _DIGESTS if before[name] != plan.digests[name])
         if different:

@@ -1,6 +1,6 @@
-"""Choose among settings inside a training part, by its validation windows.
+"""Choose among settings inside a training set, by its validation windows.
 
-The test part is predicted by the model that was chosen, after it was chosen: a choice that saw test
+The test set is predicted by the model that was chosen, after it was chosen: a choice that saw test
 windows would make their score too good (Cawley & Talbot 2010, "On over-fitting in model selection
 and subsequent selection bias in performance evaluation", JMLR 11:2079-2107).
 """
@@ -118,7 +118,7 @@ def files_of_candidate(files: FitFiles, k: int) -> FitFiles:
 def check_choice(fold: Fold) -> None:
     """Raise DataError if a fold has no validation windows to choose by."""
     if not len(fold.validation):
-        raise DataError(f"choice: fold {fold.name} has no validation part to choose by.")
+        raise DataError(f"choice: fold {fold.name} has no validation set to choose by.")
 
 
 def fit_candidates(
@@ -147,7 +147,7 @@ def fit_candidates(
     Returns
     -------
     fitted : FittedFold
-        Of the candidate chosen; only this one has predicted the test part.
+        Of the candidate chosen; only this one has predicted the test set.
     choice : dict or None
         ``metric``, ``candidates`` (settings, scores, epochs, seconds of each) and ``chosen``; None
         if there was a single candidate.
@@ -157,9 +157,9 @@ def fit_candidates(
     LeakageError
         If the fold leaks, as for `eegemo.training.fit_fold`.
     DataError
-        If there is something to choose and no validation part to choose by.
+        If there is something to choose and no validation set to choose by.
     """
-    # here already: while choosing, the fold has no test part that could be found in another
+    # here already: while choosing, the fold has no test set that could be found in another
     check_leaks([fold], windows.table)
     common: dict[str, Any] = {"scaling": scaling, "number": number, "features": features}
     common["seed"] = seed

@@ -91,7 +91,7 @@ def through_pickle(function, tasks, **options):
 def is_fit(task):
     """Whether a task fits a fold; else it stores a subject's trials."""
     from eegemo.runs.fit import FitTask
-    from eegemo.runs.prepare import TrialsTask
+    from eegemo.runs.trials import TrialsTask
 
     assert isinstance(task, FitTask | TrialsTask), type(task)
     return isinstance(task, FitTask)

@@ -6,7 +6,6 @@ PyTorch.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -181,13 +180,8 @@ def describe_training(
     model: BuilderModel, data: FitData, options: TrainingOptions, seed: int
 ) -> str:
     """Return a digest of all that decides a training but the signals, for its checkpoint."""
-    given = asdict(options)
-    del given["class_weight"]  # the weights themselves are in the digest
-    settings = {"model": dict(model.identity or {}), **given, "seed": seed}
-    scaling = data.scaled.scaling
-    return data.key(
-        [settings, scaling.steps, scaling.fit, keras.backend.backend(), keras.__version__]
-    )
+    backend = keras.backend.backend()
+    return data.key(model.identity or {}, options, seed, backend, keras.__version__)
 
 
 def make_cosine(options: TrainingOptions, n_train: int) -> Any:

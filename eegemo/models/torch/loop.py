@@ -1,154 +1,29 @@
 """Train a PyTorch module as `eegemo.models.keras.fitting` trains a Keras network.
 
-This is the one module that imports PyTorch. Loss, class weights, schedules, early stopping and the
-columns of the history are those of Keras networks, so that the frameworks can be compared.
+Loss, class weights, schedules, early stopping and the columns of the history are those of Keras
+networks, so that the frameworks can be compared.
 """
 
 import math
-import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from eegemo.errors import ConfigError, InputError
+from eegemo.errors import ConfigError
 from eegemo.models.builders import BuilderModel
 from eegemo.models.fit_data import FitData, is_validated
 from eegemo.models.options import TrainingOptions
 from eegemo.models.shapes import FitFiles, check_losses
+from eegemo.models.torch.module import BATCH, arrays_of, find_device, inputs_of, set_arrays
 from eegemo.models.torch.progress import Progress
 
-__all__ = [
-    "arrays_of",
-    "device_name",
-    "free_memory",
-    "is_module",
-    "probabilities_of",
-    "set_arrays",
-    "time_steps",
-    "train_module",
-    "try_module",
-]
+__all__ = ["time_steps", "train_module"]
 
-# Windows predicted at a time; affects speed and memory only.
-_BATCH = 256
 # Keras's, so that a network trains alike in either framework.
 _EPSILON = 1e-7
-
-
-def device_name() -> str:
-    """Load PyTorch, and return the device it uses: ``"cpu"`` or ``"gpu:0"``.
-
-    Raises
-    ------
-    InputError
-        If PyTorch is not installed, or a GPU was asked for and there is none.
-    """
-    return "gpu:0" if _device().type == "cuda" else "cpu"
-
-
-def _device() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise InputError(
-            f"model: it is a PyTorch module, and PyTorch cannot be loaded ({error}). Install it "
-            "(pip install eegemo[torch])."
-        ) from error
-    asked = os.environ.get("EEGEMO_DEVICE", "auto")
-    if asked != "cpu" and torch.cuda.is_available():
-        return torch.device("cuda", 0)
-    if asked == "gpu":
-        raise InputError(
-            "--device gpu: PyTorch sees no GPU here. Use --device auto, or install a PyTorch that "
-            "supports this GPU."
-        )
-    return torch.device("cpu")
-
-
-def is_module(thing: Any) -> bool:
-    """Tell whether something is a PyTorch module."""
-    import torch
-
-    return isinstance(thing, torch.nn.Module)
-
-
-def _inputs(x: np.ndarray, device: Any) -> Any:
-    """Return windows, (n, n_times, n_channels), as a module takes them."""
-    import torch
-
-    return torch.from_numpy(np.array(x.swapaxes(1, 2), order="C")).to(device)
-
-
-def try_module(module: Any, x: np.ndarray) -> np.ndarray | None:
-    """Return what a module gives for windows, or None if that is no tensor of numbers."""
-    import torch
-
-    module.eval()
-    with torch.no_grad():
-        found = module(_inputs(x, "cpu"))
-    if not isinstance(found, torch.Tensor) or not found.is_floating_point():
-        return None
-    given: np.ndarray = found.double().numpy()
-    return given
-
-
-def arrays_of(module: Any) -> dict[str, np.ndarray]:
-    """Return the weights and buffers of a module as arrays, by their names.
-
-    Raises
-    ------
-    TypeError
-        If it holds something that is no tensor of real numbers.
-    """
-    import torch
-
-    arrays = {}
-    for name, value in module.state_dict().items():
-        if not isinstance(value, torch.Tensor) or value.is_complex():
-            raise TypeError(f"{name!r} is no tensor of real numbers")
-        value = value.detach().cpu()
-        if value.dtype == torch.bfloat16:  # NumPy has no such numbers
-            value = value.float()
-        elif not value.is_floating_point():
-            value = value.to(torch.int64)
-        arrays[name] = np.array(value.numpy())
-    return arrays
-
-
-def set_arrays(module: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    """Give a module the weights and buffers that `arrays_of` returned; their shapes fit."""
-    import torch
-
-    own = module.state_dict()
-    module.load_state_dict(
-        {name: torch.tensor(array).to(own[name].dtype) for name, array in arrays.items()}
-    )
-
-
-def probabilities_of(module: Any, x: np.ndarray) -> np.ndarray:
-    """Return class probabilities of windows, float32 of shape (n, n_classes)."""
-    import torch
-
-    device = next((p.device for p in module.parameters()), torch.device("cpu"))
-    module.eval()
-    parts = []
-    with torch.no_grad():
-        for first in range(0, len(x), _BATCH):
-            logits = module(_inputs(x[first : first + _BATCH], device))
-            parts.append(torch.softmax(logits.float(), dim=1).cpu().numpy())
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
-
-
-def free_memory() -> None:
-    """Give back the memory that PyTorch keeps on a GPU."""
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def train_module(
@@ -175,12 +50,14 @@ def train_module(
             "training.precision: expected 'float32' or 'mixed_bfloat16' for a PyTorch module, "
             "found 'mixed_float16'."
         )
-    device = _device()
+    device = find_device()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         module = model.build(data.shape).to(device)
         training = _Training(module, data, options, device, seed)
-        progress = Progress(files, _key_of(model, data, options, seed))
+        # without an identity nothing tells the model from others
+        key = model.identity and data.key(model.identity, options, seed, "torch", torch.__version__)
+        progress = Progress(files, key or None)
         done = progress.resume(training)
         over = progress.over
         for epoch in range(done, options.epochs):
@@ -195,19 +72,6 @@ def train_module(
         if training.best is not None:
             set_arrays(module, training.best)
     return module, progress.rows, training.best_epoch or len(progress.rows)
-
-
-def _key_of(model: BuilderModel, data: FitData, options: TrainingOptions, seed: int) -> str | None:
-    """Return a digest of all that decides a training; None if the model cannot be told."""
-    import torch
-
-    if model.identity is None:
-        return None
-    given = asdict(options)
-    del given["class_weight"]  # the weights themselves are in the digest
-    settings = {"model": dict(model.identity), **given, "seed": seed}
-    scaling = data.scaled.scaling
-    return data.key([settings, scaling.steps, scaling.fit, "torch", torch.__version__])
 
 
 class _Training:
@@ -259,7 +123,7 @@ class _Training:
             validation = np.zeros(4)
             self.module.eval()
             with torch.no_grad():
-                for rows in _batches(self.data.validation, _BATCH, least=1):
+                for rows in _batches(self.data.validation, BATCH, least=1):
                     validation += self._losses(rows)[1]
         self._set_rate((epoch + 1) * len(batches), self.options.epochs * len(batches))
         return row | _averages(validation, "val_") | {"learning_rate": self.rate}
@@ -277,7 +141,7 @@ class _Training:
         """Return the mean loss of windows, and sums for the history."""
         import torch
 
-        x = _inputs(self.data.x(rows), self.device)
+        x = inputs_of(self.data.x(rows), self.device)
         y = torch.from_numpy(self.data.y(rows)).to(self.device)
         with self._autocast():
             logits = self.module(x)
@@ -389,10 +253,10 @@ def time_steps(module: Any, x: np.ndarray, y: np.ndarray, *, warm: int, timed: i
     """Return the mean time of a step of training in seconds, after some that are not timed."""
     import torch
 
-    device = _device()
+    device = find_device()
     module = module.to(device).train()
     optimizer = torch.optim.Adam(module.parameters())
-    inputs, codes = _inputs(x, device), torch.from_numpy(y).to(device)
+    inputs, codes = inputs_of(x, device), torch.from_numpy(y).to(device)
     began = time.perf_counter()
     for k in range(warm + timed):
         if k == warm:

@@ -51,13 +51,13 @@ class FittedTorch(FittedModel):
 
     def classify(self, x: np.ndarray) -> np.ndarray:
         """See `eegemo.models.base.FittedModel.classify`."""
-        from eegemo.models.torch.loop import probabilities_of
+        from eegemo.models.torch.module import probabilities_of
 
         return probabilities_of(self.module, x)
 
     def save(self, path: Path) -> None:
         """Write the weights as plain arrays, by their names in the module."""
-        from eegemo.models.torch.loop import arrays_of
+        from eegemo.models.torch.module import arrays_of
 
         arrays = {f"state.{name}": array for name, array in arrays_of(self.module).items()}
         with atomic_file(path) as temporary, temporary.open("wb") as stream:
@@ -101,7 +101,7 @@ class TorchModel(BuilderModel):
         return module
 
     def _check(self, module: Any, shape: InputShape) -> None:
-        from eegemo.models.torch.loop import arrays_of, is_module, try_module
+        from eegemo.models.torch.module import arrays_of, is_module, try_module
 
         where = f"model: {where_is(self.builder)} returned"
         if not is_module(module):
@@ -157,7 +157,7 @@ class TorchModel(BuilderModel):
 
     def load(self, path: Path, shape: InputShape) -> FittedTorch:
         """Build the module, and give it stored weights; see `eegemo.models.base.Model.load`."""
-        from eegemo.models.torch.loop import arrays_of, set_arrays
+        from eegemo.models.torch.module import arrays_of, set_arrays
 
         module = self.build(shape)
         own = arrays_of(module)
@@ -179,13 +179,13 @@ class TorchModel(BuilderModel):
 
     def prepare_device(self) -> str:
         """Load PyTorch, and name its device."""
-        from eegemo.models.torch.loop import device_name
+        from eegemo.models.torch.module import device_name
 
         return device_name()
 
     def tidy(self) -> None:
         """Give back the memory that PyTorch keeps on a GPU."""
-        from eegemo.models.torch.loop import free_memory
+        from eegemo.models.torch.module import free_memory
 
         free_memory()
 
