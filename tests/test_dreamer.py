@@ -120,7 +120,7 @@ def test_clips_that_are_too_short_are_refused(made, options, message):
 def test_subjects_are_chosen_by_name_or_number(made):
     assert [one.subject for one in of(made).find()] == ["s01", "s02", "s03"]
     assert [one.subject for one in of(made, subjects=[3, "s01", "1"]).find()] == ["s01", "s03"]
-    with pytest.raises(DataError, match=r"Subject 's4' is not in .*holds s01 to s03"):
+    with pytest.raises(DataError, match=r"Subject 's4' is not in .*holds 3: s01, s02, s03"):
         of(made, subjects=["s4"]).find()
 
 

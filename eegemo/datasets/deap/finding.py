@@ -1,6 +1,5 @@
 """Participants in a folder of DEAP, in any of its three forms."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from eegemo.datasets.deap.preprocessed import DeapRecording
 from eegemo.datasets.deap.ratings import find_ratings_table, read_ratings_table
 from eegemo.datasets.deap.raw import RawDeapRecording
 from eegemo.datasets.deap.trials import participant_number
+from eegemo.datasets.subjects import choose_numbered
 from eegemo.errors import DataError
 from eegemo.formats.bdf import read_bdf_header
 from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
@@ -72,7 +72,7 @@ def find_recordings_deap(
             f"No file named like s01{FORMS[variant].suffix} in {root} or in "
             f"{root / FORMS[variant].folder}.{hint}"
         )
-    chosen = _choose_subjects(list(found), subjects, root)
+    chosen = choose_numbered(list(found), subjects, root)
     for name in chosen:
         check_file(found[name])
         check_inside(found[name], root)
@@ -102,27 +102,3 @@ def _list_files(root: Path, variant: str) -> dict[str, Path]:
         files = list_folder(inner if inner.is_dir() else root)
     matches = ((pattern.fullmatch(file.name), file) for file in files)
     return {match[1]: file for match, file in matches if match}
-
-
-def _choose_subjects(
-    present: list[str], subjects: str | Sequence[str | int], root: Path
-) -> list[str]:
-    if isinstance(subjects, str):
-        if subjects == "all":
-            return present
-        subjects = [subjects]
-    wanted = set()
-    for subject in subjects:
-        digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
-        name = f"s{int(digits[1]):02d}" if digits else str(subject)
-        if name not in present:
-            close = difflib.get_close_matches(name, present, n=3)
-            hint = f" Did you mean {', '.join(close)}?" if close else ""
-            raise DataError(
-                f"Subject {subject!r} is not in {root}.{hint} "
-                f"It holds {len(present)}: {', '.join(present)}."
-            )
-        wanted.add(name)
-    if not wanted:
-        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
-    return sorted(wanted)

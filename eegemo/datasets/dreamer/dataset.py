@@ -1,7 +1,5 @@
 """DREAMER as a data set: options, outlines and caveats."""
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Le
 
 from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Run, Subjects
+from eegemo.datasets.subjects import choose_numbered
 from eegemo.errors import DataError
 from eegemo.registry import Positive
 
@@ -67,7 +66,7 @@ class Dreamer(Dataset):
                 raise DataError(f"{self.root}: expected a folder that holds {_FILE}, found none.")
         check_inside(file, Path(self.root))
         names = [f"s{number:02d}" for number in range(1, count_people(file) + 1)]
-        return [self._recording(file, name) for name in self._chosen(names, file)]
+        return [self._recording(file, name) for name in choose_numbered(names, self.subjects, file)]
 
     def _recording(self, file: Path, name: str) -> Recording:
         from eegemo.datasets.dreamer.recording import DreamerRecording
@@ -83,23 +82,6 @@ class Dreamer(Dataset):
             last=last,
             rest=float(self.rest),
         )
-
-    def _chosen(self, present: list[str], file: Path) -> list[str]:
-        if self.subjects == "all":
-            return present
-        chosen = set()
-        for subject in [self.subjects] if isinstance(self.subjects, str) else self.subjects:
-            digits = re.fullmatch(r"[sS]?(\d+)", str(subject).strip())
-            name = f"s{int(digits[1]):02d}" if digits else str(subject)
-            if name not in present:
-                close = difflib.get_close_matches(name, present, n=3)
-                hint = f" Did you mean {', '.join(close)}?" if close else ""
-                raise DataError(
-                    f"Subject {subject!r} is not in {file}.{hint} It holds "
-                    f"{present[0]} to {present[-1]}."
-                )
-            chosen.add(name)
-        return [name for name in present if name in chosen]
 
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
         """Outline a participant from the structure of the file, which is checked completely."""
