@@ -53,6 +53,10 @@ Subjects = Literal["all"] | Annotated[Sequence[str | int], MinLen(1)]
 Channels = Literal["eeg", "emotiv"] | Annotated[Sequence[str], MinLen(1)]
 
 
+#: Cuts the trials out of continuous signals.
+MakeEpochs = Callable[["mne.io.BaseRaw"], "mne.BaseEpochs | list[mne.BaseEpochs]"]
+
+
 @dataclass(frozen=True)
 class Run:
     """An uninterrupted recording, and the function that epochs it.
@@ -63,14 +67,32 @@ class Run:
         Signals in volts. Those of a Raw may still be on disk, and be read when needed.
     make_epochs : callable | None
         For continuous signals: takes the (preprocessed) Raw and returns its trials as Epochs with
-        metadata. None if `inst` already consists of trials.
+        metadata, or as several Epochs where trials differ in length. None if `inst` already
+        consists of trials.
     notes : tuple of str
         What the user should know: trials dropped, channels marked bad.
     """
 
     inst: mne.io.BaseRaw | mne.BaseEpochs
-    make_epochs: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None = None
+    make_epochs: MakeEpochs | None = None
     notes: tuple[str, ...] = ()
+
+    def cut(self, inst: Any = None) -> list[mne.BaseEpochs]:
+        """Return the trials of `inst`, or those of given signals in its place.
+
+        Parameters
+        ----------
+        inst : mne.io.BaseRaw | mne.BaseEpochs, optional
+            The same signals, preprocessed.
+
+        Returns
+        -------
+        list of mne.BaseEpochs
+            Several where trials differ in length.
+        """
+        given = self.inst if inst is None else inst
+        found = given if self.make_epochs is None else self.make_epochs(given)
+        return found if isinstance(found, list) else [found]
 
 
 @dataclass(frozen=True, eq=False)
@@ -368,15 +390,15 @@ def outline_runs(recording: Recording) -> Outline:
     durations: list[float] = []
     sfreq, names = 0.0, ()
     for run in recording.read(eeg_only=True):
-        epochs: Any = run.inst if run.make_epochs is None else run.make_epochs(run.inst)
-        sfreq = float(epochs.info["sfreq"])
-        kinds = zip(epochs.ch_names, epochs.get_channel_types(), strict=True)
-        names = tuple(name for name, kind in kinds if kind == "eeg")
-        # Epochs that are not loaded do not know yet which of them lie inside the recording
-        epochs = epochs if epochs.preload else epochs.copy().load_data()
-        n_times = int((epochs.times > -0.5 / sfreq).sum())
-        tables.append(epochs.metadata)
-        durations += [n_times / sfreq] * len(epochs)
+        for epochs in run.cut():
+            sfreq = float(epochs.info["sfreq"])
+            kinds = zip(epochs.ch_names, epochs.get_channel_types(), strict=True)
+            names = tuple(name for name, kind in kinds if kind == "eeg")
+            # Epochs that are not loaded do not know yet which of them lie inside the recording
+            loaded = epochs if epochs.preload else epochs.copy().load_data()
+            n_times = int((loaded.times > -0.5 / sfreq).sum())
+            tables.append(loaded.metadata)
+            durations += [n_times / sfreq] * len(loaded)
     if not tables:
         raise DataError(f"subject {recording.subject} has no run with trials.")
     return Outline(pd.concat(tables, ignore_index=True), tuple(durations), sfreq, names)

@@ -136,15 +136,16 @@ class Memory(Dataset):
 
 def _by_subject(run: Run, position: int) -> list[tuple[str, Run]]:
     """Divide a run by subject."""
-    epochs = run.inst if run.make_epochs is None else run.make_epochs(run.inst.copy())
-    metadata = getattr(epochs, "metadata", None)
-    absent = [name for name in _KEYS if metadata is None or name not in metadata]
-    if metadata is None or absent:
+    import pandas as pd
+
+    tables = [getattr(epochs, "metadata", None) for epochs in run.cut(run.inst.copy())]
+    absent = [name for name in _KEYS if any(table is None or name not in table for table in tables)]
+    if absent:
         raise DataError(
             f"Memory.of: recording {position + 1} ({type(run.inst).__name__}) needs metadata with "
             f"the columns {', '.join(_KEYS)}; it lacks {', '.join(absent)}."
         )
-    subjects = metadata["subject"].astype(str)
+    subjects = pd.concat(tables)["subject"].astype(str)
     names = list(dict.fromkeys(subjects))
     if len(names) == 1:
         return [(names[0], run)]
@@ -166,7 +167,7 @@ def _digest(runs: Sequence[Run]) -> str:
     for run in runs:
         instances: list[Any] = [run.inst]
         if run.make_epochs is not None:  # a function is identified by what it returns
-            instances.append(run.make_epochs(run.inst.copy()))
+            instances += run.cut(run.inst.copy())
         for inst in instances:
             about = [
                 *inst.ch_names,

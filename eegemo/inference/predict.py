@@ -191,10 +191,11 @@ def _make_windows(
                     dict.fromkeys(other, "eeg"), on_unit_change="ignore", verbose="ERROR"
                 )
         record = Record()
-        done = preprocess(inst, **steps, make_epochs=run.make_epochs, record=record)
-        if centred:
-            done.apply_function(lambda x: x - x.mean(), picks="all", verbose="ERROR")
-        signals.append(done)
+        done: Any = preprocess(inst, **steps, make_epochs=run.make_epochs, record=record)
+        parts = done if isinstance(done, list) else [done]
+        for part in parts if centred else ():
+            part.apply_function(lambda x: x - x.mean(), picks="all", verbose="ERROR")
+        signals += parts
         before += [*run.notes, *renamed]
         after += record.notes
     windows = window_recording(

@@ -9,12 +9,13 @@ This module declares options of the experiment file, so it imports MNE only when
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
 
+from eegemo.datasets.base import MakeEpochs
 from eegemo.registry.options import NOT_IN_FILE, Positive
 
 if TYPE_CHECKING:
@@ -101,10 +102,10 @@ def preprocess(
     reference: Literal["average"] | None = None,
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
-    make_epochs: Annotated[Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None, NOT_IN_FILE] = None,
+    make_epochs: Annotated[MakeEpochs | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
-) -> mne.io.BaseRaw | mne.BaseEpochs:
+) -> mne.io.BaseRaw | mne.BaseEpochs | list[mne.BaseEpochs]:
     """Preprocess a recording: run all steps, on a copy.
 
     Parameters
@@ -142,7 +143,8 @@ def preprocess(
         Drop trials in which the peak-to-peak amplitude of an EEG channel exceeds this, in volts
         (`0.00015` is 150 µV). The report names them.
     make_epochs : callable | None
-        Takes a Raw and returns Epochs; called on continuous signals before the baseline step.
+        Takes a Raw and returns Epochs, or a list of Epochs where trials differ in length; called on
+        continuous signals before the baseline step.
     record : Record | None
         Filled with the steps and their findings.
     copy : bool
@@ -151,7 +153,8 @@ def preprocess(
     Returns
     -------
     mne.io.BaseRaw | mne.BaseEpochs
-        New Epochs, or a new Raw if `inst` is a Raw and `make_epochs` is None.
+        New Epochs, or a new Raw if `inst` is a Raw and `make_epochs` is None; a list where
+        `make_epochs` returns one.
 
     Raises
     ------

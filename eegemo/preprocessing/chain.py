@@ -10,12 +10,13 @@ because they need signal around each trial. Eye movements are estimated on a sec
 high-passed at 1 Hz and with the same reference, and removed from the signals in the chosen band.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import mne
 import numpy as np
 
+from eegemo.datasets.base import MakeEpochs
 from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
@@ -49,10 +50,10 @@ def run_steps(
     reference: str | None,
     baseline: Sequence[float] | None,
     reject: float | None,
-    make_epochs: Callable[[mne.io.BaseRaw], mne.BaseEpochs] | None,
+    make_epochs: MakeEpochs | None,
     record: Record | None,
     copy: bool,
-) -> mne.io.BaseRaw | mne.BaseEpochs:
+) -> mne.io.BaseRaw | mne.BaseEpochs | list[mne.BaseEpochs]:
     """Run all steps; see `eegemo.preprocessing.preprocess`, which has the defaults."""
     _check_choices(bads, eog)
     log = Record() if record is None else record
@@ -96,22 +97,25 @@ def run_steps(
             new.pick(keep, exclude=(), verbose="ERROR")
     if isinstance(new, mne.io.BaseRaw) and make_epochs is not None:
         new = make_epochs(new)
-    if isinstance(new, mne.BaseEpochs):
-        log.n_trials = len(new)
-        log.steps.append(f"{len(new)} trials")
+    parts = new if isinstance(new, list) else [new]
+    n_trials = sum(len(part) for part in parts if isinstance(part, mne.BaseEpochs))
+    if isinstance(parts[0], mne.BaseEpochs):
+        log.n_trials = n_trials
+        log.steps.append(f"{n_trials} trials")
     if baseline is not None:
-        apply_baseline(new, baseline)
+        for part in parts:
+            apply_baseline(part, baseline)
         log.steps.append(f"baseline {baseline[0]:g} to {baseline[1]:g} s")
     if reject is not None:
-        n_trials = len(new)
-        new = apply_rejection(new, reject, record)
-        log.steps.append(f"{n_trials - len(new)} trials above {reject * 1e6:g} µV dropped")
+        parts = apply_rejection(parts, reject, record)
+        n_dropped = n_trials - sum(len(part) for part in parts)
+        log.steps.append(f"{n_dropped} trials above {reject * 1e6:g} µV dropped")
     if record is not None:
         # segments are centred for their spectra, so a baseline does not show in them
         given = (notch, l_freq, h_freq, reference, reject, make_epochs)
         alike = not eyes and bads == "keep" and all(option is None for option in given)
-        record.end(new, alike=alike)
-    return new
+        record.end(parts, alike=alike)
+    return parts if isinstance(new, list) else parts[0]
 
 
 def _check_choices(bads: str, eog: str) -> None:

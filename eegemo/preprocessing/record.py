@@ -144,10 +144,27 @@ class Record:
             self.positions = [[float(x) for x in xyz] for xyz in found if xyz is not None]
         self.freqs, self.before = power_spectrum(inst, self.ch_names)
 
-    def end(self, inst: Any, *, alike: bool = False) -> None:
-        """Record the spectra of the output; with `alike`, they are those from before."""
-        if self.ch_names:
-            self.after = self.before if alike else power_spectrum(inst, self.ch_names)[1]
+    def end(self, parts: Sequence[Any], *, alike: bool = False) -> None:
+        """Record the spectra of the output; with `alike`, they are those from before.
+
+        Of several parts (trials of unequal length) the spectrum is their mean over trials, of those
+        that are long enough for the frequencies from before.
+        """
+        if not self.ch_names:
+            return
+        if alike:
+            self.after = self.before
+            return
+        total, weight = np.zeros_like(self.before), 0
+        for part in parts:
+            freqs, power = power_spectrum(part, self.ch_names)
+            if len(parts) == 1:
+                self.after = power
+                return
+            if freqs.shape == self.freqs.shape and np.isfinite(power).all():
+                number = len(part) * (len(part.times) // (2 * len(freqs) - 2))
+                total, weight = total + number * power, weight + number
+        self.after = total / weight if weight else np.full_like(total, np.nan)
 
 
 def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

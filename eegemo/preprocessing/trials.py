@@ -94,7 +94,7 @@ def reject_trials(
     (2, 'Fz')
     """
     new = copy_loaded(epochs)
-    return apply_rejection(new, reject, record)
+    return apply_rejection([new], reject, record)[0]
 
 
 # The same in place.
@@ -124,29 +124,40 @@ def apply_baseline(inst: Any, baseline: Sequence[float]) -> None:
     inst.apply_baseline((max(start, first), min(stop, last)), verbose="ERROR")
 
 
-def apply_rejection(inst: Any, reject: float, record: Record | None = None) -> Any:
-    """Return the trials that stay; see `reject_trials`."""
-    if isinstance(inst, mne.io.BaseRaw):
+def apply_rejection(parts: Sequence[Any], reject: float, record: Record | None = None) -> list[Any]:
+    """Return the trials that stay, of each part of a run; see `reject_trials`."""
+    if any(isinstance(part, mne.io.BaseRaw) for part in parts):
         raise DataError("reject needs trials; these signals are continuous.")
     if not reject > 0:
         raise DataError(f"reject={reject:g} V; expected a positive amplitude, or null for none.")
-    names = eeg_names(inst, good=True)
+    names = eeg_names(parts[0], good=True)
     if not names:
         raise DataError("reject looks at good EEG channels, and there is none.")
-    # per trial and channel, one channel at a time, to save memory
-    amplitude = np.stack([np.ptp(inst.get_data(picks=[n])[:, 0], axis=-1) for n in names], axis=1)
-    worst = amplitude.max(axis=1)
-    broken = np.flatnonzero(worst > reject)
-    rejected = [
-        RejectedTrial(*_name(inst, row), names[int(amplitude[row].argmax())], float(worst[row]))
-        for row in broken.tolist()
-    ]
+    kept: list[Any] = []
+    worst: list[float] = []
+    rejected: list[RejectedTrial] = []
+    for part in parts:
+        # per trial and channel, one channel at a time, to save memory
+        amplitude = np.stack(
+            [np.ptp(part.get_data(picks=[name])[:, 0], axis=-1) for name in names], axis=1
+        )
+        largest = amplitude.max(axis=1)
+        worst += largest.tolist()
+        rejected += [
+            RejectedTrial(
+                *_name(part, row), names[int(amplitude[row].argmax())], float(largest[row])
+            )
+            for row in np.flatnonzero(largest > reject).tolist()
+        ]
+        stays = np.flatnonzero(largest <= reject)
+        if len(stays):
+            kept.append(part if len(stays) == len(part) else part[stays])
     if record is not None:
         record.rejected += rejected
-    if len(broken) == len(worst):
+    if not kept:
         raise NoTrialLeftError(
             f"reject={reject:g} V leaves none of {len(worst)} trials: their largest peak-to-peak "
-            f"amplitudes are {worst.min():.3g} to {worst.max():.3g} V, {rejected[0].channel} in "
+            f"amplitudes are {min(worst):.3g} to {max(worst):.3g} V, {rejected[0].channel} in "
             f"trial {rejected[0].trial}. Allow more, or repair the channels first."
         )
     if record is not None and rejected:
@@ -155,7 +166,7 @@ def apply_rejection(inst: Any, reject: float, record: Record | None = None) -> A
             f"{len(rejected)} of {len(worst)} trials left out, peak-to-peak amplitude above "
             f"{reject * 1e6:g} µV: {numbers}"
         )
-    return inst[np.flatnonzero(worst <= reject)] if rejected else inst
+    return kept
 
 
 def _name(inst: Any, row: int) -> tuple[str, int]:

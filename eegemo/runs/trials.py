@@ -1,8 +1,10 @@
 """Read, preprocess and store the trials of each subject."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eegemo.config import Experiment, code_for_digest, section_for_digest
 from eegemo.datasets import Dataset, Recording
@@ -21,7 +23,10 @@ from eegemo.store import (
 from eegemo.store.space import check_space
 from eegemo.trials import store_trials
 
-__all__ = ["StoredTrials", "TrialsTask", "prepare_trials", "store_subject"]
+if TYPE_CHECKING:
+    import mne
+
+__all__ = ["StoredTrials", "TrialsTask", "prepare_subject", "prepare_trials", "store_subject"]
 
 #: Increased when stored trials would differ for the same input.
 _TRIALS_VERSION = 3
@@ -164,19 +169,55 @@ def store_subject(task: TrialsTask) -> str:
 
 
 def _store_subject(task: TrialsTask) -> str:
-    subject, steps = task.recording.subject, task.preprocessing
-    epochs, records, notes = [], [], []
+    subject = task.recording.subject
+    epochs, records, notes = prepare_subject(task.recording, task.preprocessing)
+    store_trials(
+        epochs,
+        task.folder,
+        notes=[f"Subject {subject}: {note}" for note in notes],
+        extra=lambda folder: save_records(records, folder),
+    )
+    return subject
+
+
+def prepare_subject(
+    recording: Recording, steps: dict[str, Any]
+) -> tuple[list[mne.BaseEpochs], list[Record], list[str]]:
+    """Read and preprocess a subject, run by run.
+
+    Parameters
+    ----------
+    recording : Recording
+    steps : dict
+        Arguments of `eegemo.preprocessing.preprocess`.
+
+    Returns
+    -------
+    epochs : list of mne.Epochs
+        The trials; those of an Epochs have the same length.
+    records : list of Record
+        One per run.
+    notes : list of str
+        What a reader of the results should know.
+
+    Raises
+    ------
+    DataError
+        If a step cannot be done on this subject's signals, or no trial is left.
+    """
+    subject = recording.subject
+    epochs: list[mne.BaseEpochs] = []
+    records, notes = [], []
     failure = "there is no recording with trials."
     # EOG may be of any type, and is used until it has been removed
     eeg_only = isinstance(steps["channels"], str) and steps["eog"] == "none"
-    for run in task.recording.read(eeg_only=eeg_only):
+    for run in recording.read(eeg_only=eeg_only):
         record = Record()
         try:
-            epochs.append(
-                preprocess(
-                    run.inst, **steps, make_epochs=run.make_epochs, record=record, copy=False
-                )
+            done: Any = preprocess(
+                run.inst, **steps, make_epochs=run.make_epochs, record=record, copy=False
             )
+            epochs += done if isinstance(done, list) else [done]
         except NoTrialLeftError as error:  # another run may have some
             failure = str(error)
             record.notes.append(failure)
@@ -186,10 +227,4 @@ def _store_subject(task: TrialsTask) -> str:
         notes += [*run.notes, *record.notes]
     if not epochs:
         raise DataError(f"subject {subject}: {failure}")
-    store_trials(
-        epochs,
-        task.folder,
-        notes=[f"Subject {subject}: {note}" for note in notes],
-        extra=lambda folder: save_records(records, folder),
-    )
-    return subject
+    return epochs, records, notes

@@ -44,33 +44,30 @@ def _read(recording: Recording, *, eeg_only: bool) -> ReadTrials:
     for run in runs:
         if not isinstance(run, Run):
             fail(read, f"eegemo.datasets.Run {who}", run)
-        trials = run.inst
-        if isinstance(trials, mne.io.BaseRaw):
-            if run.make_epochs is None:
+        if isinstance(run.inst, mne.io.BaseRaw) and run.make_epochs is None:
+            fail(read, f"a function that cuts a Raw into trials, as Run.make_epochs {who}", None)
+        with calling(run.make_epochs or read):
+            parts = run.cut()
+        for part in parts:
+            if not isinstance(part, mne.BaseEpochs):
+                fail(read, f"mne Epochs, or a Raw that is cut into Epochs {who}", part)
+            trials = part if part.preload else part.copy().load_data()
+            sfreq = float(trials.info["sfreq"])
+            after = int((trials.times > -0.5 / sfreq).sum())
+            if not after:
                 fail(
-                    read, f"a function that cuts a Raw into trials, as Run.make_epochs {who}", None
+                    read,
+                    f"trials that go on after time zero, the onset of the stimulus {who}",
+                    f"times from {trials.tmin:g} to {trials.tmax:g} s",
                 )
-            with calling(run.make_epochs):
-                trials = run.make_epochs(trials)
-        if not isinstance(trials, mne.BaseEpochs):
-            fail(read, f"mne Epochs, or a Raw that is cut into Epochs {who}", trials)
-        trials = trials if trials.preload else trials.copy().load_data()
-        sfreq = float(trials.info["sfreq"])
-        after = int((trials.times > -0.5 / sfreq).sum())
-        if not after:
-            fail(
-                read,
-                f"trials that go on after time zero, the onset of the stimulus {who}",
-                f"times from {trials.tmin:g} to {trials.tmax:g} s",
-            )
-        picks = [k for k, kind in enumerate(trials.get_channel_types()) if kind == "eeg"]
-        if not picks:
-            fail(read, f"channels of type eeg {who}", sorted(set(trials.get_channel_types())))
-        data = trials.get_data(picks=picks)
-        epochs.append(trials)
-        signals += list(data)
-        durations += [after / sfreq] * len(trials)
-        names = tuple(trials.ch_names[k] for k in picks)
+            picks = [k for k, kind in enumerate(trials.get_channel_types()) if kind == "eeg"]
+            if not picks:
+                fail(read, f"channels of type eeg {who}", sorted(set(trials.get_channel_types())))
+            data = trials.get_data(picks=picks)
+            epochs.append(trials)
+            signals += list(data)
+            durations += [after / sfreq] * len(trials)
+            names = tuple(trials.ch_names[k] for k in picks)
     for other in epochs:
         kinds = zip(other.ch_names, other.get_channel_types(), strict=True)
         theirs = {name for name, kind in kinds if kind == "eeg"}

@@ -1,6 +1,5 @@
 """Recordings of a BIDS subject: runs, and the function that epochs each."""
 
-import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from eegemo.datasets.base import Recording, Run
 from eegemo.datasets.bids.events import leave_out
 from eegemo.datasets.bids.files import list_files, list_tables_around
 from eegemo.datasets.bids.sidecars import check_header, check_sampling, check_sidecars
+from eegemo.datasets.cutting import CutTrials
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside
 
@@ -24,75 +24,11 @@ __all__ = [
 ]
 
 
-# Fraction of a sample by which a trial may be longer than asked for.
-_SLACK = 0.05
-
-
 _MAX_EEG = 1.0  # volts
 
 
 # Parts of MNE-BIDS's warnings about files that this reader does not use.
 _IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
-
-
-@dataclass(frozen=True)
-class _MakeEpochs:
-    """Epochs a run, at any sampling rate."""
-
-    trials: pd.DataFrame  # columns of the metadata, and onset in seconds from the first sample
-    tmin: float
-    tmax: float
-
-    def __call__(self, raw: mne.io.BaseRaw) -> mne.Epochs:
-        """Return the trials of the run.
-
-        Parameters
-        ----------
-        raw : mne.io.BaseRaw
-            The run's signals, preprocessed, from the same first moment on.
-
-        Returns
-        -------
-        mne.Epochs
-            One per trial, loaded, from `tmin` to just before `tmax`.
-
-        Raises
-        ------
-        DataError
-            If a trial has no sample from its onset on.
-        """
-        sfreq = float(raw.info["sfreq"])
-        # Whole samples inside the interval, so that a trial is never longer than it should be and
-        # neighbours stay apart. A rate that is rounded in its file (511.9987 Hz) costs no sample.
-        start = math.ceil(self.tmin * sfreq - _SLACK)
-        stop = math.floor(self.tmax * sfreq + _SLACK)
-        length = stop - max(start, 0)  # samples that no other trial may have
-        if length < 1:
-            raise DataError(
-                f"A trial from tmin={self.tmin:g} to tmax={self.tmax:g} s has no sample after its "
-                f"onset at {sfreq:g} Hz."
-            )
-        onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
-        # Which trials fit, and that none overlap, was decided in seconds (`leave_out`,
-        # `check_overlap`). Rounding may push one over an edge or a neighbour by a sample; it is
-        # moved back.
-        packed = length * np.arange(len(onsets))
-        onsets = np.maximum.accumulate(np.maximum(onsets, -start) - packed) + packed
-        onsets = np.minimum(onsets, len(raw.times) - stop - packed[::-1])
-        codes = np.ones_like(onsets)
-        return mne.Epochs(
-            raw,
-            np.column_stack([onsets + raw.first_samp, np.zeros_like(onsets), codes]),
-            event_id={"trial": 1},
-            tmin=start / sfreq,
-            tmax=(stop - 1) / sfreq,
-            baseline=None,
-            picks="all",
-            preload=True,
-            reject_by_annotation=False,  # bad segments are handled in `leave_out`, and reported
-            metadata=self.trials.drop(columns="onset").reset_index(drop=True),
-            verbose="ERROR",
-        )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -141,7 +77,7 @@ class BidsRecording(Recording):
             kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)
             notes += [f"{data_file}: {reason}" for reason in left_out]
             if not kept.empty:
-                yield Run(raw, _MakeEpochs(kept, self.tmin, self.tmax), tuple(notes))
+                yield Run(raw, CutTrials(kept, self.tmin, self.tmax), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next run is read
         if not n_runs:
