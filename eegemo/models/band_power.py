@@ -416,6 +416,31 @@ class BandPowerModel(BuilderModel):
             write_text(files.history, fitted.history.to_csv(index=False))
         return fitted
 
+    def fit_and_predict(
+        self, data: FitData, options: TrainingOptions, rows: np.ndarray, *, seed: int
+    ) -> np.ndarray:
+        """Fit by a faster solver of the same objective; see `eegemo.models.base.Model`."""
+        from eegemo.features.stored import scaled_band_power
+        from eegemo.models.logistic import fit_logistic, logistic_probabilities
+
+        pipeline = build_band_power_logreg(
+            **self.options, sfreq=data.shape.sfreq, class_weight=options.class_weight
+        )
+        codes = data.y(data.train)
+        x = scaled_band_power(data.scaled, data.train, pipeline[0]).astype(float)
+        mean, sd = x.mean(axis=0), x.std(axis=0)
+        sd[sd == 0] = 1.0
+        weight = None if options.class_weight == "none" else data.class_weight[codes]
+        other = scaled_band_power(data.scaled, rows, pipeline[0]).astype(float)
+        weights = fit_logistic(
+            (x - mean) / sd,
+            codes,
+            n_classes=data.shape.n_classes,
+            C=self.options.get("C", 1.0),
+            sample_weight=weight,
+        )
+        return logistic_probabilities((other - mean) / sd, weights)
+
     def load(self, path: Path, shape: InputShape) -> FittedBandPower:
         """Read plain arrays; see `eegemo.models.base.Model.load`."""
         pipeline = load_band_power_logreg(path)

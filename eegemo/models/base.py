@@ -21,7 +21,7 @@ import numpy as np
 from eegemo.errors import ConfigError
 from eegemo.models.fit_data import FitData, class_weights
 from eegemo.models.options import TrainingOptions
-from eegemo.models.shapes import Cost, FitFiles, InputShape, Size, shape_of
+from eegemo.models.shapes import NO_FILES, Cost, FitFiles, InputShape, Size, shape_of
 from eegemo.scaling import ScaledWindows, Scaling
 from eegemo.splits import Fold
 from eegemo.windows import Windows
@@ -161,6 +161,19 @@ class Model(ABC):
         DataError
             If nothing can be learned, as when the loss is no longer a number.
         """
+
+    def fit_and_predict(
+        self, data: FitData, options: TrainingOptions, rows: np.ndarray, *, seed: int
+    ) -> np.ndarray:
+        """Fit one fold and return the class probabilities of other windows; nothing is kept.
+
+        Refits do this hundreds of times. A model may do it in a faster way than `fit`, with the
+        same answers up to rounding.
+        """
+        fitted = self.fit(data, options, seed=seed, files=NO_FILES)
+        found = fitted.predict_proba(data.scaled, rows)
+        self.tidy()
+        return found
 
     def fit_many(
         self,
