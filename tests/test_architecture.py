@@ -29,6 +29,7 @@ ORDER = [
     "splits",
     "features",
     "evaluation",
+    "significance",
     "models",
     "training",
     "config",

@@ -15,7 +15,8 @@ __all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_fo
 def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     """Return everything that determines the result of an experiment, ready for JSON.
 
-    The name and the folder of the data are excluded, since neither changes a result. Options marked
+    The name, the folder of the data and the number of refits are excluded, since none of them
+    changes a prediction. Options marked
     as later (`eegemo.registry.options.Since`) are excluded while they have their default, so older
     results keep their digest.
 
@@ -30,9 +31,11 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
         eegemo.
     """
     settings: dict[str, Any] = experiment.model_dump(
-        mode="json", exclude={"name": True, "data": {"root"}}
+        mode="json", exclude={"name": True, "data": {"root"}, "significance": True}
     )
     for name, field in type(experiment).model_fields.items():
+        if name == "significance":
+            continue  # changes no prediction
         value = getattr(experiment, name)
         later = any(isinstance(mark, Since) for mark in field.metadata)
         if later and value == field.get_default(call_default_factory=True):

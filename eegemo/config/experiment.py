@@ -32,6 +32,7 @@ from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
 from eegemo.models import Model, TrainingOptions, make_model
 from eegemo.registry.tables import DATASETS, MODELS
+from eegemo.significance import wanted_refits
 
 __all__ = ["Experiment", "class_for", "experiment_class", "plain_location"]
 
@@ -70,6 +71,10 @@ class Experiment(Strict):
     ]
     model: Annotated[Section, Field(description="What is trained; its keys depend on `name`.")]
     training: Annotated[Section, Field(description="How it is trained.")]
+    significance: Annotated[
+        Section,
+        Field(description="How often it is trained again on exchanged labels, to know chance."),
+    ]
     repeats: Annotated[
         int,
         Field(
@@ -173,6 +178,12 @@ class Experiment(Strict):
     def make_training(self) -> TrainingOptions:
         """Return the training options."""
         return TrainingOptions(**self.training.model_dump())
+
+    def n_refits(self) -> int:
+        """Return how often the model is trained again on exchanged labels."""
+        return wanted_refits(
+            **self.significance.model_dump(), in_epochs=self.make_model().in_epochs
+        )
 
     def to_yaml(self) -> str:
         """Return the experiment as YAML with all defaults; reading it gives the same experiment."""

@@ -16,6 +16,7 @@ from eegemo.preprocessing import preprocess
 from eegemo.registry.options import REQUIRED, Option, options_of
 from eegemo.registry.tables import MODELS
 from eegemo.scaling import fit_scaling
+from eegemo.significance import wanted_refits
 from eegemo.splits import make_folds
 from eegemo.windows import make_windows
 
@@ -45,6 +46,7 @@ STAGES: dict[str, Callable[..., Any]] = {
     "scaling": fit_scaling,
     "split": make_folds,
     "training": TrainingOptions,
+    "significance": wanted_refits,
 }
 
 

@@ -59,7 +59,8 @@ def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
 
 def seal(folder: Path) -> None:
     """Write ``manifest.json``, by which `eegemo.results.open_result` detects corruption."""
-    names = [layout.EXPERIMENT, layout.SPLIT, layout.PROVENANCE, *layout.DERIVED]
+    names = [layout.EXPERIMENT, layout.SPLIT, layout.DESIGN, layout.REFITS, layout.PROVENANCE]
+    names += layout.DERIVED
     names += map(layout.predictions_file, layout.TABLES)
     present = [name for name in names if (folder / name).is_file()]
     write_json(folder / layout.MANIFEST, manifest(folder, present))
@@ -126,6 +127,7 @@ def _describe(
             "dropped": labels.dropped,
             "by_subject": {name: labels.counts(subject == name) for name in names},
         },
+        "design": plan.design.as_dict(),
         "split": {
             "method": split.method,
             "group": split.group,

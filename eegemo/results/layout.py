@@ -2,9 +2,10 @@
 
 ::
 
-    experiment.yaml  folds.csv                          before training
+    experiment.yaml  folds.csv  design.csv              before training
     folds/<number>/  the model, scaling.npz, history.csv, fold.json, tables of predictions;
                      done, with their digests           after each fold
+    refits.json                                         scores on exchanged labels
     predictions.parquet  validation.parquet  baseline.parquet
     provenance.json                                     after the last fold
     metrics.json  report.html  tables/  figures/        drawn from the rest
@@ -20,6 +21,7 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "DERIVED",
+    "DESIGN",
     "DONE",
     "EXPERIMENT",
     "FIGURES",
@@ -29,6 +31,8 @@ __all__ = [
     "METRICS",
     "PROVENANCE",
     "RECORD",
+    "REFITS",
+    "REFIT_FOLDER",
     "REPORT",
     "SCALING",
     "SPLIT",
@@ -43,10 +47,14 @@ __all__ = [
 
 EXPERIMENT = "experiment.yaml"
 SPLIT = "folds.csv"
+DESIGN = "design.csv"
+REFITS = "refits.json"
 PROVENANCE = "provenance.json"
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 REPORT = "report.html"
+#: Folder of a network's refit in work, removed when it is scored.
+REFIT_FOLDER = "refits"
 #: Folders of the report.
 TABLE_FOLDER, FIGURES = "tables", "figures"
 #: Derived from the other files, so they can be written again at any time.

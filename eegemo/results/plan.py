@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from eegemo.config import Experiment, settings_for_digest
+from eegemo.evaluation.statistics.design import Design, read_design
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
 from eegemo.splits import LEAKING, Fold
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
+from eegemo.trials import KEYS
 from eegemo.windows import Windows
 
 __all__ = ["Plan", "make_digests"]
@@ -52,6 +55,16 @@ class Plan:
     title: str = ""
     citation: str = ""
 
+    @cached_property
+    def design(self) -> Design:
+        """What may be exchanged if labels mean nothing."""
+        about = self.windows.trials.metadata
+        return read_design(
+            about.assign(code=self.windows.labels.codes),
+            within_subject=self.experiment.split.within == "subject",
+            order=_time_order(about),
+        )
+
     def fold_folder(self, number: int) -> FoldFolder:
         """Return the folder of a fold."""
         return FoldFolder(layout.fold_folder(self.folder, number))
@@ -61,6 +74,16 @@ class Plan:
         write_text(self.folder / layout.EXPERIMENT, self.experiment.to_yaml())
         with atomic_file(self.folder / layout.SPLIT) as temporary:
             self._roles().to_csv(temporary, index=False)
+
+        with atomic_file(self.folder / layout.DESIGN) as temporary:
+            self._units().to_csv(temporary, index=False)
+
+    def _units(self) -> pd.DataFrame:
+        """Return a table of the unit and the block of each trial that has a class."""
+        design = self.design
+        keys = self.windows.trials.metadata[list(KEYS)].astype(str)
+        table = keys.assign(unit=design.units, block=design.blocks)
+        return table[design.codes >= 0]
 
     def _roles(self) -> pd.DataFrame:
         """Return a table with a column per fold: the role of each row in it.
@@ -84,6 +107,14 @@ class Plan:
             first = np.unique(windows.trial, return_index=True)[1]
             table = table.iloc[first].drop(columns="start")
         return table
+
+
+def _time_order(about: pd.DataFrame) -> list[float] | None:
+    """Return the place of each trial in time within its session; None where it is not known."""
+    if "presentation" in about:
+        return list(map(float, about["presentation"]))
+    # readers that know recordings number trials by their onsets, others by what was shown
+    return list(map(float, about["trial"])) if "run" in about else None
 
 
 def make_digests(

@@ -48,7 +48,8 @@ def _is_count(value: Any) -> bool:
     return _is_whole(value) and value >= 0
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a finite number."""
     return _is_whole(value) or (isinstance(value, float) and math.isfinite(value))
 
 
@@ -65,7 +66,7 @@ def _are_texts(value: Any) -> bool:
 
 
 def _is_candidate(value: Any) -> bool:
-    scores = isinstance(value, dict) and all(_is_number(value.get(name)) for name in _CANDIDATE)
+    scores = isinstance(value, dict) and all(is_number(value.get(name)) for name in _CANDIDATE)
     settings = value.get("settings") if scores else None
     return isinstance(settings, dict) and bool(settings) and all(map(_is_text, settings))
 
@@ -80,14 +81,14 @@ def _is_choice(value: Any) -> bool:
 
 
 def _are_costs(value: Any) -> bool:
-    return isinstance(value, dict) and all(v is None or _is_number(v) for v in value.values())
+    return isinstance(value, dict) and all(v is None or is_number(v) for v in value.values())
 
 
 _TEXT = Kind("text", _is_text)
 _TEXT_OR_NULL = Kind("text or null", lambda value: value is None or _is_text(value))
 _WHOLE = Kind("a whole number", _is_whole)
 _COUNT = Kind("a count", _is_count)
-_NUMBER = Kind("a number", _is_number)
+_NUMBER = Kind("a number", is_number)
 _FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 _TEXTS = Kind("a list of text", _are_texts)
 _COUNTS = Kind("a count for each name", _are_counts)

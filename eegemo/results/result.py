@@ -18,6 +18,7 @@ from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
 from eegemo.results.records import PROVENANCE, read_experiment, read_json
+from eegemo.results.refits import read_refits
 from eegemo.scaling import Scaling
 from eegemo.store import changed_files
 
@@ -53,6 +54,8 @@ class Result:
         or if the run is older than this table.
     trust : bool
         Whether code that the result names by an import path may be imported.
+    refits : dict or None
+        Scores of the same pipeline on exchanged labels, the content of ``refits.json``.
     """
 
     path: Path
@@ -64,6 +67,7 @@ class Result:
     validation: pd.DataFrame | None = None
     baseline: pd.DataFrame | None = None
     trust: bool = False
+    refits: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -263,7 +267,16 @@ def open_result(path: str | Path, *, trust: bool = False) -> Result:
     validation, baseline = (_read_optional(file, predictions) for file in tables[1:])
     _check_same_windows(path, predictions, baseline)
     result = Result(
-        path, settings, text, provenance, predictions, folds, validation, baseline, trust
+        path,
+        settings,
+        text,
+        provenance,
+        predictions,
+        folds,
+        validation,
+        baseline,
+        trust,
+        read_refits(path),
     )
     # read now, to report problems with a fold before any computation
     _ = result.records, result.histories

@@ -8,13 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from eegemo.config import Experiment
 from eegemo.execution import Progress, span
 from eegemo.models import FitFiles, Model, TrainingOptions
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
+from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_fit, describe_fold
-from eegemo.scaling import Scaling
-from eegemo.splits import Fold
+from eegemo.runs.refits import Relabelled
+from eegemo.scaling import Scaling, fit_scaling
+from eegemo.splits import Fold, split_seed
 from eegemo.training import (
     Candidate,
     FittedFold,
@@ -31,6 +34,9 @@ __all__ = [
     "fit_all_and_save",
     "fit_and_save",
     "gather_folds",
+    "make_candidates",
+    "make_fit_tasks",
+    "model_seed",
     "prepare_device_of",
 ]
 
@@ -124,6 +130,76 @@ class AllFoldsTask:
     def outcome(self) -> Path:
         """A file that exists once the task is done."""
         return self.folds[-1].outcome
+
+
+def make_fit_tasks(
+    plan: Plan,
+    *,
+    features: Path | None = None,
+    baseline: Model | None = None,
+    trace: Path | None = None,
+    relabelled: Relabelled | None = None,
+    number: int = 0,
+) -> list[FitTask]:
+    """Return a task for each fold of an experiment.
+
+    Parameters
+    ----------
+    plan : Plan
+    features : Path, optional
+        File of the windows' band power.
+    baseline : Model, optional
+        Fitted on the same folds.
+    trace : Path, optional
+    relabelled : Relabelled, optional
+        Windows and folds with exchanged labels, of a refit.
+    number : int
+        Of the refit, from 1; 0 for the true labels.
+    """
+    experiment = plan.experiment
+    windows = plan.windows if relabelled is None else relabelled.windows
+    folds = plan.folds if relabelled is None else relabelled.folds
+    place = plan.folder if not number else plan.folder / layout.REFIT_FOLDER / str(number - 1)
+    stream = (number,) if number else ()
+    candidates = make_candidates(experiment)
+    return [
+        FitTask(
+            folder=layout.fold_folder(place, k),
+            number=k,
+            windows=windows,
+            fold=fold,
+            scaling=fit_scaling(plan.windows, fold.train, **experiment.scaling.model_dump()),
+            candidates=candidates,
+            metric=experiment.choice.metric if experiment.choice is not None else "loss",
+            seeds={
+                "split": split_seed(experiment.seed, fold.repeat),
+                "model": model_seed(experiment.seed, k, *stream),
+            },
+            features=features,
+            baseline=baseline,
+            trace=trace,
+        )
+        for k, fold in enumerate(folds)
+    ]
+
+
+def make_candidates(experiment: Experiment) -> tuple[Candidate, ...]:
+    """Return the candidates of an experiment; one if nothing is to be chosen."""
+    return tuple(
+        Candidate(settings, candidate.make_model(), candidate.make_training())
+        for settings, candidate in experiment.candidates()
+    )
+
+
+def model_seed(*numbers: int) -> int:
+    """Return the seed of a model: of the experiment's seed, the fold, and the refit if it is one.
+
+    Examples
+    --------
+    >>> model_seed(0, 1) == model_seed(0, 1, 1)
+    False
+    """
+    return int(np.random.SeedSequence(list(numbers)).generate_state(1)[0] >> 1)
 
 
 def fit_all_and_save(task: AllFoldsTask) -> None:

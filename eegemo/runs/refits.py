@@ -128,9 +128,9 @@ def relabel(
         for role, rows in enumerate(fold.parts().values()):
             place[windows.trial[rows]] = role
         of_window = place[new.places][windows.trial]
-        parts = [np.flatnonzero(of_window == role) for role in range(3)]
+        train, validation, test = (np.flatnonzero(of_window == role) for role in range(3))
         # a clip that somebody lacks lends its place to another, so only trials stay whole
-        found.append(Fold(fold.name, *parts, repeat=fold.repeat))
+        found.append(Fold(fold.name, train, validation, test, repeat=fold.repeat))
     return Relabelled(moved, tuple(found))
 
 

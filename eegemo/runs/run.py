@@ -12,8 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from eegemo.config import Experiment
 from eegemo.datasets import Dataset
 from eegemo.errors import InputError
@@ -34,14 +32,13 @@ from eegemo.runs.fit import (
     fit_all_and_save,
     fit_and_save,
     gather_folds,
+    make_fit_tasks,
     prepare_device_of,
 )
 from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.refitting import has_refits, run_refits
 from eegemo.runs.resources import check_resources
-from eegemo.scaling import fit_scaling
-from eegemo.splits import split_seed
 from eegemo.store import lock, naming_full_disk, remove_leftovers
-from eegemo.training import Candidate
 
 __all__ = [
     "finish",
@@ -215,7 +212,7 @@ def _run_all(
         distinct = {plan.folder: plan for plan in plans}.values()
         check_resources([plan for plan in distinct if not is_complete(plan.folder, report=report)])
         for plan in distinct:
-            if is_complete(plan.folder, report=report):
+            if is_complete(plan.folder, report=report) and (not report or has_refits(plan)):
                 if report:
                     progress.message(
                         f"{plan.experiment.name}: already complete, nothing to train "
@@ -242,6 +239,8 @@ def _run_all(
                 pass  # the outcome of a fold is in its folder
         for run in open_runs:
             if report:
+                with context.span(f"refits {run.plan.experiment.name}"):
+                    run_refits(run.plan, context, together=together)
                 progress.message(f"{run.plan.experiment.name}: writing the report.")
             with context.span(f"finish {run.plan.experiment.name}"):
                 finish(run)
@@ -279,30 +278,8 @@ def _begin(run: _Run) -> list[FitTask]:
     features = None
     if bands is not None:
         features = store_features(windows, plan.digests["data"], bands, run.context.store)
-    candidates = tuple(
-        Candidate(settings, candidate.make_model(), candidate.make_training())
-        for settings, candidate in experiment.candidates()
-    )
     tasks = []
-    for number, fold in enumerate(plan.folds):
-        task = FitTask(
-            folder=plan.fold_folder(number).path,
-            number=number,
-            windows=windows,
-            fold=fold,
-            scaling=fit_scaling(windows, fold.train, **experiment.scaling.model_dump()),
-            candidates=candidates,
-            metric=experiment.choice.metric if experiment.choice is not None else "loss",
-            seeds={
-                "split": split_seed(experiment.seed, fold.repeat),
-                "model": int(
-                    np.random.SeedSequence([experiment.seed, number]).generate_state(1)[0] >> 1
-                ),
-            },
-            features=features,
-            baseline=baseline,
-            trace=run.context.trace,
-        )
+    for task in make_fit_tasks(plan, features=features, baseline=baseline, trace=run.context.trace):
         if task.fold_folder.holds(*task.content):
             task.fold_folder.remove_checkpoints()  # the run may have stopped just before this
         else:
