@@ -2,6 +2,7 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import recall_score
@@ -16,7 +17,7 @@ from eegemo.evaluation.statistics import (
     permutation_test,
     split_trials,
 )
-from eegemo.evaluation.statistics.permutation import Shuffling
+from eegemo.evaluation.statistics.permutation import Shuffling, shuffle_labels
 from fake_result import fake_result
 
 
@@ -74,7 +75,7 @@ def test_sampling_agrees_with_every_permutation_of_a_tiny_case():
         ]
     )
     exact = np.mean(every >= slow_score(label, counts) - 1e-12)
-    outcome = permutation_test(trials, n_permutations=9999)
+    outcome = permutation_test(trials, n_permutations=9999, stretch=1)
     # five standard errors of a proportion over 9999 draws: fails once in a million seeds
     assert outcome.p_value == pytest.approx(exact, abs=5 * np.sqrt(exact * (1 - exact) / 9999))
     assert outcome.null.mean() == pytest.approx(every.mean(), abs=5 * every.std() / 100)
@@ -83,11 +84,11 @@ def test_sampling_agrees_with_every_permutation_of_a_tiny_case():
 
 def test_the_p_value_counts_the_observed_labelling():
     trials = TrialCounts(np.zeros(8, int), np.arange(8) % 2, np.eye(2)[np.arange(8) % 2])
-    outcome = permutation_test(trials, n_permutations=999)
+    outcome = permutation_test(trials, n_permutations=999, stretch=1)
     hits = int((outcome.null == 1).sum())
     assert 0 < hits < 50  # 1 in C(8, 4) = 70 shuffles gives the labels back
     assert outcome.p_value == (1 + hits) / 1000
-    assert permutation_test(trials, n_permutations=1).p_value >= 0.5
+    assert permutation_test(trials, n_permutations=1, stretch=1).p_value >= 0.5
 
 
 def test_false_alarms_stay_within_their_binomial_interval():
@@ -95,7 +96,10 @@ def test_false_alarms_stay_within_their_binomial_interval():
     rng = np.random.default_rng(2)
     runs = 400
     p = np.array(
-        [permutation_test(random_trials(rng), n_permutations=199).p_value for _ in range(runs)]
+        [
+            permutation_test(random_trials(rng), n_permutations=199, stretch=1).p_value
+            for _ in range(runs)
+        ]
     )
     for level in (0.05, 0.2, 0.5):
         # 99.9 %: three levels are looked at
@@ -116,9 +120,9 @@ def test_sessions_with_base_rates_of_their_own_raise_no_false_alarms():
     for _ in range(runs):
         label, answer = (rng.random((2, 40)) < rate).astype(int)
         trials = TrialCounts(np.zeros(40, int), label, np.eye(2)[answer], block=session)
-        alarms += permutation_test(trials, n_permutations=199).p_value <= 0.05
+        alarms += permutation_test(trials, n_permutations=199, stretch=1).p_value <= 0.05
         whole = TrialCounts(np.zeros(40, int), label, np.eye(2)[answer])
-        as_subjects += permutation_test(whole, n_permutations=199).p_value <= 0.05
+        as_subjects += permutation_test(whole, n_permutations=199, stretch=1).p_value <= 0.05
     assert alarms <= binomial_limits(runs)[1]
     assert as_subjects > 0.5 * runs
 
@@ -142,9 +146,9 @@ def test_shared_stimuli_raise_no_false_alarms(dropped):
     for _ in range(runs):
         subject, label, counts, stimulus = shared_stimuli(rng, dropped=dropped)
         trials = TrialCounts(subject, label, counts, stimulus=stimulus)
-        alarms += permutation_test(trials, n_permutations=199).p_value <= 0.05
+        alarms += permutation_test(trials, n_permutations=199, stretch=1).p_value <= 0.05
         trials = TrialCounts(subject, label, counts)
-        alone += permutation_test(trials, n_permutations=199).p_value <= 0.05
+        alone += permutation_test(trials, n_permutations=199, stretch=1).p_value <= 0.05
     assert alarms <= binomial_limits(runs)[1]
     assert alone > 0.1 * runs
 
@@ -163,7 +167,7 @@ def test_joint_shuffling_agrees_with_every_order_of_the_stimuli():
         slow_score(own[:, list(order)].ravel(), counts.reshape(-1, 2))
         for order in itertools.permutations(range(4))
     ]
-    outcome = permutation_test(trials, n_permutations=2000)
+    outcome = permutation_test(trials, n_permutations=2000, stretch=1)
     assert (outcome.n_blocks, outcome.n_joint) == (3, 3)
     assert set(np.round(outcome.null, 9)) == set(np.round(every, 9))
     assert outcome.null.mean() == pytest.approx(np.mean(every), abs=5 * np.std(every) / 44)
@@ -187,7 +191,7 @@ def test_which_blocks_are_shuffled_together():
 
 def test_blocks_and_stimuli_come_from_the_predictions(predictions):
     rows = predictions.assign(session=np.where(predictions["trial"] > 6, "2", "1"))
-    assert permutation_test(count_trials(rows), n_permutations=9).n_blocks == 8
+    assert permutation_test(count_trials(rows), n_permutations=9, stretch=1).n_blocks == 8
     assert count_trials(predictions).joint.all()
     assert not count_trials(predictions.assign(stimulus="")).joint.any()
     for part in split_trials(predictions, "subject"):
@@ -198,12 +202,12 @@ def test_windows_counted_as_independent_would_fool():
     """The null over trials is wider than a binomial over windows: why trials are moved whole."""
     trials = random_trials(np.random.default_rng(3), n_windows=50)
     n_windows = trials.counts.sum()
-    assert permutation_test(trials).null.std() > 2 * np.sqrt(1 / 3 * 2 / 3 / n_windows)
+    assert permutation_test(trials, stretch=1).null.std() > 2 * np.sqrt(1 / 3 * 2 / 3 / n_windows)
 
 
 def test_an_effect_is_found():
     trials = random_trials(np.random.default_rng(4), effect=0.6)
-    outcome = permutation_test(trials)
+    outcome = permutation_test(trials, stretch=1)
     assert outcome.observed > outcome.interval[1]
     assert outcome.p_value == 1 / 5000
 
@@ -218,12 +222,12 @@ def test_answering_each_subjects_commonest_class_gains_nothing():
 
 def test_same_seed_same_numbers_and_batches_do_not_matter(monkeypatch):
     trials = random_trials(np.random.default_rng(5))
-    one, two = (permutation_test(trials, n_permutations=50, seed=7) for _ in range(2))
+    one, two = (permutation_test(trials, n_permutations=50, seed=7, stretch=1) for _ in range(2))
     np.testing.assert_array_equal(one.null, two.null)
-    other = permutation_test(trials, n_permutations=50, seed=8)
+    other = permutation_test(trials, n_permutations=50, seed=8, stretch=1)
     assert not np.array_equal(one.null, other.null)
     monkeypatch.setattr("eegemo.evaluation.statistics.trials._BATCH_LABELS", 10)
-    assert len(permutation_test(trials, n_permutations=50).null) == 50
+    assert len(permutation_test(trials, n_permutations=50, stretch=1).null) == 50
 
 
 def test_bootstrap_over_trials_against_resampling_written_out():
@@ -237,7 +241,7 @@ def test_bootstrap_over_trials_against_resampling_written_out():
         label, counts = trials.label[rows], trials.counts[rows]
         hits = [counts[label == c, c].sum() / counts[label == c].sum() for c in np.unique(label)]
         draws.append(np.mean(hits))
-    low, high = bootstrap_interval(trials)
+    low, high = bootstrap_interval(trials, stretch=1)
     # the standard error of a 2.5 % quantile over 1500 draws is about 0.07 of their SD
     assert (low, high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.3 * np.std(draws))
     assert low < trials.score < high
@@ -248,7 +252,7 @@ def test_other_subjects_vary_more_than_other_trials():
     good = np.repeat([1, 0], 20)  # one subject always right, one always wrong
     counts = np.eye(2)[np.where(good == 1, label, 1 - label)]
     trials = TrialCounts(np.repeat([0, 1], 20), label, counts)
-    over_trials = bootstrap_interval(trials)
+    over_trials = bootstrap_interval(trials, stretch=1)
     over_subjects = bootstrap_interval(trials, resample="subjects")
     assert over_subjects == (0, 1)
     assert over_trials[1] - over_trials[0] < 0.5
@@ -301,16 +305,41 @@ def test_bad_input_is_named():
         bootstrap_interval(trials, resample="windows")
 
 
-def test_blocks_that_lack_stimuli_are_shuffled_uniformly_and_as_alike_as_can_be():
-    """Of five stimuli the second block lacks one: all 4! orders of it are equally likely."""
+def test_blocks_that_lack_stimuli_get_the_labels_of_others_for_these():
+    """Stimulus s takes over the label of stimulus t in both blocks, whoever lacks which."""
     subject, stimulus = np.repeat([0, 1], [5, 4]), np.array([0, 1, 2, 3, 4, 0, 1, 3, 4])
     scheme = Shuffling(subject, stimulus)
     draws = scheme.draw(np.random.default_rng(11), 24_000)
-    whole, lacking = draws[:, :5], draws[:, 5:] - 5
-    assert (np.sort(lacking) == np.arange(4)).all()
-    _, n = np.unique(lacking, axis=0, return_counts=True)
-    assert len(n) == 24
-    assert np.abs(n - 1000).max() < 5 * np.sqrt(1000)  # of 24 counts: far out on either side
-    given = np.array([0, 1, 3, 4])[lacking]  # the stimulus that each place of the block gets
-    common = whole[:, [0, 1, 3, 4]]
-    assert (given == common)[common != 2].all()
+    given = stimulus[draws]  # scheme.order is as written
+    whole, lacking = given[:, :5], given[:, 5:]
+    assert (np.sort(whole, axis=1) == np.arange(5)).all()
+    np.testing.assert_array_equal(lacking, whole[:, [0, 1, 3, 4]])
+    from_own = draws[:, 5:] >= 5
+    np.testing.assert_array_equal(from_own, lacking != 2)  # only what it lacks is lent
+    _, n = np.unique(whole, axis=0, return_counts=True)
+    assert len(n) == 120
+    assert np.abs(n - 200).max() < 5 * np.sqrt(200)  # of 120 counts: far out on either side
+
+
+@pytest.mark.parametrize("lacking", [0.25, 0.5])
+def test_who_lacks_stimuli_does_not_make_labels_less_alike(lacking):
+    """Every block that has two stimuli with different labels gives them different labels."""
+    rng = np.random.default_rng(3)
+    subject, stimulus = np.repeat(np.arange(8), 16), np.tile(np.arange(16), 8)
+    label = np.arange(16)[stimulus] % 2
+    kept = rng.random(128) > lacking
+    codes = shuffle_labels(label[kept], subject[kept], stimulus[kept], rng)
+    table = pd.DataFrame({"stimulus": stimulus[kept], "code": codes})
+    assert (table.groupby("stimulus")["code"].nunique() == 1).all()
+
+
+def test_stretched_draws_have_the_same_mean_and_a_larger_spread():
+    trials = random_trials(np.random.default_rng(4), effect=0.1)
+    plain, wide = permutation_test(trials, stretch=1), permutation_test(trials)
+    assert wide.null.mean() == pytest.approx(plain.null.mean())
+    assert wide.null.std() == pytest.approx(2**0.5 * plain.null.std())
+    assert wide.p_value > plain.p_value
+    low, high = bootstrap_interval(trials, stretch=1)
+    wider = bootstrap_interval(trials)
+    assert (trials.score - wider[0]) / (trials.score - low) == pytest.approx(2**0.5)
+    assert (wider[1] - trials.score) / (high - trials.score) == pytest.approx(2**0.5)
