@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from eegemo.evaluation.baseline import compare_with_baseline
+from eegemo.evaluation.design import Known, read_known
 from eegemo.evaluation.evaluate import LEVELS, evaluate
 from eegemo.evaluation.predictions import class_names, vote
 from eegemo.evaluation.probabilities import describe_calibration
@@ -21,8 +22,10 @@ from eegemo.evaluation.statistics import (
     split_trials,
     spread_of,
 )
+from eegemo.evaluation.statistics.refitted import RefittedNull
 from eegemo.evaluation.statistics.trials import Floats
 from eegemo.evaluation.subjects import decodable_subjects
+from eegemo.evaluation.verdict import judge, people_p_value
 
 __all__ = ["Assessment", "assess", "assess_predictions"]
 
@@ -41,12 +44,20 @@ class Assessment:
         One row per validation window of each fold, predicted by its model.
     baseline : DataFrame or None
         Predictions of the same test windows by the baseline.
+    known : Known or None
+        What the run knew of its design, and the scores of its refits.
     """
 
     predictions: pd.DataFrame
     folds: tuple[Mapping[str, Any], ...]
     validation: pd.DataFrame | None = None
     baseline: pd.DataFrame | None = None
+    known: Known | None = None
+
+    @cached_property
+    def known_design(self) -> Known:
+        """The design, as the run knew it, or as far as the predictions tell."""
+        return self.known or read_known(self.predictions, self.folds)
 
     @cached_property
     def classes(self) -> list[str]:
@@ -62,11 +73,15 @@ class Assessment:
     def _tested(self) -> tuple[dict[str, Any], dict[str, Floats]]:
         metrics = evaluate(self.predictions, self.folds)
         nulls: dict[str, Floats] = {}
+        known = self.known_design
         for level, rows in zip(LEVELS, (self.predictions, self.trials), strict=True):
             metrics["levels"][level]["significance"], nulls[level] = assess(
-                rows, n_group=_draws_per_subject(metrics["n_subjects"])
+                rows, n_group=_draws_per_subject(metrics["n_subjects"]), known=known
             )
             metrics["levels"][level]["spread"] = spread_of(rows)
+            metrics["levels"][level]["verdict"] = _judge(metrics["levels"][level], level, known)
+        metrics["design"] = dict(known.design)
+        metrics["verdict"] = metrics["levels"]["window"]["verdict"]
         metrics["decodable"] = decodable_subjects(metrics)
         return metrics, nulls
 
@@ -102,6 +117,27 @@ class Assessment:
         return compare_with_baseline(self.predictions, self.baseline, self.folds)
 
 
+def _judge(level: Mapping[str, Any], name: str, known: Known) -> dict[str, Any]:
+    """Judge the score of one level of predictions."""
+    observed = float(level["total"]["balanced_accuracy"])
+    scores = known.refit_scores(name)
+    refitted = None
+    if scores:
+        smallest = float(known.design["smallest_p"])
+        refitted = RefittedNull(observed, scores, smallest, known.stopped)
+    chance = 1 / len(level["total"]["per_class"])
+    people = [part["balanced_accuracy"] for part in level["subjects"]]
+    return judge(
+        known.design,
+        observed=observed,
+        stored=level["significance"]["permutation"],
+        refitted=refitted,
+        shared=known.shared,
+        leaks=known.leaks,
+        people_p=people_p_value(people, chance),
+    ).as_dict()
+
+
 def _draws_per_subject(n_subjects: int) -> int:
     """Return enough draws for a smallest p-value below 0.05 after Holm's correction."""
     return max(999, 50 * n_subjects - 1)
@@ -112,6 +148,8 @@ def assess_predictions(
     folds: Sequence[Mapping[str, Any]],
     validation: pd.DataFrame | None = None,
     baseline: pd.DataFrame | None = None,
+    *,
+    known: Known | None = None,
 ) -> Assessment:
     """Assess tables of predictions from any source.
 
@@ -127,6 +165,8 @@ def assess_predictions(
         One row per validation window of each fold, predicted by its model.
     baseline : DataFrame, optional
         Predictions of the same test windows by the baseline.
+    known : Known, optional
+        What is known of the design beyond the predictions.
 
     Returns
     -------
@@ -152,11 +192,16 @@ def assess_predictions(
     >>> assess_predictions(table, [fold]).levels["window"]["total"]["accuracy"]
     1.0
     """
-    return Assessment(predictions, tuple(folds), validation, baseline)
+    return Assessment(predictions, tuple(folds), validation, baseline, known)
 
 
 def assess(
-    rows: pd.DataFrame, *, n_permutations: int = 4999, n_group: int = 999, seed: int = 0
+    rows: pd.DataFrame,
+    *,
+    n_permutations: int = 4999,
+    n_group: int = 999,
+    seed: int = 0,
+    known: Known | None = None,
 ) -> tuple[dict[str, Any], Floats]:
     """Run all tests on one level of predictions: in total, per fold and per subject.
 
@@ -169,6 +214,8 @@ def assess(
         Draws for the total (and for the bootstrap), and for each fold and subject.
     seed : int
         Seed of all draws.
+    known : Known, optional
+        The design: whose labels are exchanged in the total. Trials, if not given.
 
     Returns
     -------
@@ -182,7 +229,8 @@ def assess(
         The draws of the total.
     """
     trials = count_trials(rows)
-    total = permutation_test(trials, n_permutations=n_permutations, seed=seed)
+    units = trials if known is None else known.units_of(trials, rows)
+    total = permutation_test(units, n_permutations=n_permutations, seed=seed)
     outcome: dict[str, Any] = {"permutation": total.as_dict(), "bootstrap": {}, "seed": seed}
     kinds: tuple[Literal["trials", "subjects"], ...] = ("trials", "subjects")
     for kind in kinds:

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 
 from eegemo.config import Experiment, settings_for_digest
-from eegemo.evaluation.statistics.design import Design, read_design
+from eegemo.evaluation.statistics.design import Design, read_design, unit_table
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
 from eegemo.splits import LEAKING, Fold
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
-from eegemo.trials import KEYS
 from eegemo.windows import Windows
 
 __all__ = ["Plan", "make_digests"]
@@ -76,14 +75,7 @@ class Plan:
             self._roles().to_csv(temporary, index=False)
 
         with atomic_file(self.folder / layout.DESIGN) as temporary:
-            self._units().to_csv(temporary, index=False)
-
-    def _units(self) -> pd.DataFrame:
-        """Return a table of the unit and the block of each trial that has a class."""
-        design = self.design
-        keys = self.windows.trials.metadata[list(KEYS)].astype(str)
-        table = keys.assign(unit=design.units, block=design.blocks)
-        return table[design.codes >= 0]
+            unit_table(self.design, self.windows.trials.metadata).to_csv(temporary, index=False)
 
     def _roles(self) -> pd.DataFrame:
         """Return a table with a column per fold: the role of each row in it.

@@ -12,12 +12,13 @@ import reprlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import yaml
 
 from eegemo.errors import ResultError
+from eegemo.evaluation.statistics.design import Unit
 
 _CANDIDATE = ("loss", "balanced_accuracy")
 _HISTORY = ("epoch", "loss", "accuracy")
@@ -84,6 +85,18 @@ def _are_costs(value: Any) -> bool:
     return isinstance(value, dict) and all(v is None or is_number(v) for v in value.values())
 
 
+def _is_design(value: Any) -> bool:
+    counts = ("n_units", "n_subjects", "n_sessions", "n_runs", "n_stimuli")
+    return (
+        isinstance(value, dict)
+        and value.get("unit") in get_args(Unit)
+        and all(_is_count(value.get(name)) for name in counts)
+        and is_number(value.get("smallest_p"))
+        and 0 < value["smallest_p"] <= 1
+        and isinstance(value.get("testable"), bool)
+    )
+
+
 _TEXT = Kind("text", _is_text)
 _TEXT_OR_NULL = Kind("text or null", lambda value: value is None or _is_text(value))
 _WHOLE = Kind("a whole number", _is_whole)
@@ -126,6 +139,7 @@ PROVENANCE = {
     "model.title": Kind("text or nothing", _is_text, optional=True),
     "model.n_parameters": Kind("a count or null", lambda v: v is None or _is_count(v)),
     "notes": Kind("a list of text or nothing", _are_texts, optional=True),
+    "design": Kind("a unit, its counts and a smallest p, or nothing", _is_design, optional=True),
     "repeats": Kind("a count or nothing", _is_count, optional=True),
 }
 
@@ -266,6 +280,27 @@ def read_split(path: Path, number: int) -> pd.DataFrame:
         raise ResultError(f"{path}: expected {', '.join(_ROLES)} or nothing in a column {column}.")
     about = [name for name in table if not str(name).startswith("fold_")]
     return table[about].assign(role=table[column].where(table[column] != "", None))
+
+
+def read_units(path: Path) -> pd.DataFrame | None:
+    """Read the unit and the block of each trial; None if an older run did not write them."""
+    if not path.is_file():
+        return None
+    keys = ("subject", "session", "trial")
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(keys, str), keep_default_na=False)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except ValueError as error:
+        raise ResultError(f"{path}: cannot be read as a CSV table ({_brief(error)}).") from error
+    whole = all(
+        name in table and pd.api.types.is_integer_dtype(table[name]) for name in ("unit", "block")
+    )
+    if not whole or not set(keys) <= set(table) or table.duplicated(list(keys)).any():
+        raise ResultError(
+            f"{path}: expected a row for each trial, with whole numbers as its unit and block."
+        )
+    return table
 
 
 def _read_text(path: Path) -> str:

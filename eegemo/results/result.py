@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from eegemo.config import Experiment, parse_experiment
 from eegemo.errors import ResultError
 from eegemo.evaluation import TRIAL_KEYS, class_names, read_predictions
 from eegemo.evaluation.assess import Assessment, assess_predictions
+from eegemo.evaluation.design import Known, read_known
 from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
-from eegemo.results.records import PROVENANCE, read_experiment, read_json
+from eegemo.results.records import PROVENANCE, read_experiment, read_json, read_units
 from eegemo.results.refits import read_refits
 from eegemo.scaling import Scaling
 from eegemo.store import changed_files
@@ -109,7 +110,23 @@ class Result:
     @cached_property
     def assessment(self) -> Assessment:
         """Scores, intervals, tests and calibration."""
-        return assess_predictions(self.predictions, self.records, self.validation, self.baseline)
+        return assess_predictions(
+            self.predictions, self.records, self.validation, self.baseline, known=self.known
+        )
+
+    @cached_property
+    def known(self) -> Known:
+        """What is known of the design, with the scores of refits."""
+        found = read_known(self.predictions, self.records)
+        design, units = self.provenance.get("design"), read_units(self.path / layout.DESIGN)
+        if design is not None and units is not None:
+            found = replace(found, design=design, units=units)
+        refits = self.refits or {"draws": [], "stopped": False}
+        if self.refits is not None and self.refits["unit"] != found.design["unit"]:
+            refits = {"draws": [], "stopped": False}
+        return replace(
+            found, leaks=self.leaks, refits=tuple(refits["draws"]), stopped=refits["stopped"]
+        )
 
     @property
     def classes(self) -> list[str]:

@@ -32,11 +32,22 @@ from scipy.stats import chi2
 
 from eegemo.errors import ResultError
 
-__all__ = ["LEVEL", "Design", "Unit", "order_test", "read_design", "smallest_p"]
+__all__ = [
+    "CONSTANT",
+    "LEVEL",
+    "Design",
+    "Unit",
+    "order_test",
+    "read_design",
+    "smallest_p",
+    "unit_table",
+]
 
 Unit = Literal["trial", "stimulus", "stretch", "run", "session", "subject"]
 Integers = NDArray[np.intp]
 
+#: Units all of whose trials have one class.
+CONSTANT: tuple[Unit, ...] = ("stretch", "run", "session", "subject")
 #: A p-value at or below this counts.
 LEVEL = 0.05
 # Random orders that the number of stretches of a session is compared with.
@@ -265,6 +276,25 @@ def _stretches(part: pd.DataFrame, time: NDArray[np.float64]) -> Integers:
     numbers = np.empty(len(part), np.intp)
     numbers[rows] = np.concatenate([[0], np.cumsum(changes)])
     return numbers
+
+
+def unit_table(design: Design, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the unit and the block of each trial that has a class, as results keep them.
+
+    Parameters
+    ----------
+    design : Design
+    trials : DataFrame
+        Of the same trials: ``subject``, ``session`` and ``trial``.
+
+    Returns
+    -------
+    table : DataFrame
+        ``subject``, ``session``, ``trial`` (text), ``unit`` and ``block``.
+    """
+    keys = trials[["subject", "session", "trial"]].astype(str)
+    table = keys.assign(unit=design.units, block=design.blocks)
+    return table[design.codes >= 0].reset_index(drop=True)
 
 
 def order_test(part: pd.DataFrame, time: NDArray[np.float64], *, seed: int = 0) -> float:

@@ -26,6 +26,7 @@ __all__ = [
     "balanced_accuracy",
     "batches",
     "count_trials",
+    "gather_units",
     "joint_blocks",
     "split_trials",
 ]
@@ -146,6 +147,35 @@ def split_trials(
     first, counts, label = _count(rows, keys)
     for index in first.groupby(by, sort=True, observed=True).indices.values():
         yield _trial_counts(first.iloc[index], counts[index], label[index])
+
+
+def gather_units(
+    trials: TrialCounts, unit: NDArray[np.intp], block: NDArray[np.intp]
+) -> TrialCounts:
+    """Return units of constant class in place of their trials, as if each were one trial.
+
+    Parameters
+    ----------
+    trials : TrialCounts
+    unit, block : ndarray of int, shape (n_trials,)
+        The unit of each trial, and the block within which units are exchanged.
+
+    Returns
+    -------
+    units : TrialCounts
+        With the sums of the counts; the score stays the same where units have one class each.
+
+    Examples
+    --------
+    >>> trials = TrialCounts(np.zeros(4, int), np.array([0, 0, 1, 1]), np.eye(2)[[0, 1, 1, 1]])
+    >>> units = gather_units(trials, np.array([3, 3, 5, 5]), np.zeros(4, int))
+    >>> units.counts.tolist(), units.score == trials.score
+    ([[1.0, 1.0], [0.0, 2.0]], True)
+    """
+    _, first, number = np.unique(unit, return_index=True, return_inverse=True)
+    counts = np.zeros((len(first), trials.counts.shape[1]))
+    np.add.at(counts, number, trials.counts)
+    return TrialCounts(trials.subject[first], trials.label[first], counts, block[first])
 
 
 def _trial_counts(first: pd.DataFrame, counts: Floats, label: NDArray[np.intp]) -> TrialCounts:
