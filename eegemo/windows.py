@@ -73,7 +73,9 @@ class Windows:
     def table(self) -> pd.DataFrame:
         """One row per window: subject, session, trial, stimulus, start and stop (s), code."""
         keys = self.trials.metadata[list(KEYS)].copy()
-        for name in ("subject", "session", "stimulus"):  # strings once per trial, not per window
+        if "run" in self.trials.metadata:
+            keys["run"] = self.trials.metadata["run"].fillna("1")
+        for name in set(keys) - {"trial"}:  # strings once per trial, not per window
             keys[name] = keys[name].astype(str).astype("category")
         table = keys.iloc[self.trial].reset_index(drop=True)
         table["start"] = self.trials.tmin + self.first / self.trials.sfreq

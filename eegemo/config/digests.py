@@ -40,6 +40,8 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
         elif isinstance(value, Section):
             kept = section_for_digest(value)
             settings[name] = {key: part for key, part in settings[name].items() if key in kept}
+    # nobody knows yet what is held out; a run says it before it makes a digest
+    settings["split"]["group"] = settings["split"]["group"] or "trial"
     return settings | code_for_digest(experiment)
 
 

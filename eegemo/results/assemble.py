@@ -13,7 +13,7 @@ from eegemo.execution import peak_memory
 from eegemo.results import layout
 from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_model, describe_software, git_commit, now
-from eegemo.splits import LEAKING, describe_split
+from eegemo.splits import describe_split
 from eegemo.store import changed_files, manifest, write_json
 
 __all__ = [
@@ -131,7 +131,8 @@ def _describe(
             "group": split.group,
             "within": split.within,
             "n_folds": len(plan.folds),
-            "leaks": split.group in LEAKING,
+            "leaks": plan.leaks,
+            **({"constant_over": list(plan.constant_over)} if plan.constant_over else {}),
             "sentence": describe_split(
                 plan.folds, windows.table, group=split.group, within=split.within
             ),

@@ -121,6 +121,7 @@ PROVENANCE = {
     "split.n_folds": _COUNT,
     "split.leaks": _FLAG,
     "split.sentence": _TEXT,
+    "split.constant_over": Kind("a list of text or nothing", _are_texts, optional=True),
     "model.name": _TEXT,
     "model.title": Kind("text or nothing", _is_text, optional=True),
     "model.n_parameters": Kind("a count or null", lambda v: v is None or _is_count(v)),

@@ -16,12 +16,13 @@ from eegemo.execution import RunContext
 from eegemo.labels import Labels, make_labels
 from eegemo.results.plan import Plan, make_digests
 from eegemo.runs.dataset import make_dataset
+from eegemo.runs.design import check_design, note_design, resolve_design
 from eegemo.runs.trials import prepare_trials
-from eegemo.splits import Fold, make_repeats
+from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeats
 from eegemo.trials import Trials, load_trials
 from eegemo.windows import Windows, make_windows
 
-__all__ = ["divide_trials", "prepare_experiment"]
+__all__ = ["divide_trials", "label_trials", "prepare_experiment"]
 
 
 def prepare_experiment(
@@ -50,7 +51,12 @@ def prepare_experiment(
     stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
+    labels = label_trials(experiment, trials, dataset)
+    # from here on the split is explicit: digests and the result say what was held out
+    experiment, units = resolve_design(experiment, trials, labels)
     windows, folds, divided = divide_trials(experiment, trials, dataset)
+    for note in note_design(experiment, units):
+        context.progress.message(f"{experiment.name}: {note}")
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
     folder = context.results / f"{experiment.name}-{digests['experiment'][:8]}"
@@ -64,6 +70,14 @@ def prepare_experiment(
         tuple(notes),
         title=dataset.title,
         citation=dataset.citation,
+        constant_over=units,
+    )
+
+
+def label_trials(experiment: Experiment, trials: Trials, dataset: Dataset) -> Labels:
+    """Return the class of each trial, before any permutation."""
+    return make_labels(
+        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
 
 
@@ -71,10 +85,9 @@ def divide_trials(
     experiment: Experiment, trials: Trials, dataset: Dataset
 ) -> tuple[Windows, list[Fold], list[str]]:
     """Label trials, divide them into windows and these into folds; also return notes."""
-    labels = make_labels(
-        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
-    )
-    notes = []
+    labels = label_trials(experiment, trials, dataset)
+    experiment, units = resolve_design(experiment, trials, labels)
+    notes = note_design(experiment, units)
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
@@ -87,7 +100,9 @@ def divide_trials(
         seed=experiment.seed,
         **experiment.split.model_dump(),
     )
-    notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
+    check_design(experiment, windows, folds, units)
+    notes += _length_notes(trials) + _label_notes(experiment, labels)
+    notes += _fold_notes(folds, windows, units)
     return windows, folds, notes
 
 
@@ -126,7 +141,7 @@ def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
     return notes
 
 
-def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
+def _fold_notes(folds: Sequence[Fold], windows: Windows, units: Sequence[Unit]) -> list[str]:
     """Note the folds whose test set has a class that training lacks.
 
     Raises
@@ -141,7 +156,7 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             name = windows.labels.classes[training_classes[0]]
             raise DataError(
                 f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
-                "to classify. Exclude that subject, or change the labels or the split."
+                f"to classify. {_advice(fold, units)}"
             )
         validation_classes = np.unique(windows.codes[fold.validation])
         if validation_classes.size and not np.isin(validation_classes, training_classes).any():
@@ -154,3 +169,15 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             names = ", ".join(windows.labels.classes[code] for code in absent)
             notes.append(f"Fold {fold.name}: no training trial of {names}, which the test set has.")
     return notes
+
+
+def _advice(fold: Fold, units: Sequence[Unit]) -> str:
+    if not units or fold.group != units[-1]:
+        return "Exclude that subject, or change the labels or the split."
+    one, several = UNIT_NOUNS[units[-1]]
+    spared = " Write validation: 0, or record more." if len(fold.validation) else " Record more."
+    return (
+        f"{describe_constant(units)} With whole {several} held out, every class needs one {one} "
+        f"to learn from beside those for test{' and validation' if len(fold.validation) else ''}."
+        f"{spared}"
+    )

@@ -28,7 +28,7 @@ __all__ = [
     "shared_groups",
 ]
 
-Group = Literal["trial", "stimulus", "session", "subject", "window", "segment"]
+Group = Literal["trial", "stimulus", "run", "session", "subject", "window", "segment"]
 
 #: Groups that split trials between training and test set: windows, or pieces of trials.
 LEAKING = ("window", "segment")
@@ -37,6 +37,7 @@ LEAKING = ("window", "segment")
 GROUPS: dict[str, tuple[str, ...]] = {
     "trial": ("subject", "session", "trial"),
     "stimulus": ("stimulus",),
+    "run": ("subject", "session", "run"),
     "session": ("subject", "session"),
     "subject": ("subject",),
 }
@@ -89,7 +90,9 @@ def group_numbers(
     """
     numbers: dict[str, np.ndarray] = {"window": np.arange(len(table))}
     for kind in kinds:
-        grouped = table.groupby(list(GROUPS[kind]), sort=True, observed=True)
+        # a table without the column run has one recording per session
+        columns = [name for name in GROUPS[kind] if name in table or name != "run"]
+        grouped = table.groupby(columns, sort=True, observed=True)
         numbers[kind] = grouped.ngroup().to_numpy()
     if "stimulus" in numbers:
         numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
@@ -249,6 +252,7 @@ def describe_split(
         )
     held_out = {
         "trial": "Windows are split by trial",
+        "run": "Windows are split by recording",
         "session": "Windows are split by session",
         "stimulus": "Windows are split by stimulus: no test video is in training, for any subject",
         "subject": "Windows are split by subject: no test subject is in training",
