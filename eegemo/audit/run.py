@@ -15,7 +15,9 @@ from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
 from eegemo.registry import MODELS, options_of
 from eegemo.results import open_result
-from eegemo.runs.prepare import prepare_experiment
+from eegemo.runs.dataset import make_dataset
+from eegemo.runs.design import resolve_design
+from eegemo.runs.prepare import label_trials, prepare_experiment
 from eegemo.runs.run import run_all
 from eegemo.runs.trials import prepare_trials
 from eegemo.store import digest_json, lock, write_json
@@ -96,7 +98,11 @@ def audit_experiment(
             message(f"{experiment.name}: folds are fitted separately, since {reason}.")
     with context.span("prepare"):
         stored = prepare_trials(base, context)
-    about = load_trials(stored.folders).metadata
+    trials = load_trials(stored.folders)
+    # whose trials they are does not change what the class is constant over
+    labels = label_trials(base, trials, make_dataset(base))
+    base, units = resolve_design(base, trials, labels)
+    about = trials.metadata
     subjects = sorted(set(about["subject"].astype(str)))
     notes = list(stored.notes)
     if quick and len(subjects) > QUICK_SUBJECTS:
@@ -111,6 +117,7 @@ def audit_experiment(
         n_subjects=len(subjects),
         stimuli_known=bool((stimulus != "").all() and stimulus.duplicated().any()),
         one_by_one=not quick,
+        constant_over=units,
     )
     runs: list[Experiment] = []
     plan: dict[str, range] = {}
@@ -156,7 +163,7 @@ def audit_experiment(
             folder / INDEX,
             {
                 "experiment": experiment.name,
-                "asked": experiment.split.group,
+                "asked": base.split.group,
                 "model": base.model.name,
                 "model_of_file": experiment.model.name,
                 "quick": quick,

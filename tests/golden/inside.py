@@ -20,7 +20,10 @@ class Stopped(BaseException):
 
 def settings_digest(experiment):
     """The digest of all of an experiment file that changes its result."""
-    return digest_json(experiment.model_dump(mode="json", exclude={"name": True, "data": {"root"}}))
+    settings = experiment.model_dump(mode="json", exclude={"name": True, "data": {"root"}})
+    # what is held out was "trial" unless said, before it could depend on the data
+    settings["split"]["group"] = settings["split"]["group"] or "trial"
+    return digest_json(settings)
 
 
 def result_digests(experiment):
