@@ -18,6 +18,7 @@ from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
 from eegemo.results.records import PROVENANCE, read_experiment, read_json, read_roles
+from eegemo.results.signals import read_signals
 from eegemo.scaling import Scaling
 from eegemo.store import changed_files
 
@@ -101,6 +102,17 @@ class Result:
     def histories(self) -> tuple[pd.DataFrame, ...]:
         """The training history of each fold."""
         return tuple(fold.history for fold in self.folds)
+
+    @cached_property
+    def signals(self) -> dict[str, Any] | None:
+        """What its windows look like (`eegemo.results.signals`); None for older results.
+
+        Raises
+        ------
+        ResultError
+            If ``signals.json`` is corrupt.
+        """
+        return read_signals(self.path / layout.SIGNALS)
 
     @cached_property
     def roles(self) -> pd.DataFrame | None:
