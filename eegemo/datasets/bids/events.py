@@ -1,10 +1,9 @@
 """Trials from the ``events.tsv`` of a BIDS recording."""
 
-import csv
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import RATINGS
+from eegemo.datasets.tables import show_names
 from eegemo.errors import DataError
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "leave_out",
     "number_trials",
     "read_events",
-    "read_tsv",
     "shortest_duration",
 ]
 
@@ -33,40 +32,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LARGEST = 1e9
 # Events that mark a segment rather than a trial, in MNE's and EEGLAB's spelling.
 _NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
-
-
-def read_tsv(file: Path) -> pd.DataFrame:
-    """Read a table as unchanged text; a row with a wrong number of cells is refused."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter="\t", strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = []
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise DataError(
-                        f"{file}, line {reader.line_num}: {len(row)} cells; expected one for each "
-                        f"of the {len(header)} columns."
-                    )
-                if row:  # else the line is blank
-                    rows.append(row)
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{file} cannot be read as a table: {reason[:200]}.") from error
-    lower = [name.lower() for name in header]
-    twice = [name for name in dict.fromkeys(lower) if lower.count(name) > 1]
-    if twice:
-        raise DataError(f"{file} has several columns of the name {_list(twice)}.")
-    if "onset" not in header:
-        raise DataError(f"{file} has no column 'onset'; it has {_list(header) or 'no text'}.")
-    return pd.DataFrame(rows, columns=header, dtype="str")
-
-
-def _list(names: Iterable[str]) -> str:
-    """Join names from a file in a single line, escaped and shortened for a terminal."""
-    shown = [str(name).encode("unicode_escape").decode("ascii") for name in names]
-    short = [name if len(name) <= 40 else f"{name[:40]}..." for name in shown[:20]]
-    return ", ".join([*short, "..."] if len(shown) > 20 else short)
 
 
 def _is_mark(trial_type: str) -> bool:
@@ -83,11 +48,9 @@ def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
         number = float(word) if _NUMBER.fullmatch(word) else math.nan
         if not missing and not abs(number) <= _LARGEST:
             found = repr(text if len(text) <= 60 else f"{text[:60]}...")
-            raise DataError(
-                f"{file}, line {row + 2}: {column} is {found}; expected a number or n/a."
-            )
+            raise DataError(f"{file}, line {row}: {column} is {found}; expected a number or n/a.")
         if column == "duration" and number < 0:
-            raise DataError(f"{file}, line {row + 2}: the duration {text} is negative.")
+            raise DataError(f"{file}, line {row}: the duration {text} is negative.")
         numbers.append(number)
     return numbers
 
@@ -106,7 +69,7 @@ def check_trial_types(
             close = difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
             raise DataError(
-                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {_list(present)}."
+                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {show_names(present)}."
             )
 
 

@@ -30,12 +30,12 @@ from eegemo.datasets.bids.events import (
     find_bad_spans,
     number_trials,
     read_events,
-    read_tsv,
     shortest_duration,
 )
 from eegemo.datasets.bids.files import find_paths, list_files, name_signal_files
 from eegemo.datasets.bids.recording import BidsRecording
 from eegemo.datasets.bids.sidecars import check_sidecars
+from eegemo.datasets.tables import read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, named_errors
 
@@ -103,7 +103,9 @@ def find_recordings_bids(
         events_file = _find_events_file(path)
         check_inside(events_file, root)
         check_sidecars([events_file])
-        runs.setdefault(path.subject, []).append((path, events_file, read_tsv(events_file)))
+        runs.setdefault(path.subject, []).append(
+            (path, events_file, read_table(events_file, required=["onset"]))
+        )
     check_trial_types(
         [table for found in runs.values() for _, _, table in found], trial_types, root
     )
