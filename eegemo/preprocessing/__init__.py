@@ -105,6 +105,7 @@ def preprocess(
     reference: Literal["average"] | None = None,
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
+    montage: Annotated[str | None, Since("0.2")] = None,
     breaks: Annotated[Literal["drop_windows", "drop_trial"], Since("0.2")] = "drop_windows",
     make_epochs: Annotated[MakeEpochs | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
@@ -146,6 +147,10 @@ def preprocess(
     reject : float | None
         Drop trials in which the peak-to-peak amplitude of an EEG channel exceeds this, in volts
         (`0.00015` is 150 µV). The report names them.
+    montage : str | None
+        Standard positions of the electrodes for recordings that have none, by the name of a montage
+        of MNE, such as `standard_1005`. Interpolation and topographies need positions. `null` takes
+        those of the recording.
     breaks : "drop_windows" | "drop_trial"
         What is left out where a recording was interrupted, cut or marked bad inside a trial: the
         windows that hold the break, or the whole trial. No filter runs across a break in either
@@ -200,6 +205,7 @@ def preprocess(
         reference=reference,
         baseline=baseline,
         reject=reject,
+        montage=montage,
         breaks=breaks,
         make_epochs=make_epochs,
         record=record,

@@ -23,6 +23,7 @@ from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
 from eegemo.preprocessing.breaks import break_names, drop_broken, say_breaks, with_breaks
 from eegemo.preprocessing.channels import (
+    apply_montage,
     apply_pick,
     eeg_names,
     mark_eog,
@@ -42,6 +43,7 @@ def run_steps(
     inst: mne.io.BaseRaw | mne.BaseEpochs,
     *,
     channels: str | Sequence[str],
+    montage: str | None,
     sfreq: float | None,
     notch: float | Sequence[float] | None,
     l_freq: float | None,
@@ -76,6 +78,10 @@ def run_steps(
     if isinstance(new, mne.BaseEpochs) and (about := with_breaks(new)) is not new.metadata:
         new.metadata = about
     log.steps.append(f"{len(keep)} channels")
+    if montage is not None:
+        unknown = apply_montage(new, montage)
+        if unknown:
+            log.notes.append(f"{montage} has no position of channel {', '.join(unknown)}")
     if new.info["sfreq"] != old:
         log.steps.append(f"resampled from {old:g} to {new.info['sfreq']:g} Hz")
     if record is not None:
