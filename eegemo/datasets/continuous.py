@@ -152,7 +152,11 @@ def read_continuous(
         rate, faster, said = _choose_rate(header, types, eeg_only=eeg_only)
         notes += said
         options |= {"exclude": faster} if faster else {}
-        options |= {"units": stated} if (stated := _stated_units(header, units)) else {}
+        stated = _stated_units(header, units)
+        if stated:
+            options["units"] = stated
+            spelled = ", ".join(sorted(set(stated.values())))
+            notes.append(f"states no unit of {len(stated)} channels; {spelled} is taken, as listed")
     raw, warned = _read(path, options)
     notes += warned
     for file in filter(None, raw.filenames):

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import MaxLen, MinLen
 
 from eegemo.datasets.base import MakeEpochs
-from eegemo.registry.options import NOT_IN_FILE, Positive
+from eegemo.registry.options import NOT_IN_FILE, Positive, Since
 
 if TYPE_CHECKING:
     import mne
 
     from eegemo.preprocessing.bads import find_bad_channels as find_bad_channels
     from eegemo.preprocessing.bads import interpolate_bads as interpolate_bads
+    from eegemo.preprocessing.breaks import break_spans as break_spans
     from eegemo.preprocessing.channels import pick_channels as pick_channels
     from eegemo.preprocessing.eog import remove_eog_ica as remove_eog_ica
     from eegemo.preprocessing.eog import remove_eog_regression as remove_eog_regression
@@ -46,6 +47,7 @@ _HOMES = {
     "Record": "record",
     "RejectedTrial": "record",
     "band_pass": "filtering",
+    "break_spans": "breaks",
     "correct_baseline": "trials",
     "find_bad_channels": "bads",
     "interpolate_bads": "bads",
@@ -66,6 +68,7 @@ __all__ = [
     "Record",
     "RejectedTrial",
     "band_pass",
+    "break_spans",
     "correct_baseline",
     "find_bad_channels",
     "interpolate_bads",
@@ -102,6 +105,8 @@ def preprocess(
     reference: Literal["average"] | None = None,
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
+    montage: Annotated[str | None, Since("0.2")] = None,
+    breaks: Annotated[Literal["drop_windows", "drop_trial"], Since("0.2")] = "drop_windows",
     make_epochs: Annotated[MakeEpochs | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
@@ -142,6 +147,14 @@ def preprocess(
     reject : float | None
         Drop trials in which the peak-to-peak amplitude of an EEG channel exceeds this, in volts
         (`0.00015` is 150 µV). The report names them.
+    montage : str | None
+        Standard positions of the electrodes for recordings that have none, by the name of a montage
+        of MNE, such as `standard_1005`. Interpolation and topographies need positions. `null` takes
+        those of the recording.
+    breaks : "drop_windows" | "drop_trial"
+        What is left out where a recording was interrupted, cut or marked bad inside a trial: the
+        windows that hold the break, or the whole trial. No filter runs across a break in either
+        case.
     make_epochs : callable | None
         Takes a Raw and returns Epochs, or a list of Epochs where trials differ in length; called on
         continuous signals before the baseline step.
@@ -192,6 +205,8 @@ def preprocess(
         reference=reference,
         baseline=baseline,
         reject=reject,
+        montage=montage,
+        breaks=breaks,
         make_epochs=make_epochs,
         record=record,
         copy=copy,

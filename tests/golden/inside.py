@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 
-from eegemo.config import parse_experiment
+from eegemo.config import parse_experiment, settings_for_digest
 from eegemo.errors import ConfigError
 from eegemo.store import digest_json
 
@@ -20,10 +20,7 @@ class Stopped(BaseException):
 
 def settings_digest(experiment):
     """The digest of all of an experiment file that changes its result."""
-    settings = experiment.model_dump(mode="json", exclude={"name": True, "data": {"root"}})
-    # what is held out was "trial" unless said, before it could depend on the data
-    settings["split"]["group"] = settings["split"]["group"] or "trial"
-    return digest_json(settings)
+    return digest_json(settings_for_digest(experiment))
 
 
 def result_digests(experiment):
