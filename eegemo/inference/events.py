@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from eegemo.datasets import Dataset, Run
 from eegemo.datasets.bids import Bids
+from eegemo.datasets.bids.files import find_sidecar
+from eegemo.datasets.bids.paths import find_paths
+from eegemo.datasets.bids.recording import BidsRecording
 from eegemo.errors import DataError
 
 __all__ = ["bids_subject", "read_bids_run"]
@@ -32,7 +36,7 @@ def _entities(path: Path) -> dict[str, str]:
 
 def read_bids_run(
     path: Path, *, dataset: Dataset | None = None, eeg_only: bool = False
-) -> tuple[tuple[Run, ...], tuple[str, ...]] | None:
+) -> tuple[Run, ...] | None:
     """Read a file of a BIDS data set in the trials of its ``events.tsv``.
 
     Parameters
@@ -46,41 +50,49 @@ def read_bids_run(
 
     Returns
     -------
-    found : (tuple of Run, tuple of str) or None
-        Signals, and notes; None where the file is not in a BIDS data set, or has no events.
+    runs : tuple of Run or None
+        None where the file is not in a BIDS data set, or its events are not given as trials.
 
     Raises
     ------
     DataError
         If the events or the signals are corrupt.
     """
+    path = path.resolve()
     entities = _entities(path)
-    root = next((p for p in path.resolve().parents if (p / _DESCRIPTION).is_file()), None)
-    if root is None or "sub" not in entities or not path.stem.endswith("_eeg"):
+    root = next((p for p in path.parents if (p / _DESCRIPTION).is_file()), None)
+    if root is None or bids_subject(path) is None:
         return None
-    events = path.with_name(path.stem.removesuffix("_eeg") + "_events.tsv")
-    if not events.is_file():
-        return None
-    chosen = {"root": str(root), "task": entities.get("task"), "subjects": [entities["sub"]]}
     own = isinstance(dataset, Bids)
-    source = replace(dataset, **chosen) if isinstance(dataset, Bids) else Bids(**chosen)
+    times = {name: getattr(dataset, name) for name in ("tmin", "tmax", "trial_types") if own}
+    source = Bids(
+        root=str(root),
+        task=entities.get("task"),
+        subjects=[entities["sub"]],
+        sessions=entities.get("ses", "n/a"),
+        runs=entities.get("run", "n/a"),
+        acquisition=entities.get("acq", "n/a"),
+        processing=entities.get("proc", "n/a"),
+        **times,
+    )
     try:
-        (recording,) = source.find()
-    except DataError as error:
-        if own:
+        (found,) = source.find()
+    except DataError:
+        if own and _has_events(path, root):
             raise
-        # the experiment cannot say how long a trial of these events is
-        return None if "tmax" not in str(error) else _untimed(events)
-    numbers = [k for k, run in enumerate(recording.paths) if Path(run.fpath).resolve() == path.resolve()]
-    if not numbers:
-        return None
-    parts = {
-        name: tuple(getattr(recording, name)[k] for k in numbers)
-        for name in ("paths", "events", "bad_spans")
+        return None  # to be read as a continuous recording
+    assert isinstance(found, BidsRecording)
+    numbers = [k for k, run in enumerate(found.paths) if run.fpath.resolve() == path]
+    parts: dict[str, Any] = {
+        name: tuple(getattr(found, name)[k] for k in numbers)
+        for name in ("paths", "events", "bad_spans", "left_out", "bundled")
     }
-    return tuple(replace(recording, **parts).read(eeg_only=eeg_only)), ()
+    if not any(map(len, parts["events"])):
+        return None
+    return tuple(replace(found, **parts).read(eeg_only=eeg_only))
 
 
-def _untimed(events: Path) -> tuple[tuple[Run, ...], tuple[str, ...]]:
-    note = f"{events.name} tells no duration of its trials, so the recording is not cut into them."
-    return (), (note,)
+def _has_events(path: Path, root: Path) -> bool:
+    """Return whether there is an ``events.tsv`` for a file, beside it or above."""
+    run = next((run for run in find_paths(root) if run.fpath.resolve() == path), None)
+    return run is not None and find_sidecar(run, root, "events", ".tsv") is not None
