@@ -103,7 +103,7 @@ def _renamed(texts: np.ndarray, rename: Mapping[str, Any], column: str) -> np.nd
     new: dict[str, str] = {}
     for name in rename:
         for value in listed_values(rename, name):
-            fitting = [spell(value)] if spell(value) in present else _equal(value, present)
+            fitting = [text for text in present if _is_value(text, value)]
             if not fitting:
                 near = suggest_name(spell(value), present)
                 raise DataError(
@@ -119,18 +119,14 @@ def _renamed(texts: np.ndarray, rename: Mapping[str, Any], column: str) -> np.nd
     return np.array([new.get(text, text) for text in texts.tolist()], dtype=object)
 
 
-def _equal(value: Any, texts: Mapping[str, int]) -> list[str]:
-    """Return the texts that spell a number in another way: 4.0 for 4."""
+def _is_value(text: str, value: Any) -> bool:
+    """Return whether a cell holds a value; a number may be spelled in another way: 4.0 for 4."""
     if isinstance(value, str):
-        return []
-    found = []
-    for text in texts:
-        try:
-            if float(text) == float(value):
-                found.append(text)
-        except ValueError:
-            continue
-    return found
+        return text == value.strip()
+    try:
+        return float(text) == float(value)
+    except ValueError:
+        return False
 
 
 def _refuse_spellings(

@@ -81,7 +81,9 @@ def read_ratings(table: str | Path) -> RatingsTable:
 
     files = _find(str(table))
     parts = [
-        _read_spreadsheet(file) if file.suffix.lower() in _SPREADSHEETS else read_table(file)
+        _read_spreadsheet(file)
+        if file.suffix.lower() in _SPREADSHEETS
+        else read_table(file, row_numbers=True)
         for file in files
     ]
     rows = pd.concat(parts, ignore_index=True).fillna("").astype(object)
