@@ -467,7 +467,7 @@ def test_a_number_that_is_spelled_twice_belongs_to_one_class():
     table = events(value=["1", "1.0", "2", "2", "2", "2"])
     with pytest.raises(DataError, match=r"'1\.0' is in two classes, a and b"):
         make_labels(table, column="value", rename={"a": [1], "b": ["1.0", "2"]})
-    with pytest.raises(DataError, match="no trial has the value 7"):
+    with pytest.raises(DataError, match="no trial has the value '7'"):
         make_labels(table, column="value", rename={"a": 7})
 
 

@@ -207,10 +207,11 @@ def _refuse_shared(
         for name in ("subject", "session", "run")
         if name in metadata and name not in keys and len(set(several[name])) > 1
     ]
-    add = f" Add the column {_joined(absent)}." if absent else ""
+    columns = "column" if len(absent) == 1 else "columns"
+    add = f" Add the {columns} {_joined(absent)}." if absent else ""
     raise DataError(
         f"labels.table: {ratings.where(row)} of {ratings.name} ({_words(keys, key)}) belongs to "
-        f"{len(trials)} trials: {'; '.join(_named(metadata, trials))}. "
+        f"{len(trials)} trials: {_named(metadata, trials)}. "
         f"{len(shared)} such row{'s' if len(shared) > 1 else ''}.{add}"
     )
 
@@ -245,7 +246,7 @@ def _missing(
     if not without:
         return []
     have = "1 trial has" if len(without) == 1 else f"{len(without)} trials have"
-    return [f"{have} no row in {ratings.name}: {'; '.join(_named(metadata, without))}."]
+    return [f"{have} no row in {ratings.name}: {_named(metadata, without)}."]
 
 
 def _left_over(
@@ -267,12 +268,11 @@ def _left_over(
             notes.append(f"{n} of {ratings.name} {verb} of subjects that are not used: {shown}.")
     if left:
         have = "1 row of {} has" if len(left) == 1 else f"{len(left)} rows of {{}} have"
-        shown = "; ".join(
+        shown = _first(
             f"{ratings.where(row)} ({_words(keys, tuple(rows[key][row] for key in keys))})"
-            for row in left[:_MOST_SHOWN]
+            for row in left
         )
-        more = "; ..." if len(left) > _MOST_SHOWN else ""
-        notes.append(f"{have.format(ratings.name)} no trial: {shown}{more}.")
+        notes.append(f"{have.format(ratings.name)} no trial: {shown}.")
     return notes
 
 
@@ -294,9 +294,15 @@ def _words(keys: Sequence[str], values: _Key) -> str:
     return ", ".join(f"{key} {value or 'n/a'}" for key, value in zip(keys, values, strict=True))
 
 
-def _named(metadata: pd.DataFrame, trials: Sequence[int]) -> list[str]:
-    named = [name_trial(metadata, trial) for trial in trials[:_MOST_SHOWN]]
-    return [*named, "..."] if len(trials) > _MOST_SHOWN else named
+def _named(metadata: pd.DataFrame, trials: Sequence[int]) -> str:
+    return _first(name_trial(metadata, trial) for trial in trials)
+
+
+def _first(words: Iterable[str]) -> str:
+    """Join the first words, and count the others."""
+    listed = list(words)
+    more = len(listed) - _MOST_SHOWN
+    return "; ".join(listed[:_MOST_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _joined(words: Iterable[str]) -> str:
