@@ -11,13 +11,14 @@ from eegemo.audit.protocols import list_protocols
 from eegemo.config import Experiment, settings_for_digest
 from eegemo.errors import ConfigError, DataError
 from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks
+from eegemo.labels import label_trials
 from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
 from eegemo.registry import MODELS, options_of
 from eegemo.results import open_result
 from eegemo.runs.dataset import make_dataset
 from eegemo.runs.design import resolve_design
-from eegemo.runs.prepare import label_trials, prepare_experiment
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_all
 from eegemo.runs.trials import prepare_trials
 from eegemo.store import digest_json, lock, write_json
@@ -99,8 +100,9 @@ def audit_experiment(
     with context.span("prepare"):
         stored = prepare_trials(base, context)
     trials = load_trials(stored.folders)
-    # whose trials they are does not change what the class is constant over
-    labels = label_trials(base, trials, make_dataset(base))
+    rating_range = make_dataset(base).rating_range
+    options = base.labels.model_dump()
+    labels, _ = label_trials(trials.metadata, options, rating_range=rating_range)
     base, units = resolve_design(base, trials, labels)
     about = trials.metadata
     subjects = sorted(set(about["subject"].astype(str)))

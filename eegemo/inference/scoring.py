@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import pandas as pd
 from eegemo.datasets import Dataset
 from eegemo.errors import DataError
 from eegemo.evaluation import make_predictions, predicted_classes, score, vote
-from eegemo.labels import make_labels
+from eegemo.labels import TASKS, join_ratings, make_labels
+from eegemo.labels.columns import find_column
 from eegemo.pages.words import join_names
 from eegemo.results import Result
 from eegemo.windows import Windows
@@ -89,18 +91,21 @@ def find_classes(
     notes : list of str
     """
     options = stored.experiment.labels.model_dump()
-    if options["task"] == "given" and not options.get("classes"):
-        options["classes"] = stored.classes  # in the order of the model's outputs
+    if options["task"] == "given" and not options["classes"]:
+        options["classes"] = list(stored.classes)  # in the order of the model's outputs
     try:
-        labels = make_labels(
-            metadata, **options, rating_range=dataset.rating_range, complete=False
+        if options["table"] is not None:
+            metadata, _ = join_ratings(metadata, options["table"])
+        anchored = pd.concat(
+            [metadata, _anchors(metadata, options, dataset.rating_range)], ignore_index=True
         )
+        labels = make_labels(anchored, **options, rating_range=dataset.rating_range)
     except DataError as error:
         reason = str(error).removeprefix("labels: ").rstrip(".")
         return None, [f"Not scored, since the recording does not tell the classes: {reason}."]
-    codes = np.array(
-        [stored.classes.index(labels.classes[code]) if code >= 0 else -1 for code in labels.codes]
-    )
+    if list(labels.classes) != stored.classes:
+        return None, ["Not scored: the classes of the experiment are not those of its result."]
+    codes: np.ndarray = labels.codes[: len(metadata)]
     if not (codes >= 0).any():
         return None, [
             "Not scored: no trial of the recording has a class of the models "
@@ -114,6 +119,31 @@ def find_classes(
     if options.get("threshold") == "median" and options["task"] != "given":
         notes.append("High and low ratings are by the median of this recording's own trials.")
     return codes, notes
+
+
+def _anchors(
+    metadata: pd.DataFrame, options: Mapping[str, Any], rating_range: tuple[float, float]
+) -> pd.DataFrame:
+    """Return made-up trials of every class, since a single recording may lack some.
+
+    They belong to a person of their own, and are left out again.
+    """
+    if options["task"] == "given":
+        column = find_column(metadata, options["column"] or "trial_type")
+        renamed = [value for values in (options["rename"] or {}).values() for value in _list(values)]
+        rows = [{column: str(value)} for value in (*options["classes"], *renamed)] if column else []
+    else:
+        ends = options["scale"] or rating_range
+        columns = [find_column(metadata, options[name]) for name in TASKS[options["task"]][0]]
+        rows = [
+            dict(zip(columns, values, strict=True)) for values in product(ends, repeat=len(columns))
+        ]
+        rows = rows if None not in columns else []
+    return pd.DataFrame(rows).assign(subject="", session="", trial=0)
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def score_windows(

@@ -13,7 +13,7 @@ from eegemo.datasets import Dataset
 from eegemo.errors import DataError
 from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import RunContext
-from eegemo.labels import Labels, make_labels
+from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
 from eegemo.runs.dataset import make_dataset
 from eegemo.runs.design import check_design, note_design, resolve_design
@@ -22,7 +22,7 @@ from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeat
 from eegemo.trials import Trials, load_trials
 from eegemo.windows import Windows, make_windows
 
-__all__ = ["divide_trials", "label_trials", "prepare_experiment"]
+__all__ = ["divide_trials", "prepare_experiment"]
 
 
 def prepare_experiment(
@@ -51,7 +51,9 @@ def prepare_experiment(
     stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
     trials = load_trials(folders)
-    labels = label_trials(experiment, trials, dataset)
+    labels, _ = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
+    )
     # from here on the split is explicit: digests and the result say what was held out
     experiment, units = resolve_design(experiment, trials, labels)
     windows, folds, divided = divide_trials(experiment, trials, dataset)
@@ -74,20 +76,15 @@ def prepare_experiment(
     )
 
 
-def label_trials(experiment: Experiment, trials: Trials, dataset: Dataset) -> Labels:
-    """Return the class of each trial, before any permutation."""
-    return make_labels(
-        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
-    )
-
-
 def divide_trials(
     experiment: Experiment, trials: Trials, dataset: Dataset
 ) -> tuple[Windows, list[Fold], list[str]]:
     """Label trials, divide them into windows and these into folds; also return notes."""
-    labels = label_trials(experiment, trials, dataset)
+    labels, notes = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
+    )
     experiment, units = resolve_design(experiment, trials, labels)
-    notes = note_design(experiment, units)
+    notes = [*note_design(experiment, units), *notes]
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
@@ -127,14 +124,15 @@ def _length_notes(trials: Trials) -> list[str]:
 
 
 def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
+    given = experiment.labels.task == "given"
     reasons = {
-        "missing": "because a rating is missing",
+        "missing": f"because {'their class' if given else 'a rating'} is missing",
         "tie": "because a rating is exactly the threshold",
         "ambiguous": "because a rating is too close to the threshold",
         "excluded": "because their class was not asked for",
     }
     notes = [f"{n} trials have no class {reasons[why]}." for why, n in labels.dropped.items() if n]
-    if experiment.labels.threshold == "median":
+    if experiment.labels.threshold == "median" and not given:
         notes.append(
             "Ratings are high or low with respect to each subject's own median of all trials."
         )
