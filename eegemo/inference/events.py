@@ -12,9 +12,10 @@ from eegemo.datasets.bids import Bids
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import find_paths
 from eegemo.datasets.bids.recording import BidsRecording
+from eegemo.datasets.references import read_references
 from eegemo.errors import DataError
 
-__all__ = ["bids_subject", "read_bids_run"]
+__all__ = ["bids_subject", "read_bids_run", "stated_references"]
 
 _DESCRIPTION = "dataset_description.json"
 
@@ -65,22 +66,25 @@ def read_bids_run(
         return None
     own = isinstance(dataset, Bids)
     times = {name: getattr(dataset, name) for name in ("tmin", "tmax", "trial_types") if own}
+    names = [run.fpath.stem for run in find_paths(root)]
+    # a label that others have and this file lacks is chosen as well: their recordings are not read
+    chosen = {
+        option: entities.get(key, "n/a" if any(f"_{key}-" in name for name in names) else "all")
+        for option, key in (("sessions", "ses"), ("acquisition", "acq"), ("processing", "proc"))
+    }
     source = Bids(
-        root=str(root),
-        task=entities.get("task"),
-        subjects=[entities["sub"]],
-        sessions=entities.get("ses", "n/a"),
-        runs=entities.get("run", "n/a"),
-        acquisition=entities.get("acq", "n/a"),
-        processing=entities.get("proc", "n/a"),
-        **times,
+        root=str(root), task=entities.get("task"), subjects=[entities["sub"]], **chosen, **times
     )
     try:
+        # trials are numbered through the runs of a session, as in training
         (found,) = source.find()
     except DataError:
-        if own and _has_events(path, root):
-            raise
-        return None  # to be read as a continuous recording
+        try:  # what is wrong with another run is of no concern here
+            (found,) = replace(source, runs=entities.get("run", "all")).find()
+        except DataError:
+            if own and _has_events(path, root):
+                raise
+            return None  # to be read as a continuous recording
     assert isinstance(found, BidsRecording)
     numbers = [k for k, run in enumerate(found.paths) if run.fpath.resolve() == path]
     parts: dict[str, Any] = {
@@ -90,6 +94,17 @@ def read_bids_run(
     if not any(map(len, parts["events"])):
         return None
     return tuple(replace(found, **parts).read(eeg_only=eeg_only))
+
+
+def stated_references(path: Path) -> list[str]:
+    """Return the reference that the sidecars of a BIDS recording state, if it is one."""
+    path = path.resolve()
+    root = next((p for p in path.parents if (p / _DESCRIPTION).is_file()), None)
+    if root is None or bids_subject(path) is None:
+        return []
+    run = next((run for run in find_paths(root) if run.fpath.resolve() == path), None)
+    sidecar = None if run is None else find_sidecar(run, root, "eeg", ".json")
+    return read_references([] if sidecar is None else [sidecar])
 
 
 def _has_events(path: Path, root: Path) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from eegemo.errors import InputError
@@ -13,12 +14,12 @@ from eegemo.inference.scoring import Scored
 from eegemo.pages.figures import class_timeline, confusion_matrices, save_figure, to_svg
 from eegemo.store import atomic_file, write_json, write_text
 
-__all__ = ["FILES", "check_free", "write_prediction"]
+__all__ = ["FILES", "check_free", "tabulate_trials", "write_prediction"]
 
 #: All files of a prediction; not every prediction has all of them.
 FILES = (
     *("predictions.csv", "predictions.parquet", "timeline.png", "timeline.svg", "about.json"),
-    *("confusion.csv", "confusion.png", "confusion.svg"),
+    *("trials.csv", "confusion.csv", "confusion.png", "confusion.svg"),
 )
 
 
@@ -38,6 +39,32 @@ def check_free(folder: Path, *, force: bool) -> None:
             f"{folder}: an earlier prediction is there ({', '.join(there)}). Choose another folder "
             "with --out, or replace it with --force."
         )
+
+
+def tabulate_trials(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """Return a row per trial: the mean probabilities of its windows, and the largest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per window, as of `eegemo.inference.tabulate_windows`.
+    classes : sequence of str
+
+    Returns
+    -------
+    trials : DataFrame
+        ``subject``, ``session``, ``trial``, ``n_windows``, ``p_<class>``, ``y_true`` (where the
+        table has it) and ``predicted``.
+    """
+    columns = [f"p_{name}" for name in classes]
+    grouped = table.groupby(["subject", "session", "trial"], sort=False)
+    trials = grouped[columns].mean()
+    trials.insert(0, "n_windows", grouped.size())
+    if "y_true" in table:
+        trials["y_true"] = grouped["y_true"].first()
+    best = trials[columns].to_numpy().argmax(axis=1)
+    trials["predicted"] = np.array(classes, object)[best]
+    return trials.reset_index()
 
 
 def write_prediction(
@@ -69,6 +96,9 @@ def write_prediction(
         table.to_csv(temporary, index=False, lineterminator="\n")
     with atomic_file(folder / "predictions.parquet") as temporary:
         table.to_parquet(temporary, index=False)
+    if "trial" in table:
+        with atomic_file(folder / "trials.csv") as temporary:
+            tabulate_trials(table, classes).to_csv(temporary, index=False, lineterminator="\n")
     drawn = {"timeline": class_timeline(table, classes, gaps=gaps)}
     if scored is not None:
         with atomic_file(folder / "confusion.csv") as temporary:

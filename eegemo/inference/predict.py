@@ -14,12 +14,12 @@ import pandas as pd
 
 from eegemo.datasets.breaks import parse_spans
 from eegemo.errors import DataError, InputError
-from eegemo.inference.events import bids_subject
+from eegemo.inference.events import bids_subject, stated_references
 from eegemo.inference.folder import check_free, write_prediction
 from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows
 from eegemo.inference.recording import match_channels, read_recording, window_recording
 from eegemo.inference.scoring import Scored, find_classes, score_windows
-from eegemo.inference.unlike import describe_unlike
+from eegemo.inference.unlike import describe_reference, describe_unlike
 from eegemo.preprocessing import Record, preprocess
 from eegemo.results import Result, open_result
 from eegemo.runs.dataset import make_dataset
@@ -140,6 +140,11 @@ def predict_recording(
     notes = (
         _describe_models(folds),
         *dict.fromkeys(scaled),
+        *describe_reference(
+            stored.signals,
+            stated_references(recording),
+            stored.experiment.preprocessing.reference,
+        ),
         *describe_unlike(windows, stored.signals),
         *notes,
         *about_classes,

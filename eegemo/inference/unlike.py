@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from eegemo.pages.words import join_names
 from eegemo.results.signals import summarise_signals
 from eegemo.windows import Windows
 
-__all__ = ["describe_unlike"]
+__all__ = ["describe_reference", "describe_unlike"]
 
 #: Far is more than this many robust standard deviations of training windows and decibels: a factor
 #: of two in amplitude. The median over windows is compared, which varies much less than a window.
@@ -22,6 +22,33 @@ _LEAST_SD = 1.5
 #: any other.
 _AVERAGE, _OTHER = -60.0, -45.0
 _MOST_NAMES = 5
+
+
+def describe_reference(
+    training: Mapping[str, Any] | None, stated: Sequence[str], again: str | None
+) -> list[str]:
+    """Say where a recording states another reference than training, and none is computed.
+
+    Parameters
+    ----------
+    training : mapping or None
+        As for `describe_unlike`.
+    stated : sequence of str
+        What the sidecars of the recording state.
+    again : str or None
+        ``preprocessing.reference`` of the experiment: with an average reference it is computed
+        anew, here as in training.
+    """
+    if training is None or again is not None or not training["references"] or not stated:
+        return []
+    known = {name.casefold() for name in training["references"]}
+    if known & {name.casefold() for name in stated}:
+        return []
+    return [
+        f"The reference of this recording is {join_names(stated)}, that of training was "
+        f"{join_names(training['references'])} (EEGReference of both), and no common one was "
+        "computed: with preprocessing.reference: average it would not matter."
+    ]
 
 
 def describe_unlike(windows: Windows, training: Mapping[str, Any] | None) -> list[str]:
@@ -72,13 +99,14 @@ def describe_unlike(windows: Windows, training: Mapping[str, Any] | None) -> lis
 
 def _describe_level(level: float, deviations: float) -> str:
     ratio = 10 ** (abs(level) / 20)
+    times = f"{ratio:.1f}" if ratio < 10 else f"{float(f'{ratio:.2g}'):,.0f}"
     than = "larger" if level > 0 else "smaller"
     unit = ""
     for factor, names in ((1e6, "volts and microvolts"), (1e3, "millivolts and microvolts")):
         if 0.5 < ratio / factor < 2:
             unit = f", as between {names}: is the unit right?"
     return (
-        f"Amplitudes are {ratio:,.3g} times {than} than in training ({level:+.0f} dB, "
+        f"Amplitudes are {times} times {than} than in training ({level:+.0f} dB, "
         f"{deviations:.0f} robust standard deviations of training windows; medians over channels "
         f"and bands){unit or ': probabilities may mean little.'}"
     )

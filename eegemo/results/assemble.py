@@ -54,7 +54,8 @@ def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
         # folds without a validation set have no such file
         if parts:
             write_predictions(pd.concat(parts, ignore_index=True), folder / file)
-    write_json(folder / layout.SIGNALS, summarise_signals(plan.windows))
+    signals = {"references": list(plan.references), **summarise_signals(plan.windows)}
+    write_json(folder / layout.SIGNALS, signals)
     run = {"jobs": jobs, "started": started, "finished": now(), "wall_seconds": seconds}
     write_json(folder / layout.PROVENANCE, _describe(plan, [fold.record for fold in folds], run))
 

@@ -42,6 +42,8 @@ class Plan:
         Title and citation of the data set.
     constant_over : tuple of str
         What the class is constant over, from `eegemo.splits.constant_over`.
+    references : tuple of str
+        References that the recordings state.
     """
 
     experiment: Experiment
@@ -54,6 +56,7 @@ class Plan:
     title: str = ""
     citation: str = ""
     constant_over: tuple[Unit, ...] = ()
+    references: tuple[str, ...] = ()
 
     @property
     def leaks(self) -> bool:

@@ -87,8 +87,13 @@ def _are_rows(value: Any) -> bool:
     )
 
 
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 _ROWS = Kind("lists of numbers", _are_rows)
 _SIGNALS = {
+    "references": Kind("a list of text", lambda v: isinstance(v, list) and all(map(_is_name, v))),
     "n_windows": Kind("a count", lambda value: isinstance(value, int)),
     "channels": Kind("a list of text", lambda v: isinstance(v, list) and all(map(_is_name, v))),
     "bands": _ROWS,
@@ -96,10 +101,6 @@ _SIGNALS = {
     "sd": _ROWS,
     "common": Kind("a number or null", lambda v: v is None or isinstance(v, int | float)),
 }
-
-
-def _is_name(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def read_signals(path: Path) -> dict[str, Any] | None:

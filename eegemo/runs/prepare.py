@@ -73,6 +73,7 @@ def prepare_experiment(
         title=dataset.title,
         citation=dataset.citation,
         constant_over=units,
+        references=stored.references,
     )
 
 

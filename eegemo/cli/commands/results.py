@@ -71,6 +71,6 @@ def predict(
             result, recording, fold=fold, subject=subject, out=out, force=force, trust=trust
         )
     typer.echo("\n".join([prediction.sentence, *prediction.notes]))
-    figures = ["timeline.png"] if prediction.scored is None else ["timeline.png", "confusion.png"]
-    for file in ("predictions.csv", *figures):
-        typer.echo(f"  {prediction.folder / file}")
+    for file in ("predictions.csv", "trials.csv", "timeline.png", "confusion.png"):
+        if (prediction.folder / file).is_file():
+            typer.echo(f"  {prediction.folder / file}")
