@@ -214,8 +214,8 @@ def test_channels_and_samples_that_are_not_there_are_named(result, raw, tmp_path
     ("name", "content", "words"),
     [
         ("a.txt", b"x", r"a\.txt: expected a recording \(\.dat, .*found \.txt"),
-        ("a.edf", b"nothing", r"a\.edf cannot be read as a continuous recording"),
-        ("a.fif", b"", r"a\.fif cannot be read as a continuous recording"),
+        ("a.edf", b"nothing", r"a\.edf cannot be read: expected a header of EDF"),
+        ("a.fif", b"", r"a\.fif cannot be read"),
         ("a.dat", b"junk", r"a\.dat"),
         ("a.vhdr", b"DataFile=/etc/passwd\n", "elsewhere"),
         (".", b"", "expected a file, found a folder"),
@@ -257,7 +257,9 @@ def test_the_command_says_what_it_found_and_that_a_result_leaks(root, recording,
     assert any("trained on simulated data" in line for line in lines)
     assert any("The data of this result include a subject s01" in line for line in lines)
     folder = root / "r" / f"predict-s01-{result.name}-fold0"
-    assert lines[-2].strip() == str(folder / "predictions.csv")
+    names = ["predictions.csv", "trials.csv", "timeline.png", "confusion.png"]
+    assert [line.strip() for line in lines[-4:]] == [str(folder / name) for name in names]
+    assert "so its scores are no evidence" in "".join(lines)
 
 
 def test_the_timeline_of_many_windows_stays_small_and_names_each_class_once():

@@ -15,6 +15,7 @@ from eegemo.splits import (
     constant_over,
     describe_constant,
     divides_unit,
+    nearly_constant,
     unit_numbers,
 )
 from eegemo.trials import Trials
@@ -97,12 +98,30 @@ def _check_enough(
             )
 
 
-def note_design(experiment: Experiment, units: Sequence[Unit]) -> list[str]:
-    """Note for check, run and report what the class is constant over, and what the split does."""
-    if not units:
-        return []
-    one, several = UNIT_NOUNS[units[-1]]
+def note_design(
+    experiment: Experiment, units: Sequence[Unit], trials: Trials, labels: Labels
+) -> list[str]:
+    """Note for check, run and report what the class is constant over, and what the split does.
+
+    Parameters
+    ----------
+    experiment, units
+        From `resolve_design`.
+    trials, labels
+        As for `resolve_design`.
+    """
     group = experiment.split.group
+    if not units:
+        nearly = nearly_constant(trials.metadata.assign(code=labels.codes))
+        if nearly is None or group == nearly[0]:
+            return []
+        unit, single, n = nearly
+        return [
+            f"In {single} of {n} {UNIT_NOUNS[unit][1]} with three trials or more the class never "
+            f"changes, so recognising one goes far. split.group: {unit} would hold out whole "
+            f"{UNIT_NOUNS[unit][1]}."
+        ]
+    several = UNIT_NOUNS[units[-1]][1]
     if group == units[-1]:
         return [f"{describe_constant(units)} Whole {several} are held out."]
     return [f"{describe_constant(units)} This split does not hold out whole {several}."]

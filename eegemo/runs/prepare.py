@@ -57,7 +57,7 @@ def prepare_experiment(
     # from here on the split is explicit: digests and the result say what was held out
     experiment, units = resolve_design(experiment, trials, labels)
     windows, folds, divided = divide_trials(experiment, trials, dataset)
-    for note in note_design(experiment, units):
+    for note in note_design(experiment, units, trials, labels):
         context.progress.message(f"{experiment.name}: {note}")
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
@@ -85,7 +85,7 @@ def divide_trials(
         trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
     experiment, units = resolve_design(experiment, trials, labels)
-    notes = [*note_design(experiment, units), *notes]
+    notes = [*note_design(experiment, units, trials, labels), *notes]
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(

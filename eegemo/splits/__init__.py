@@ -8,6 +8,7 @@ from eegemo.splits.design import (
     default_group,
     describe_constant,
     divides_unit,
+    nearly_constant,
     unit_numbers,
 )
 from eegemo.splits.fold import (
@@ -44,6 +45,7 @@ __all__ = [
     "group_numbers",
     "make_folds",
     "make_repeats",
+    "nearly_constant",
     "shared_groups",
     "split_seed",
     "unit_numbers",

@@ -29,6 +29,7 @@ __all__ = [
     "default_group",
     "describe_constant",
     "divides_unit",
+    "nearly_constant",
     "unit_numbers",
 ]
 
@@ -46,6 +47,9 @@ UNIT_NOUNS: dict[Unit, tuple[str, str]] = {
     "session": ("session", "sessions"),
     "subject": ("person", "people"),
 }
+
+# When most units have a single class (`nearly_constant`).
+_ENOUGH_TRIALS, _ENOUGH_UNITS, _NEARLY = 3, 4, 0.8
 
 
 def unit_numbers(table: pd.DataFrame, unit: Unit) -> np.ndarray:
@@ -108,6 +112,35 @@ def constant_over(table: pd.DataFrame) -> tuple[Unit, ...]:
         if len(sizes) > 1 and sizes.max() > 1 and classes.max() == 1:
             found.append(unit)
     return tuple(found)
+
+
+def nearly_constant(table: pd.DataFrame) -> tuple[Unit, int, int] | None:
+    """Return the largest unit within which the class hardly ever changes, without being constant.
+
+    Of at least four units of three trials or more, four in five have a single class. By chance
+    that is rare: three trials of two equally frequent classes are of one class once in four times.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As for `constant_over`.
+
+    Returns
+    -------
+    found : (str, int, int) or None
+        The unit, how many of them have a single class, and how many there are.
+    """
+    columns = [name for name in ("subject", "session", "run", "trial", "code") if name in table]
+    trials = table.loc[table["code"].to_numpy() >= 0, columns].drop_duplicates()
+    if trials["code"].nunique() < 2:
+        return None
+    for unit in reversed(UNITS):
+        grouped = trials["code"].groupby(unit_numbers(trials, unit))
+        classes = grouped.nunique()[grouped.size() >= _ENOUGH_TRIALS]
+        n, single = len(classes), int((classes == 1).sum())
+        if n >= _ENOUGH_UNITS and _NEARLY * n <= single < n:
+            return unit, single, n
+    return None
 
 
 def default_group(table: pd.DataFrame) -> Literal["trial", "run", "session", "subject"]:
