@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-
 from bids_files import write_recording
+
 from eegemo import parse_experiment
 from eegemo.errors import DataError, DesignError, InputError
 from eegemo.execution import RunContext

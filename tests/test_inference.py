@@ -103,7 +103,9 @@ def test_of_models_for_one_subject_each_those_for_this_one_are_asked(root, recor
 
 
 def test_several_folds_give_the_mean_and_the_files_hold_the_table(result, recording, tmp_path):
-    single = [predict_recording(result, recording, fold=k, out=tmp_path, force=True).table for k in (0, 1)]
+    single = [
+        predict_recording(result, recording, fold=k, out=tmp_path, force=True).table for k in (0, 1)
+    ]
     applied = predict_recording(result, recording, out=tmp_path, force=True)
     columns = [name for name in applied.table if name.startswith("p_")]
     mean = (single[0][columns] + single[1][columns]) / 2
@@ -134,7 +136,9 @@ def test_windows_slide_over_a_continuous_recording(result, raw, recording, tmp_p
     applied = predict_recording(result, file, out=tmp_path, force=True)
     assert list(applied.table)[:2] == ["start", "stop"]
     np.testing.assert_allclose(applied.table["start"], np.arange(0, 5.5, 0.5))
-    trials = predict_recording(result, recording, out=tmp_path, force=True).table.query("trial <= 2")
+    trials = predict_recording(result, recording, out=tmp_path, force=True).table.query(
+        "trial <= 2"
+    )
     inside = applied.table[applied.table["start"] != 2.5]  # that one lies in both trials
     # the baseline of a trial is not known here, but power does not depend on it
     for name in [name for name in trials if name.startswith("p_")]:
@@ -145,7 +149,9 @@ def test_windows_slide_over_a_continuous_recording(result, raw, recording, tmp_p
 
 def test_another_sampling_rate_is_resampled_to_that_of_training(result, raw, tmp_path):
     twice = save(raw.copy().resample(256.0, verbose="ERROR"), tmp_path / "given")
-    expected = predict_recording(result, save(raw, tmp_path / "plain"), out=tmp_path, force=True).table
+    expected = predict_recording(
+        result, save(raw, tmp_path / "plain"), out=tmp_path, force=True
+    ).table
     found = predict_recording(result, twice, out=tmp_path, force=True).table
     assert found["start"].tolist() == expected["start"].tolist()
     # but for the edges: the two filters see different ends

@@ -65,7 +65,9 @@ def read_bids_run(
     if root is None or bids_subject(path) is None:
         return None
     own = isinstance(dataset, Bids)
-    times = {name: getattr(dataset, name) for name in ("tmin", "tmax", "trial_types") if own}
+    times: dict[str, Any] = {
+        name: getattr(dataset, name) for name in ("tmin", "tmax", "trial_types") if own
+    }
     names = [run.fpath.stem for run in find_paths(root)]
     # a label that others have and this file lacks is chosen as well: their recordings are not read
     chosen = {
@@ -73,7 +75,7 @@ def read_bids_run(
         for option, key in (("sessions", "ses"), ("acquisition", "acq"), ("processing", "proc"))
     }
     source = Bids(
-        root=str(root), task=entities.get("task"), subjects=[entities["sub"]], **chosen, **times
+        root=str(root), task=entities.get("task"), subjects=[entities["sub"]], **(chosen | times)
     )
     try:
         # trials are numbered through the runs of a session, as in training

@@ -99,13 +99,24 @@ def write_prediction(
     if "trial" in table:
         with atomic_file(folder / "trials.csv") as temporary:
             tabulate_trials(table, classes).to_csv(temporary, index=False, lineterminator="\n")
-    drawn = {"timeline": class_timeline(table, classes, gaps=gaps)}
     if scored is not None:
         with atomic_file(folder / "confusion.csv") as temporary:
             scored.confusion().to_csv(temporary, index=False, lineterminator="\n")
+    _draw(folder, table, classes, scored, gaps)
+    write_json(folder / "about.json", about)
+
+
+def _draw(
+    folder: Path,
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    scored: Scored | None,
+    gaps: Sequence[tuple[float, float]],
+) -> None:
+    drawn = {"timeline": class_timeline(table, classes, gaps=gaps)}
+    if scored is not None:
         matrices = {"Windows": scored.window["confusion"], "Trials": scored.trial["confusion"]}
         drawn["confusion"] = confusion_matrices(matrices, classes)
     for name, figure in drawn.items():
         save_figure(figure, folder / f"{name}.png")
         write_text(folder / f"{name}.svg", to_svg(figure))
-    write_json(folder / "about.json", about)

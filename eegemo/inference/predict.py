@@ -78,9 +78,9 @@ def predict_recording(
     fold : int or "all"
         The number of a fold; "all" for the mean probabilities of all folds.
     subject : str, optional
-        The participant; if not given, the label in a BIDS name, or the name of the file. If each model was trained on one
-        subject, the models of this subject are used. If training scaled each subject by itself and
-        included this one, its scaling is used.
+        The participant; if not given, the label in a BIDS name, or the name of the file. If each
+        model was trained on one subject, the models of this subject are used. If training scaled
+        each subject by itself and included this one, its scaling is used.
     out : path, optional
         Folder for table and figure; next to the result if not given.
     force : bool

@@ -38,8 +38,10 @@ class Scored:
     trial: dict[str, Any]
 
     def confusion(self) -> pd.DataFrame:
-        """Return the confusion matrices as a table: ``level``, ``y_true``, ``y_pred``, ``count``,
-        ``share`` (of the true class)."""
+        """Return the confusion matrices as a table.
+
+        Columns ``level``, ``y_true``, ``y_pred``, ``count`` and ``share`` (of the true class).
+        """
         return pd.DataFrame(
             [
                 {
@@ -128,22 +130,23 @@ def _anchors(
 
     They belong to a person of their own, and are left out again.
     """
+    rows: list[dict[str, Any]] = []
     if options["task"] == "given":
         column = find_column(metadata, options["column"] or "trial_type")
-        renamed = [value for values in (options["rename"] or {}).values() for value in _list(values)]
-        rows = [{column: str(value)} for value in (*options["classes"], *renamed)] if column else []
+        values = [*options["classes"]]
+        for renamed in (options["rename"] or {}).values():
+            values += renamed if isinstance(renamed, list | tuple) else [renamed]
+        rows = [{column: str(value)} for value in values] if column else []
     else:
         ends = options["scale"] or rating_range
         columns = [find_column(metadata, options[name]) for name in TASKS[options["task"]][0]]
-        rows = [
-            dict(zip(columns, values, strict=True)) for values in product(ends, repeat=len(columns))
-        ]
-        rows = rows if None not in columns else []
+        known = [name for name in columns if name is not None]
+        if len(known) == len(columns):
+            rows = [
+                dict(zip(known, values, strict=True))
+                for values in product(ends, repeat=len(columns))
+            ]
     return pd.DataFrame(rows).assign(subject="", session="", trial=0)
-
-
-def _list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def score_windows(
@@ -166,7 +169,8 @@ def score_windows(
     table = windows.table.iloc[rows]
     predictions = make_predictions(
         fold=0,
-        **{name: table[name].astype(str) for name in ("subject", "session")},
+        subject=table["subject"].astype(str),
+        session=table["session"].astype(str),
         trial=table["trial"],
         start=table["start"],
         y_true=names[codes[windows.trial[rows]]],

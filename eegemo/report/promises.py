@@ -85,7 +85,8 @@ def _seen_by(predictions: pd.DataFrame) -> SeenBy:
     named = predictions["stimulus"] != ""
     trials = predictions.loc[named, [*TRIAL_KEYS, "stimulus"]].drop_duplicates()
     again = bool(trials.duplicated(["subject", "stimulus"]).any())
-    across = bool((trials.groupby("stimulus")["subject"].nunique() > 1).any())
+    pairs = trials.drop_duplicates(["subject", "stimulus"])
+    across = bool(pairs.duplicated("stimulus").any())
     return "somebody" if again == across else "same" if again else "others"
 
 

@@ -71,29 +71,30 @@ def _check_enough(
 ) -> None:
     """Refuse a split that cannot test a unit of every class and learn from another."""
     unit, split = units[-1], experiment.split
-    one, several = UNIT_NOUNS[unit]
+    several = UNIT_NOUNS[unit][1]
     scopes = table.groupby(table["subject"].astype(str)) if split.within else [("", table)]
     for subject, rows in scopes:
-        counts = rows.groupby("code")[["code"]].apply(
-            lambda part, rows=rows: len(set(unit_numbers(rows.loc[part.index], unit)))
-        )
+        counts = {
+            classes[code]: len(set(unit_numbers(part, unit).tolist()))
+            for code, part in rows.groupby("code")
+        }
         if len(counts) < 2:
             continue  # the folds say so
-        listed = ", ".join(f"{classes[code]} {n}" for code, n in counts.items())
+        listed = ", ".join(f"{name} {n}" for name, n in counts.items())
         where = f" of subject {subject}" if subject else ""
         advice = "Record more, pool people (leave out within)" if subject else "Record more"
         start = f"split: {describe_constant(units)} Whole {several} are therefore held out"
         leaky = "or, with allow_leakage: true and group: trial, hold out trials (marked as a leak)"
-        if counts.min() < 2:
+        if min(counts.values()) < 2:
             raise DataError(
                 f"{start}, and every class needs at least 2 of them{where}, one to learn from and "
                 f"one to test; found {listed}. {advice}, {leaky}."
             )
         n_parts = split.n_splits if split.method == "stratified_group_k_fold" else 2
-        if counts.sum() < n_parts:
+        if sum(counts.values()) < n_parts:
             raise DataError(
                 f"{start}: {n_parts} folds need at least {n_parts} {several}{where}, and there are "
-                f"{counts.sum()} ({listed}). Write split.n_splits: {max(int(counts.min()), 2)}, "
+                f"{sum(counts.values())} ({listed}). Write split.n_splits: {max(min(counts.values()), 2)}, "
                 f"{leaky}."
             )
 

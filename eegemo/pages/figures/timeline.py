@@ -95,9 +95,9 @@ def class_timeline(
     Returns
     -------
     Figure
-        A continuous recording in one panel, with its breaks. Trials one after the other, ten or more in a panel,
-        each as wide as the others. Where there are more windows than can be shown, neighbours are
-        averaged.
+        A continuous recording in one panel, with its breaks. Trials one after the other, ten or
+        more in a panel, each as wide as the others. Where there are more windows than can be shown,
+        neighbours are averaged.
     """
     columns = [f"p_{name}" for name in classes]
     if "trial" not in table:
