@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -58,7 +58,9 @@ class Trials:
         length, they are concatenated and the shape is (n_samples, n_channels).
     metadata : DataFrame
         One row per trial over all recordings, in order: subject, session, trial, stimulus, ratings
-        or trial_type. If an array is flat, also ``n_times``, the samples of each trial.
+        or trial_type. If an array is flat, also ``n_times``, the samples of each trial. ``run``
+        names the recording within a session. Trials with the same ``bundle`` (text, ``""`` for
+        none) belong together, and no split divides them.
     sfreq : float
         Sampling frequency in Hz.
     ch_names : tuple of str
@@ -129,10 +131,15 @@ class Trials:
             view = view[self.begin[trial] : self.begin[trial] + self.n_times[trial]]
         return view
 
+    def bundled(self, bundle: Sequence[str]) -> Trials:
+        """Return the same trials with these bundles, in place of those they have."""
+        return replace(self, metadata=self.metadata.assign(bundle=list(bundle)))
+
     def __reduce__(self) -> Any:
         # a process that is sent stored trials maps the same files instead of receiving their bytes
         if self.folders:
-            return load_trials, (self.folders,)
+            bundle = self.metadata["bundle"].tolist() if "bundle" in self.metadata else None
+            return load_trials, (self.folders, bundle)
         return Trials, (self.arrays, self.metadata, self.sfreq, self.ch_names, self.tmin)
 
 
@@ -464,13 +471,17 @@ def store_trials(
     return folder
 
 
-def load_trials(folders: Sequence[str | Path]) -> Trials:
+def load_trials(
+    folders: Sequence[str | Path], bundle: Sequence[str] | None = None
+) -> Trials:
     """Memory-map stored trials.
 
     Parameters
     ----------
     folders : sequence of path
         Created by `store_trials`.
+    bundle : sequence of str, optional
+        The bundle of each trial, in place of what is stored; see `Trials`.
 
     Returns
     -------
@@ -485,7 +496,8 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
         raise DataError("trials: no recording was given.")
     paths = tuple(Path(folder) for folder in folders)
     opened = [_open(path) for path in paths]
-    return _collect(tuple(array for array, _ in opened), [about for _, about in opened], paths)
+    trials = _collect(tuple(array for array, _ in opened), [about for _, about in opened], paths)
+    return trials if bundle is None else trials.bundled(bundle)
 
 
 def _open(path: Path) -> tuple[np.ndarray, TrialsOutline]:

@@ -36,7 +36,7 @@ def tables(draw, max_subjects=4, equal=False):
                 code = draw(st.integers(0, n_classes - 1))
                 names = f"s{subject + 1:02d}", str(session + 1), trial + 1, f"v{trial % 5}"
                 rows.append((*names, code, draw(n_windows)))
-    return make_table(rows)
+    return make_table(rows).assign(run=lambda table: np.where(table["trial"] > 4, "2", "1"))
 
 
 def n_groups(table, group):

@@ -86,7 +86,12 @@ class Plan:
         divides trials.
         """
         windows = self.windows
-        table = windows.table.drop(columns=["code", "stop", "run"], errors="ignore")
+        table = windows.table.drop(columns=["code", "stop"])
+        # as before where there is one run a session, and no bundle
+        plain = {"run": "1", "bundle": ""}
+        table = table.drop(
+            columns=[name for name, all_ in plain.items() if (table[name] == all_).all()]
+        )
         table["y_true"] = pd.Categorical.from_codes(
             windows.codes, categories=pd.Index(windows.labels.classes)
         )

@@ -75,8 +75,9 @@ def _check_enough(
     scopes = table.groupby(table["subject"].astype(str)) if split.within else [("", table)]
     for subject, rows in scopes:
         counts = {
-            classes[code]: len(set(unit_numbers(part, unit).tolist()))
-            for code, part in rows.groupby("code")
+            name: len(set(unit_numbers(rows[rows["code"] == code], unit).tolist()))
+            for code, name in enumerate(classes)
+            if (rows["code"] == code).any()
         }
         if len(counts) < 2:
             continue  # the folds say so
@@ -92,10 +93,10 @@ def _check_enough(
             )
         n_parts = split.n_splits if split.method == "stratified_group_k_fold" else 2
         if sum(counts.values()) < n_parts:
+            fewer = min(counts.values())
             raise DataError(
                 f"{start}: {n_parts} folds need at least {n_parts} {several}{where}, and there are "
-                f"{sum(counts.values())} ({listed}). Write split.n_splits: {max(min(counts.values()), 2)}, "
-                f"{leaky}."
+                f"{sum(counts.values())} ({listed}). Write split.n_splits: {fewer}, {leaky}."
             )
 
 

@@ -1,0 +1,3 @@
+"""Fingerprints."""
+from eegemo.fingerprints.sketches import *
+from eegemo.fingerprints.pairs import *
