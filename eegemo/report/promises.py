@@ -119,12 +119,17 @@ def _from_roles(roles: pd.DataFrame, people: Literal["unseen", "seen"]) -> Promi
     return Promise(people, "unknown" if n_unnamed else "unseen", None, 0, n_test)
 
 
-_WHOSE = {
-    "same": "the same people saw them in training",
-    "others": "other people saw them in training",
-    "both": "the same and other people saw them in training",
-    "somebody": "they were in training",
-}
+_WHOSE = {"same": "the same people", "others": "other people", "both": "the same and other people"}
+
+
+def _tell_whose(promise: Promise) -> str:
+    if promise.seen_by is None:
+        return ""
+    some = 0 < promise.n_seen < promise.n_test
+    which = f"those of {promise.n_seen:,} of {promise.n_test:,} test trials" if some else "them"
+    if promise.seen_by == "somebody":
+        return f" ({'they' if not some else which} were in training)"
+    return f" ({_WHOSE[promise.seen_by]} saw {which} in training)"
 
 
 def promise_clause(promise: Promise) -> str:
@@ -135,7 +140,7 @@ def promise_clause(promise: Promise) -> str:
     >>> promise_clause(Promise("unseen", "seen", "others"))
     'tested on unseen people, but not on unseen stimuli (other people saw them in training)'
     """
-    whose = f" ({_WHOSE[promise.seen_by]})" if promise.seen_by else ""
+    whose = _tell_whose(promise)
     return {
         ("unseen", "unseen"): "tested on unseen people and on unseen stimuli",
         ("unseen", "seen"): f"tested on unseen people, but not on unseen stimuli{whose}",
