@@ -578,7 +578,7 @@ def test_a_refusal_lists_columns_with_examples_and_the_likely_one():
 def test_the_likely_column_has_few_values_that_repeat():
     table = events(
         response_time=["0.5", "0.7", "0.5", "0.7", "0.5", "0.7"],
-        sample=["1", "2", "3", "4", "5", "6"],
+        group=["1", "2", "3", "4", "5", "6"],
         code=["7", "8", "7", "8", "7", "8"],
         emotion_label=["joy", "awe"] * 3,
         same="x",
