@@ -12,6 +12,9 @@ from eegemo.errors import DataError
 
 __all__ = ["Instance", "copy_loaded", "eeg_names", "pick_channels", "resolve_eog_channels"]
 
+# The usual names of montages, and those that MNE gave them in version 1.13.
+_RENAMED = {"standard_1005": "colin27_1005", "standard_1020": "colin27_1020"}
+
 Instance = TypeVar("Instance", mne.io.BaseRaw, mne.BaseEpochs)
 
 
@@ -137,18 +140,21 @@ def apply_montage(inst: Any, montage: str) -> list[str]:
         If there is no such montage.
     """
     known = mne.channels.get_builtin_montages()
-    if montage not in known:
-        close = difflib.get_close_matches(montage, known, n=3)
+    names_of = {name: name for name in known} | {
+        old: new for old, new in _RENAMED.items() if new in known
+    }
+    if montage not in names_of:
+        close = difflib.get_close_matches(montage, names_of, n=3)
         hint = f" Did you mean {', '.join(close)}?" if close else ""
         raise DataError(
-            f"montage={montage!r} is not a montage of MNE.{hint} There are {', '.join(known)}."
+            f"montage={montage!r} is not a montage of MNE.{hint} There are {', '.join(names_of)}."
         )
     own = inst.get_montage()
     have = {} if own is None else own.get_positions()["ch_pos"]
     names = eeg_names(inst)
     if all(name in have and np.isfinite(have[name]).all() for name in names):
         return []
-    standard = mne.channels.make_standard_montage(montage)
+    standard = mne.channels.make_standard_montage(names_of[montage])
     inst.set_montage(
         standard, match_case=False, match_alias=True, on_missing="ignore", verbose="ERROR"
     )
