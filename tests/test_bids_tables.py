@@ -135,7 +135,20 @@ def test_a_table_without_trial_type_or_duration(tmp_path):
     write_run(tmp_path, columns=("onset", "value"), events=[(1, "x"), (4, "boundary"), (7, "y")])
     (found,) = metadata_of(tmp_path, tmax=1.0)
     assert found["value"].tolist() == ["x", "y"]
-    with pytest.raises(DataError, match="no column trial_type"):
+    # `value` stands in where there is no trial_type, in all rows or in some
+    (found,) = metadata_of(tmp_path, tmax=1.0, trial_types=["x"])
+    assert (found["value"].tolist(), found["trial_type"].tolist()) == (["x"], [""])
+    with pytest.raises(DataError, match=r"no event has the trial_type 'z'.*Found: boundary, x, y"):
+        find_recordings_bids(tmp_path, tmax=1.0, trial_types=["z"])
+    some = [(1, "x", "film"), (4, "boundary", "n/a"), (7, "y", "n/a"), (9, "film", "z")]
+    write_run(tmp_path, columns=("onset", "value", "trial_type"), events=some)
+    assert metadata_of(tmp_path, tmax=0.5)[0]["value"].tolist() == ["x", "y", "film"]
+    assert metadata_of(tmp_path, tmax=0.5, trial_types=["film", "y"])[0]["value"].tolist() == [
+        "x",
+        "y",
+    ]
+    write_run(tmp_path, columns=("onset", "feeling"), events=[(1, "x"), (4, "y")])
+    with pytest.raises(DataError, match=r"'x'\. The column feeling has it: .*column: feeling"):
         find_recordings_bids(tmp_path, tmax=1.0, trial_types=["x"])
 
 

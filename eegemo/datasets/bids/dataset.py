@@ -50,8 +50,8 @@ class Bids(Dataset):
         End of a trial in seconds from its event, exclusive. `null` ends each trial after its own
         `duration`, so that trials may differ in length.
     trial_types : sequence of str, optional
-        Events that are trials, by their `trial_type`. `null` takes all events, except for marks of
-        breaks and bad segments.
+        Events that are trials, by their `trial_type`, or by their `value` where they have none.
+        `null` takes all events, except for marks of breaks and bad segments.
     sessions : "all", str, int or sequence
         Sessions to include, by label, as in `[1, 2]`.
     runs : "all", str, int or sequence
