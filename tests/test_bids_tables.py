@@ -341,6 +341,24 @@ def test_onsets_in_another_unit_are_refused(tmp_path, factor):
             list(find_recordings_bids(tmp_path, **options)[0].read())
 
 
+def test_times_in_milliseconds_are_read_if_one_says_so(tmp_path):
+    write_run(tmp_path)
+    (seconds,) = find_recordings_bids(tmp_path)
+    rows = [(o * 1000, d * 1000, k) for o, d, k in EVENTS]
+    write_run(tmp_path, events=[*rows[:1], (3250.5, "n/a", "BAD"), *rows[1:]])
+    with pytest.raises(DataError, match=r"write data: \{times: milliseconds\}"):
+        list(find_recordings_bids(tmp_path)[0].read())
+    (found,) = find_recordings_bids(tmp_path, times="milliseconds")
+    assert found.events[0]["onset"].tolist() == seconds.events[0]["onset"].tolist()
+    assert found.events[0]["duration"].tolist() == seconds.events[0]["duration"].tolist()
+    (run,), (first,) = found.read(), seconds.read()
+    cut, expected = run.cut(), first.cut()
+    assert [
+        np.array_equal(a.get_data(), b.get_data()) for a, b in zip(cut, expected, strict=True)
+    ] == [True] * len(expected)
+    assert (found.options["times"], "times" in seconds.options) == ("milliseconds", False)
+
+
 def test_some_onsets_beyond_the_recording_are_noted(tmp_path):
     write_run(tmp_path, events=[*EVENTS, (12.5, 2, "sad")])
     (run,) = find_recordings_bids(tmp_path)[0].read()

@@ -286,6 +286,16 @@ def test_a_table_that_is_not_there_is_refused_with_the_nearest(write, tmp_path):
         read_ratings(f"{tmp_path}/sub-*/beh.tsv")
 
 
+def test_a_spreadsheet_is_read_or_asked_for_as_csv(tmp_path):
+    path = tmp_path / "ratings.xlsx"
+    path.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"ratings\.xlsx .*Save it as CSV \(UTF-8\)"):
+        read_ratings(path)
+    pytest.importorskip("openpyxl")
+    pd.DataFrame({"subject": ["01", "02"], "mood": [" x", None]}).to_excel(path, index=False)
+    assert read_ratings(path).rows.to_numpy().tolist() == [["01", "x"], ["02", ""]]
+
+
 # --- a table for each recording ------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ _VARIATIONS = [
     ("bids",),
     ("bids", "data.task=emotion", "data.subjects=['01']", "data.channels=[Oz]"),
     ("bids", "data.tmin=-0.5", "data.tmax=4.0", "data.trial_types=[low, high]"),
+    ("bids", "data.times=milliseconds"),
     ("simulated",),
     ("simulated", "data.root=elsewhere", "data.variant=bdf", "data.subjects=[s01]"),
     ("simulated", "data.n_subjects=3", "data.n_trials=12", "data.duration=5.5"),

@@ -12,6 +12,7 @@ from eegemo.datasets.bids.choosing import ask_which
 from eegemo.datasets.bids.events import RunEvents, check_trial_types, read_events
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import RunPath, find_paths
+from eegemo.datasets.bids.times import in_seconds
 from eegemo.datasets.exclude import same_label
 from eegemo.datasets.tables import find_near_misses, read_table
 from eegemo.errors import DataError
@@ -21,7 +22,11 @@ __all__ = ["check_stored_once", "read_all", "unify_stimuli"]
 
 
 def read_all(
-    paths: Sequence[RunPath], trial_types: Sequence[str] | None, root: Path
+    paths: Sequence[RunPath],
+    trial_types: Sequence[str] | None,
+    root: Path,
+    *,
+    times: str = "seconds",
 ) -> tuple[list[RunEvents], list[tuple[str, str]]]:
     """Read the events of all recordings; return them, and what the user should know."""
     tables: dict[Path, pd.DataFrame] = {}
@@ -34,7 +39,7 @@ def read_all(
             continue
         check_inside(file, root)
         if file not in tables:
-            tables[file] = read_table(file, required=["onset"])
+            tables[file] = in_seconds(read_table(file, required=["onset"]), times)
         files[path] = file
         labels = dict(part.split("-", 1) for part in file.stem.split("_")[:-1])
         if not labels.items() <= path.labels.items():
