@@ -97,7 +97,8 @@ def read_table(
     check_table(content, file)
     text = _decode(content, file)
     rows = _split_tabs(text) if file.suffix.lower() == ".tsv" else _split_quoted(text, file)
-    rows = _without_row_numbers(list(rows)) if row_numbers else rows
+    if row_numbers:
+        rows = iter(_without_row_numbers(list(rows)))
     lines: list[int] = []
     table: list[list[str]] = []
     header: list[str] | None = None

@@ -47,7 +47,7 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     if names_classes and "task" not in completed:
         completed["task"] = "given"
     scale = completed.get("scale")
-    if "threshold" not in completed and _is_scale(scale):
+    if scale is not None and "threshold" not in completed and _is_scale(scale):
         completed["threshold"] = middle_of(scale)
     return completed
 
