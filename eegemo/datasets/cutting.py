@@ -91,10 +91,10 @@ class CutTrials:
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
         # Which trials fit, and which overlap, was decided in seconds. Rounding may push one over an
         # edge or a neighbour by a sample; it is moved back.
-        given = self.trials["onset"].to_numpy(dtype=float)
-        ends = given + np.asarray(seconds, dtype=float)
+        moments = self.trials["onset"].to_numpy(dtype=float)
+        ends = moments + np.asarray(seconds, dtype=float)
         onsets = _keep_apart(
-            onsets, stops, start, given + max(self.tmin, 0.0), ends, len(raw.times)
+            onsets, stops, start, moments + max(self.tmin, 0.0), ends, len(raw.times)
         )
         about = self.trials.drop(columns=["onset", "duration"], errors="ignore")
         spans = _spans_of_trials(raw, onsets, onsets + start, onsets + stops)

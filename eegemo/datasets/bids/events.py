@@ -121,7 +121,18 @@ def check_trial_types(
             alike = [other for other in present if fold(other) == fold(kind)]
             close = alike or difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            found = show_names(present) or "no column trial_type"
+            found = show_names(name or "n/a" for name in present) or "no column trial_type"
+            elsewhere = dict.fromkeys(
+                str(name)
+                for table in tables
+                for name in table.columns
+                if name != "trial_type" and kind in set(table[name])
+            )
+            if elsewhere and not alike:
+                hint = (
+                    f" It stands in the column {show_names(elsewhere)}: write labels.column: "
+                    f"{next(iter(elsewhere))}, without trial_types."
+                )
             raise DataError(f"{root}: no event has the trial_type {kind!r}.{hint} Found: {found}.")
 
 

@@ -116,18 +116,19 @@ def unify_stimuli(
     runs = [run for group in subjects.values() for run in group]
     counts = Counter(name for run in runs for name in run.trials["stimulus"] if name)
     names: dict[str, str] = {}
-    for group in find_near_misses(counts):
-        usual = max(group, key=lambda name: counts[name])
-        names |= {name: usual for name in group if name != usual}
+    for alike in find_near_misses(counts):
+        usual = max(alike, key=lambda name: counts[name])
+        names |= {name: usual for name in alike if name != usual}
         told.append(
             (
                 "stimuli that differ only in case or blanks, taken for one",
-                " and ".join(map(repr, group)),
+                " and ".join(map(repr, alike)),
             )
         )
     if not names:
         return subjects, {}
-    renamed, changed = {}, {}
+    renamed: dict[str, list[RunEvents]] = {}
+    changed: dict[str, dict[str, str]] = {}
     for subject, group in subjects.items():
         here = {
             name: names[name] for run in group for name in run.trials["stimulus"] if name in names
