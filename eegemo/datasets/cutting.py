@@ -107,7 +107,11 @@ class CutTrials:
                 ]
             )
         parts = []
-        for stop, group in groupby(range(len(onsets)), key=lambda row: int(stops[row])):
+        # MNE wants no two events at one sample in an Epochs
+        part = np.cumsum(np.diff(onsets, prepend=onsets[:1] - 1) < 1)
+        for (stop, _), group in groupby(
+            range(len(onsets)), key=lambda row: (int(stops[row]), int(part[row]))
+        ):
             rows = list(group)
             events = np.column_stack(
                 [onsets[rows] + raw.first_samp, np.zeros_like(rows), np.ones_like(rows)]
@@ -160,14 +164,10 @@ def _keep_apart(
         if apart[trial]:  # all trials before have ended
             floor = reached
         onsets[trial] = max(onsets[trial], floor - first)
-        if trial:  # MNE wants no two events at one sample
-            onsets[trial] = max(onsets[trial], onsets[trial - 1] + 1)
         reached = max(reached, onsets[trial] + stops[trial])
     ceiling = limit = n_times
     for trial in range(len(onsets) - 1, -1, -1):
         onsets[trial] = min(onsets[trial], ceiling - stops[trial])
-        if trial + 1 < len(onsets):
-            onsets[trial] = min(onsets[trial], onsets[trial + 1] - 1)
         limit = min(limit, onsets[trial] + first)
         if apart[trial]:  # all trials after begin later
             ceiling = limit

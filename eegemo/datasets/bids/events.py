@@ -203,7 +203,8 @@ def read_events(
     rows = rows[~copies.to_numpy(dtype=bool)]
     trials = _make_trials(path, rows, onsets[rows.index], file)
     twice = trials["onset"].duplicated(keep=False)
-    if twice.any():
+    # without a trial_type nothing says which is the trial; labels.column can, and they are bundled
+    if twice.any() and trials["trial_type"].any():
         moment = trials.loc[twice, "onset"].iloc[0]
         same = trials["onset"] == moment
         what = show_names(dict.fromkeys(kind or "n/a" for kind in trials.loc[same, "trial_type"]))
@@ -302,8 +303,9 @@ def check_durations(runs: Sequence[RunEvents], root: Path) -> None:
         return
     total = sum(len(run.trials) for run in runs)
     places = [f"{run.file.name}, line {line}" for run, line in without]
+    where = f" ({shorten(places)})" if len(without) < total else ""
     raise DataError(
         f"{root}: not every trial has a duration in its events.tsv: {len(without)} of {total} have "
-        f"none or 0 ({shorten(places)}). Say how long a trial lasts with tmax, in seconds from its "
-        "onset, or by trial_types which events are trials."
+        f"none or 0{where}. Say how long a trial lasts with tmax, in seconds from its onset, or by "
+        "trial_types which events are trials."
     )

@@ -89,12 +89,14 @@ def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
 
 def check_stored_once(found: Sequence[RunEvents]) -> None:
     """Refuse recordings of one run with the same events: one recording, stored several times."""
-    for position, run in enumerate(found):
+    together: dict[tuple[str, str], list[RunEvents]] = {}
+    for run in found:
+        together.setdefault((run.path.subject, run.path.session), []).append(run)
+    for run in found:
         same = [
             other.path
-            for other in found[position:]
-            if (other.path.subject, other.path.session) == (run.path.subject, run.path.session)
-            and same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
+            for other in together[run.path.subject, run.path.session]
+            if same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
             and _moments(other) == _moments(run)
         ]
         if len(same) > 1 and len(run.trials):
