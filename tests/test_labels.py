@@ -578,7 +578,7 @@ def test_a_refusal_lists_columns_with_examples_and_the_likely_one():
 def test_the_likely_column_has_few_values_that_repeat():
     table = events(
         response_time=["0.5", "0.7", "0.5", "0.7", "0.5", "0.7"],
-        sample=["1", "2", "3", "4", "5", "6"],
+        group=["1", "2", "3", "4", "5", "6"],
         code=["7", "8", "7", "8", "7", "8"],
         emotion_label=["joy", "awe"] * 3,
         same="x",
@@ -634,11 +634,9 @@ def experiment(labels, *overrides, source="deap"):
         ("{scale: [0, 100]}", (), 50.0),
         ("{scale: [0, 100], threshold: 40.0}", (), 40.0),
         ("{scale: [0, 100], threshold: median}", (), "median"),
-        ("{scale: [0, 100], threshold: null}", (), 50.0),
         ("{}", ("labels.scale=[0, 7]",), 3.5),
         ("{scale: [0, 100]}", ("labels.threshold=40.0",), 40.0),
         ("{}", (), 3.0),
-        ("{threshold: null}", (), 3.0),
     ],
 )
 def test_the_written_threshold_is_the_one_that_is_used(labels, overrides, expected):
@@ -664,6 +662,7 @@ def test_a_column_or_new_names_imply_given_classes(labels):
         ("{rename: {a: x, b: [y, x]}}", "'x' into two classes, 'a' and 'b'"),
         ("{scale: [9, 1]}", "found 9 and 1"),
         ("{scale: [0, 10], threshold: 50.0}", "lies outside the scale"),
+        ("{threshold: null}", "labels.threshold: expected a number or 'median', found nothing"),
         ("{scale: [0, .inf]}", "labels.scale.1: expected a finite number"),
         ("{rename: {a: [{}]}}", "expected a text or a whole number"),
     ],

@@ -119,6 +119,17 @@ def test_a_key_that_one_side_lacks_or_leaves_empty_does_not_count(write):
     assert joined(TRIALS, path)[0] == KNOWN
 
 
+def test_what_is_not_named_on_either_side_does_not_fit(write):
+    """A clip that nobody named is not the clip of a row without a name."""
+    some = TRIALS.assign(stimulus=[*TRIALS.stimulus[:6], "", "n/a"])
+    found, notes = joined(some, write("subject,stimulus,mood\n1,a.mp4,x\n2,n/a,y\n,b.mp4,z\n"))
+    assert found == ["x"] + [""] * 7
+    assert notes[2] == (
+        "2 rows of ratings.csv have no trial: line 3 (subject 2, stimulus n/a); "
+        "line 4 (subject n/a, stimulus b.mp4)."
+    )
+
+
 def test_a_session_of_another_name_does_not_matter_where_there_is_one(write):
     first = TRIALS[TRIALS.session == "1"].reset_index(drop=True)
     rows = [f"{a.subject},baseline,{a.trial},{a.subject}{a.trial}" for a in first.itertuples()]
@@ -145,6 +156,19 @@ def test_trials_that_a_table_numbers_within_runs(write):
     assert found == ["0-1", "0-2", "0-3"] + [""] * 5
     assert any("5 trials have no row" in note for note in notes)
     assert any("6 rows of ratings.csv have no trial" in note for note in notes)
+    # nor where the table lacks a row as well
+    path = write("\n".join(["subject,run,trial,mood", *rows[:5], *rows[6:]]), "fewer.csv")
+    assert joined(about.drop(index=4).reset_index(drop=True), path)[0][3:] == [""] * 5
+
+
+def test_numbers_that_fit_as_they_are_stay(write):
+    about = trials(*(("01", "1", str(run), k, "") for run, k in ((1, 1), (1, 2), (2, 3), (2, 4))))
+    found, notes = joined(about, write("run,trial,mood\n1,1,a\n1,2,b\n2,3,c\n2,4,d\n"))
+    assert found == ["a", "b", "c", "d"]
+    assert len(notes) == 1
+    found, notes = joined(about.iloc[:2], write("run,trial,mood\n1,1,a\n1,2,b\n"))
+    assert found == ["a", "b"]
+    assert len(notes) == 1
 
 
 # --- what is missing or left over is counted -----------------------------------------------------
@@ -262,6 +286,16 @@ def test_a_table_that_is_not_there_is_refused_with_the_nearest(write, tmp_path):
         read_ratings(f"{tmp_path}/sub-*/beh.tsv")
 
 
+def test_a_spreadsheet_is_read_or_asked_for_as_csv(tmp_path):
+    path = tmp_path / "ratings.xlsx"
+    path.write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"ratings\.xlsx .*Save it as CSV \(UTF-8\)"):
+        read_ratings(path)
+    pytest.importorskip("openpyxl")
+    pd.DataFrame({"subject": ["01", "02"], "mood": [" x", None]}).to_excel(path, index=False)
+    assert read_ratings(path).rows.to_numpy().tolist() == [["01", "x"], ["02", ""]]
+
+
 # --- a table for each recording ------------------------------------------------------------------
 
 
@@ -293,6 +327,10 @@ def test_an_order_of_more_or_fewer_rows_says_nothing(write, tmp_path):
     write_each(write, (3, 4))
     with pytest.raises(DataError, match=r"sub-02_task-x_beh.tsv has 4 rows, but .* 3 trials"):
         join_ratings(people(), f"{tmp_path}/sub-*/beh/*_beh.tsv")
+    # 3 rows and the last trial is the third: only the first was left out
+    fewer = people().drop(index=0).reset_index(drop=True)
+    write_each(write, (3, 3))
+    assert joined(fewer, f"{tmp_path}/sub-*/beh/*_beh.tsv")[0][:2] == ["p1t2", "p1t3"]
     # neither does one whose first or last trial was left out
     for gone in (0, 2):
         fewer = people().drop(index=gone).reset_index(drop=True)
@@ -330,6 +368,9 @@ def test_a_column_of_the_table_goes_before_that_of_the_recordings(write):
     assert table["recordings.valence"].tolist() == [9.0] * 8
     assert table["subject"].tolist() == TRIALS.subject.tolist()
     assert "valence" in about  # what is given is not changed
+    other = about.rename(columns={"valence": "VALENCE"})
+    again, _ = label_trials(other, {"table": str(path), "task": "valence"})
+    assert again.codes.tolist() == labels.codes.tolist()
 
 
 def test_a_table_of_ratings_goes_through_names_scale_and_median(write):

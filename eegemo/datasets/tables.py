@@ -38,6 +38,7 @@ _MAX_CELL = 131_072  # characters, as in Python's own reader of CSV
 _MISSING = ("", "n/a", "nan")
 # Letters and marks that are drawn as nothing; the others are known by their category.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe0e\ufe0f\uffa0")
+_BETWEEN_NUMBERS = re.compile(r"(?<=\d) +(?=\d)")
 _LINES = re.compile(r"\r\n|\n|\r")
 _MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -96,7 +97,8 @@ def read_table(
     check_table(content, file)
     text = _decode(content, file)
     rows = _split_tabs(text) if file.suffix.lower() == ".tsv" else _split_quoted(text, file)
-    rows = _without_row_numbers(list(rows)) if row_numbers else rows
+    if row_numbers:
+        rows = iter(_without_row_numbers(list(rows)))
     lines: list[int] = []
     table: list[list[str]] = []
     header: list[str] | None = None
@@ -296,7 +298,8 @@ def fold(text: str) -> str:
     True
     """
     plain = unicodedata.normalize("NFKC", text)
-    plain = "".join(letter for letter in plain if not _is_invisible(letter))
+    plain = "".join(" " if _is_invisible(letter) else letter for letter in plain)
+    plain = _BETWEEN_NUMBERS.sub("\0", plain).replace(" ", "")  # clip 1 1 is not clip 11
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
         plain = plain[1:-1]
     return unicodedata.normalize("NFKC", plain.casefold())

@@ -7,7 +7,7 @@ since the options of `make_labels` are keys of the experiment file.
 
 from eegemo.labels.classes import TASKS, Labels, label_trials, make_labels
 from eegemo.labels.join import join_ratings
-from eegemo.labels.options import complete_options, find_contradiction
+from eegemo.labels.options import complete_options, find_contradiction, middle_of
 from eegemo.labels.ratings_table import digest_ratings, read_ratings
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "join_ratings",
     "label_trials",
     "make_labels",
+    "middle_of",
     "read_ratings",
 ]

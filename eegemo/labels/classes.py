@@ -105,8 +105,8 @@ def make_labels(
         `column` and `rename`).
     threshold : float or "median", optional
         Ratings above it are high, ratings below it are low. `median` is each subject's own median
-        of that rating, over all of the subject's trials. `null`: the middle of `scale`, or the data
-        set's own (5 of 1 to 9).
+        of that rating, over all of the subject's trials. Without it, it is the middle of `scale`,
+        or else that of the data set (5 of 1 to 9).
     ties : {"low", "high", "drop"}
         How to treat a rating equal to the threshold.
     ambiguous_band : float

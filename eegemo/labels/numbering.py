@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eegemo.errors import DataError
@@ -43,16 +44,16 @@ def number_by_order(
     """
     of_trials: dict[tuple[str, ...], list[int]] = defaultdict(list)
     followed = {0}  # numbers after which a recording may begin
-    for number, *key in zip(metadata["trial"], *about.values(), strict=True):
-        of_trials[tuple(key)].append(int(number))
+    whose = zip(*about.values(), strict=True)
+    for number, key in zip(metadata["trial"], whose, strict=True):
+        of_trials[key].append(int(number))
         followed |= {int(number)} if "run" in rows else set()
-    of_file: dict[object, list[int]] = defaultdict(list)
+    of_file: dict[Path, list[int]] = defaultdict(list)
     for row, file in enumerate(ratings.files):
         of_file[file].append(row)
     numbers = [""] * len(ratings.rows)
     for file, own in of_file.items():
-        key = tuple(column[own[0]] for column in rows.values())
-        trials = sorted(set(of_trials.get(key, ())))
+        trials = sorted(set(of_trials.get(tuple(column[own[0]] for column in rows.values()), [])))
         if not trials:
             continue
         first, last = trials[0], trials[-1]

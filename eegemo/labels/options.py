@@ -33,8 +33,7 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     -------
     options : dict
         With `task` ``given`` where a column or a renaming of classes is named, and with the middle
-        of `scale` as `threshold`, where these two keys are not written. A `threshold` of None
-        counts as not written.
+        of `scale` as `threshold`, where these two keys are not written.
 
     Examples
     --------
@@ -44,13 +43,11 @@ def complete_options(options: Mapping[str, Any]) -> dict[str, Any]:
     {'task': 'valence', 'scale': [0, 100], 'threshold': 50.0}
     """
     completed = dict(options)
-    if completed.get("threshold", 0) is None:
-        del completed["threshold"]
     names_classes = completed.get("column") is not None or completed.get("rename") is not None
     if names_classes and "task" not in completed:
         completed["task"] = "given"
     scale = completed.get("scale")
-    if "threshold" not in completed and _is_scale(scale):
+    if scale is not None and "threshold" not in completed and _is_scale(scale):
         completed["threshold"] = middle_of(scale)
     return completed
 

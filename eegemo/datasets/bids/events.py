@@ -113,16 +113,32 @@ def check_trial_types(
     """Refuse a trial type that no event of the data set has."""
     if trial_types is None:
         return
-    present = sorted(
-        {kind for table in tables if "trial_type" in table for kind in table["trial_type"]}
-    )
+    named = [table for table in tables if {"trial_type", "value"} & set(table.columns)]
+    present = sorted({kind for table in named for kind in _kinds(table)})
     for kind in trial_types:
         if kind not in present:
             alike = [other for other in present if fold(other) == fold(kind)]
             close = alike or difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            found = show_names(present) or "no column trial_type"
+            found = show_names(name or "n/a" for name in present) or "no column trial_type"
+            elsewhere = dict.fromkeys(
+                str(name)
+                for table in tables
+                for name in table.columns
+                if name != "trial_type" and kind in set(table[name])
+            )
+            if elsewhere and not alike:
+                hint = (
+                    f" It stands in the column {show_names(elsewhere)}: write labels.column: "
+                    f"{next(iter(elsewhere))}, without trial_types."
+                )
             raise DataError(f"{root}: no event has the trial_type {kind!r}.{hint} Found: {found}.")
+
+
+def _kinds(table: pd.DataFrame) -> pd.Series:
+    """Return the trial_type of each row, or its `value` where it has none."""
+    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    return kinds.where(~kinds.map(is_missing), table["value"]) if "value" in table else kinds
 
 
 def column_name(name: str, table: str, used: Sequence[str]) -> str:
@@ -159,7 +175,8 @@ def read_events(
     table : DataFrame of str
         Of `eegemo.datasets.tables.read_table`.
     trial_types : sequence of str, optional
-        Events that are trials; None takes all but marks of breaks.
+        Events that are trials, by their `trial_type`, or by their `value` where they have none;
+        None takes all but marks of breaks.
 
     Returns
     -------
@@ -173,15 +190,13 @@ def read_events(
         If an onset, a duration or a rating is not a number, or different events that are trials
         begin at the same moment.
     """
-    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    kinds = _kinds(table)
     onsets = pd.Series(_numbers(table, "onset", file), index=table.index, dtype=float)
     _check_not_samples(table, onsets, file)
     if trial_types is not None:
         chosen, other = kinds.isin(trial_types), "of another trial_type"
     else:
-        # without trial_type, the column that is next to it says what is a mark
-        named = kinds if "trial_type" in table else table.get("value", kinds)
-        chosen, other = ~named.map(_is_mark).astype(bool), "marks of a break"
+        chosen, other = ~kinds.map(_is_mark).astype(bool), "marks of a break"
     absent = chosen & onsets.isna()
     kept = chosen & ~absent
     left_out = {other: int((~chosen).sum()), "without an onset": int(absent.sum())}
@@ -192,7 +207,8 @@ def read_events(
     rows = rows[~copies.to_numpy(dtype=bool)]
     trials = _make_trials(path, rows, onsets[rows.index], file)
     twice = trials["onset"].duplicated(keep=False)
-    if twice.any():
+    # without a trial_type nothing says which is the trial; labels.column can, and they are bundled
+    if twice.any() and trials["trial_type"].any():
         moment = trials.loc[twice, "onset"].iloc[0]
         same = trials["onset"] == moment
         what = show_names(dict.fromkeys(kind or "n/a" for kind in trials.loc[same, "trial_type"]))
@@ -291,8 +307,9 @@ def check_durations(runs: Sequence[RunEvents], root: Path) -> None:
         return
     total = sum(len(run.trials) for run in runs)
     places = [f"{run.file.name}, line {line}" for run, line in without]
+    where = f" ({shorten(places)})" if len(without) < total else ""
     raise DataError(
         f"{root}: not every trial has a duration in its events.tsv: {len(without)} of {total} have "
-        f"none or 0 ({shorten(places)}). Say how long a trial lasts with tmax, in seconds from its "
-        "onset, or by trial_types which events are trials."
+        f"none or 0{where}. Say how long a trial lasts with tmax, in seconds from its onset, or by "
+        "trial_types which events are trials."
     )

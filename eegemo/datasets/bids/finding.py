@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from eegemo.datasets.bids.around import TablesAround
 from eegemo.datasets.bids.bundles import bundle_trials
@@ -65,6 +66,7 @@ def find_recordings_bids(
     acquisition: str | int | Sequence[str | int] = "all",
     processing: str | int | Sequence[str | int] = "all",
     exclude: Sequence[str | int] | None = None,
+    times: Literal["seconds", "milliseconds"] = "seconds",
 ) -> list[BidsRecording]:
     """List the subjects of a BIDS data set with EEG, with all their sessions and runs.
 
@@ -87,6 +89,8 @@ def find_recordings_bids(
     exclude : sequence of str or int | None
         What to leave out: subjects, recordings and trials, such as ``sub-03``, ``sub-04_run-2`` or
         ``sub-01_trial-3`` (see `eegemo.datasets.exclude`).
+    times : {"seconds", "milliseconds"}
+        Unit of ``onset`` and ``duration`` in the tables of events.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def find_recordings_bids(
         check_file(path.fpath)
         check_inside(path.fpath, root)
     check_signals_apart(paths, root)
-    found, told = read_all(name_runs(paths), trial_types, root)
+    found, told = read_all(name_runs(paths), trial_types, root, times=times)
     check_stored_once(found)
     subjects_of = _by_subject(found)
     _check_some(subjects_of, task, root)
@@ -158,7 +162,7 @@ def find_recordings_bids(
         "tmax": tmax,
         "trial_types": None if trial_types is None else sorted(trial_types),
     }
-    recordings = []
+    recordings: list[BidsRecording] = []
     for subject, group in subjects_of.items():
         columns = [around.describe(run.path) for run in group]
         bundled = [bundle_trials(run, tmin, tmax) for run in group]
@@ -170,6 +174,7 @@ def find_recordings_bids(
             key: value
             for key, value in {
                 "around": columns if any(columns) else None,
+                "times": None if times == "seconds" else times,
                 "exclude": sorted({e.text for run in group for e in exclusions[run.path.fpath]}),
                 "stimuli": renamed.get(subject),
                 "runs": _odd_labels(group),

@@ -12,6 +12,7 @@ from eegemo.datasets.bids.choosing import ask_which
 from eegemo.datasets.bids.events import RunEvents, check_trial_types, read_events
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import RunPath, find_paths
+from eegemo.datasets.bids.times import in_seconds
 from eegemo.datasets.exclude import same_label
 from eegemo.datasets.tables import find_near_misses, read_table
 from eegemo.errors import DataError
@@ -21,7 +22,11 @@ __all__ = ["check_stored_once", "read_all", "unify_stimuli"]
 
 
 def read_all(
-    paths: Sequence[RunPath], trial_types: Sequence[str] | None, root: Path
+    paths: Sequence[RunPath],
+    trial_types: Sequence[str] | None,
+    root: Path,
+    *,
+    times: str = "seconds",
 ) -> tuple[list[RunEvents], list[tuple[str, str]]]:
     """Read the events of all recordings; return them, and what the user should know."""
     tables: dict[Path, pd.DataFrame] = {}
@@ -34,7 +39,7 @@ def read_all(
             continue
         check_inside(file, root)
         if file not in tables:
-            tables[file] = read_table(file, required=["onset"])
+            tables[file] = in_seconds(read_table(file, required=["onset"]), times)
         files[path] = file
         labels = dict(part.split("-", 1) for part in file.stem.split("_")[:-1])
         if not labels.items() <= path.labels.items():
@@ -89,12 +94,14 @@ def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
 
 def check_stored_once(found: Sequence[RunEvents]) -> None:
     """Refuse recordings of one run with the same events: one recording, stored several times."""
-    for position, run in enumerate(found):
+    together: dict[tuple[str, str], list[RunEvents]] = {}
+    for run in found:
+        together.setdefault((run.path.subject, run.path.session), []).append(run)
+    for run in found:
         same = [
             other.path
-            for other in found[position:]
-            if (other.path.subject, other.path.session) == (run.path.subject, run.path.session)
-            and same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
+            for other in together[run.path.subject, run.path.session]
+            if same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
             and _moments(other) == _moments(run)
         ]
         if len(same) > 1 and len(run.trials):
@@ -116,18 +123,19 @@ def unify_stimuli(
     runs = [run for group in subjects.values() for run in group]
     counts = Counter(name for run in runs for name in run.trials["stimulus"] if name)
     names: dict[str, str] = {}
-    for group in find_near_misses(counts):
-        usual = max(group, key=lambda name: counts[name])
-        names |= {name: usual for name in group if name != usual}
+    for alike in find_near_misses(counts):
+        usual = max(alike, key=lambda name: counts[name])
+        names |= {name: usual for name in alike if name != usual}
         told.append(
             (
                 "stimuli that differ only in case or blanks, taken for one",
-                " and ".join(map(repr, group)),
+                " and ".join(map(repr, alike)),
             )
         )
     if not names:
         return subjects, {}
-    renamed, changed = {}, {}
+    renamed: dict[str, list[RunEvents]] = {}
+    changed: dict[str, dict[str, str]] = {}
     for subject, group in subjects.items():
         here = {
             name: names[name] for run in group for name in run.trials["stimulus"] if name in names
