@@ -38,6 +38,7 @@ __all__ = [
     "longest_piece",
     "pieces",
     "say_breaks",
+    "whole_segments",
     "with_breaks",
 ]
 
@@ -292,6 +293,33 @@ def say_breaks(parts: Sequence[Any], names: Sequence[str]) -> list[str]:
         f"{f' ({kinds})' if kinds else ''}: {', '.join(numbers)}. No filter crosses it, and "
         "windows that hold it are left out"
     ]
+
+
+def whole_segments(inst: Any, trial: np.ndarray, first: np.ndarray, length: int) -> np.ndarray:
+    """Return which segments of signals hold no break.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw or mne.BaseEpochs
+    trial, first : ndarray of int, shape (n,)
+        Trial of each segment (0 for continuous signals) and its first sample.
+    length : int
+        Samples of a segment.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    whole = np.ones(len(first), bool)
+    if not is_broken(inst):
+        return whole
+    for block, found in blocks(inst):
+        inside = np.zeros(len(first), bool)
+        for start, stop, good in found:
+            if good:
+                inside |= (first >= start) & (first + length <= stop)
+        whole &= inside | (trial != (block or 0))
+    return whole
 
 
 def check_remains(inst: Any, length: int, what: str) -> None:
