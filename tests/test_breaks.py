@@ -4,7 +4,10 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+from edf_files import write_edf
+from folders import CHANNELS, COLUMNS, make_events, make_noise, make_sections, write_recording
 
+from eegemo.config import Experiment
 from eegemo.datasets.breaks import (
     Break,
     add_breaks,
@@ -15,6 +18,7 @@ from eegemo.datasets.breaks import (
 )
 from eegemo.datasets.cutting import CutTrials, leave_out, place_trials
 from eegemo.errors import DataError
+from eegemo.execution import RunContext
 from eegemo.labels import Labels
 from eegemo.preprocessing import (
     NoTrialLeftError,
@@ -25,6 +29,8 @@ from eegemo.preprocessing import (
     preprocess,
     resample,
 )
+from eegemo.runs.check import check_experiment
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.trials import make_trials
 from eegemo.windows import break_notes, count_breaks, make_windows
 
@@ -411,3 +417,66 @@ def test_pieces_of_given_epochs_are_filtered_alone():
         )
     short = preprocess(given([(12.5, 1.0, "boundary")]), l_freq=4.0)
     assert parse_spans(short.metadata["breaks"][1])[0] == (0.0, 0.5)
+
+
+# --- from check to windows ----------------------------------------------------------------------
+
+
+def experiment_of(root, **changes):
+    return Experiment.model_validate(make_sections(root, **changes))
+
+
+def test_breaks_of_files_and_tables_are_told_by_check_and_run(tmp_path):
+    """A marker of the file and three rows of the table; each costs the windows that hold it."""
+    marker = f"New Segment,,{round(22.5 * 128) + 1},1,0"
+    marks = [(7.5, 90.0, "boundary"), (12.0, "n/a", "BAD_movement"), (36.0, 4.0, "BAD_talk")]
+    events = [*make_events(12), *marks]
+    write_recording(tmp_path / "bids", events=events, markers=["New Segment,,1,1,0", marker])
+    experiment = experiment_of(tmp_path / "bids")
+    checked = check_experiment(experiment, results=tmp_path / "r", calibrate=False)
+    prepared = prepare_experiment(experiment, RunContext(tmp_path / "r"))
+    assert list(checked.notes) == list(prepared.notes)
+    windows = prepared.windows
+    about = windows.trials.metadata
+    assert about["trial"].tolist() == [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]  # 8 is bad as a whole
+    counts = dict(zip(about["trial"], np.bincount(windows.trial), strict=True))
+    assert counts == dict.fromkeys(about["trial"], 4) | {2: 3, 3: 3, 5: 3}
+    notes = " ".join(prepared.notes)
+    assert "1 trial left out, marked bad: 8" in notes
+    assert "3 trials hold a break (boundary, BAD_movement, New Segment/): 2, 3, 5." in notes
+    assert "3 windows of 3 trials left out for breaks of the recording: subject 01, " in notes
+    strict = experiment_of(tmp_path / "bids", preprocessing={"breaks": "drop_trial"})
+    strictly = prepare_experiment(strict, RunContext(tmp_path / "r"))
+    assert strictly.windows.trials.metadata["trial"].tolist() == [1, 4, 6, 7, 9, 10, 11, 12]
+    assert "3 trials left out, they hold a break (breaks: drop_trial): 2, 3, 5" in " ".join(
+        strictly.notes
+    )
+
+
+@pytest.mark.parametrize("suffix", [".edf", ".bdf"])
+def test_a_film_with_two_gaps_is_cut_at_the_right_places(tmp_path, suffix):
+    """Every second of signal has the second at which it was recorded as its level in microvolts."""
+    starts = [*range(20), *range(50, 70), *range(71, 93)]
+    levels = np.repeat(np.array(starts, float), 128) * 20
+    data = levels + make_noise(62)
+    folder, stem = write_recording(tmp_path / "bids", events=[])
+    for file in folder.glob("*_eeg.v*"):
+        file.unlink()
+    (folder / f"{stem}_eeg.eeg").unlink()
+    write_edf(folder / f"{stem}_eeg{suffix}", data, [128] * 8, CHANNELS, starts=starts)
+    onsets = [1.0, 6.0, 11.0, 18.0, 30.0, 52.0, 58.0, 64.0, 69.0, 75.0, 80.0, 85.0]
+    rows = [(onset, 4.0, ("happy", "sad")[k % 2]) for k, onset in enumerate(onsets)]
+    text = "".join("\t".join(map(str, row)) + "\n" for row in [COLUMNS, *rows])
+    (folder / f"{stem}_events.tsv").write_text(text)
+    prepared = prepare_experiment(experiment_of(tmp_path / "bids"), RunContext(tmp_path / "r"))
+    windows = prepared.windows
+    trials = windows.trials.metadata["trial"].to_numpy()
+    assert sorted(trials) == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
+    means = windows.gather(np.arange(len(windows))).mean(axis=(1, 2)) * 1e6 / 20
+    first = np.array([onsets[trials[trial] - 1] for trial in windows.trial])
+    seconds = windows.first / 128
+    lost = np.where((trials[windows.trial] == 9) & (seconds >= 1), 1, 0)  # 70 to 71 s
+    np.testing.assert_allclose(means, first + seconds + lost, atol=0.5)
+    counts = dict(zip(trials, np.bincount(windows.trial), strict=True))
+    assert counts == dict.fromkeys(trials, 4) | {4: 2, 9: 3}
+    assert any("their onset lies in a gap of the recording: 5" in note for note in prepared.notes)
