@@ -8,6 +8,7 @@ from edf_files import write_edf
 from folders import CHANNELS, COLUMNS, make_events, make_noise, make_sections, write_recording
 
 from eegemo.config import Experiment
+from eegemo.datasets.base import Run
 from eegemo.datasets.breaks import (
     Break,
     add_breaks,
@@ -17,6 +18,7 @@ from eegemo.datasets.breaks import (
     sample_times,
 )
 from eegemo.datasets.cutting import CutTrials, leave_out, place_trials
+from eegemo.datasets.memory import Memory
 from eegemo.errors import DataError
 from eegemo.execution import RunContext
 from eegemo.labels import Labels
@@ -315,7 +317,7 @@ def test_a_baseline_across_a_break_leaves_its_trial_out():
     cut = CutTrials(table([2.0, 10.0, 20.0]), -1.0, 4.0)
     new = preprocess(raw, make_epochs=cut, baseline=[-1.0, 0.0], record=record)
     assert new.metadata["trial"].tolist() == [1, 3]  # the break of 3 is after its onset
-    assert "1 trial left out, their baseline holds a break: 2" in record.notes
+    assert "1 trial left out, a break lies in their baseline or after it: 2" in record.notes
     without = preprocess(raw, make_epochs=cut)
     assert without.metadata["breaks"].tolist() == ["", "-0.5 -0.5", "1.5 1.5"]
     assert len(windows_of(without)[2]) == 11
@@ -341,6 +343,42 @@ def test_trials_wholly_bad_or_outside_are_left_out():
     ]
     alone, _ = leave_out(table([10.0]), 0.0, 4.0, 40.0, [(9.0, 12.0), (13.0, 15.0)])
     assert len(alone) == 1  # a second is left between them
+
+
+@pytest.mark.parametrize(
+    ("break_at", "baseline", "left"),
+    [
+        ((10.0, 0.0, "boundary"), [-1.0, 0.0], [1]),  # nothing before the jump is of this trial
+        ((9.75, 0.0, "boundary"), [-1.0, -0.5], [1]),
+        ((9.0, 0.0, "boundary"), [-1.0, 0.0], [1, 2]),  # the first sample after it is the first
+        ((8.5, 0.4, "BAD_x"), [-1.0, 0.0], [1, 2]),
+        ((9.4, 0.4, "BAD_x"), [-1.0, -0.7], [1, 2]),
+        ((9.2, 0.4, "BAD_x"), [-1.0, -0.7], [1]),
+        ((10.5, 1.0, "BAD_x"), [-1.0, 0.0], [1, 2]),
+    ],
+)
+def test_a_baseline_is_of_the_signal_that_it_is_taken_from(break_at, baseline, left):
+    cut = CutTrials(table([2.0, 10.0]), -1.0, 4.0)
+    new = preprocess(make_raw(marks=[break_at]), make_epochs=cut, baseline=baseline)
+    assert new.metadata["trial"].tolist() == left
+
+
+def test_trials_cut_by_a_function_of_ones_own_are_treated_alike():
+    raw = make_raw(marks=[(4.5, 3.0, "boundary"), (21.0, 1.0, "BAD_x"), (30.0, 0.0, "boundary")])
+
+    def cut(found):
+        events = [
+            [round(onset * found.info["sfreq"]) + found.first_samp, 0, 1] for onset in (3, 20, 30)
+        ]
+        about = table([3, 20, 30]).drop(columns=["onset", "duration"])
+        options = {"baseline": None, "preload": True, "reject_by_annotation": False}
+        return mne.Epochs(
+            found, np.array(events), tmin=0, tmax=4, metadata=about, verbose="ERROR", **options
+        )
+
+    new = preprocess(raw, notch=25.0, sfreq=64.0, make_epochs=cut)
+    expected = [[(-3, 1.5), (1.5, 1.5)], [(1, 2)], []]
+    assert [sorted(parse_spans(text)) for text in new.metadata["breaks"]] == expected
 
 
 # --- gaps ---------------------------------------------------------------------------------------
@@ -405,6 +443,16 @@ def test_annotations_of_given_epochs_are_breaks(clock):
     assert "breaks" not in epochs.metadata
     assert len(windows_of(new)[2]) == 24 - 2  # the cut lies between two windows
     assert any("2 trials hold a break: 2, 3." in note for note in record.notes)
+
+
+def test_marks_are_part_of_what_is_given():
+    """Else trials that were stored without them would be taken for these."""
+    marks = [[], [(15.5, 1.0, "happy")], [(15.5, 1.0, "BAD_move")], [(15.5, 2.0, "BAD_move")]]
+    contents = [Memory.of([given(found)]).content for found in marks]
+    assert contents[0] == contents[1]
+    assert len(set(contents)) == 3
+    raws = [Run(make_raw(marks=found), CutTrials(table([2.0]), 0.0, 4.0)) for found in marks]
+    assert len({Memory.of([run]).content for run in raws}) == 3
 
 
 def test_pieces_of_given_epochs_are_filtered_alone():
