@@ -294,13 +294,20 @@ def break_notes(
     total = sum(held for held, _ in counts.values())
     lossy = [f"{name(row)} ({held} of {number})" for row, (held, number) in counts.items()]
     notes = [
-        f"{total} windows of {len(counts)} trials hold a break of the recording and were left out: "
-        f"{_first_names(lossy)}."
+        f"{_number(total, 'window')} of {_number(len(counts), 'trial')} left out for breaks of the "
+        f"recording: {_first_names(lossy)}."
     ]
     empty = [name(row) for row, (held, number) in counts.items() if held == number]
     if empty:
-        notes.append(f"{len(empty)} trials have no window left: {_first_names(empty)}.")
+        notes.append(
+            f"{_number(len(empty), 'trial')} left out, without a window between breaks: "
+            f"{_first_names(empty)}."
+        )
     return notes
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _first_names(names: list[str]) -> str:

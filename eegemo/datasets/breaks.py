@@ -136,12 +136,15 @@ def find_breaks(raw: mne.io.BaseRaw) -> list[Break]:
         start, stop = break_samples(broken.start, broken.end, sfreq)
         if stop <= 0 or start >= n_times:
             continue
-        if start == stop:  # MNE calls one jump "BAD boundary" and "EDGE boundary"
-            known = found.get((start, stop))
-            if known is not None and not known.name.lower().startswith("bad"):
-                continue
-        found[start, stop] = broken
+        known = found.get((start, stop))
+        if known is None or _rank(broken.name) < _rank(known.name):
+            found[start, stop] = broken
     return sorted(found.values())
+
+
+def _rank(name: str) -> int:
+    """Order the names of one break: MNE calls a jump ``BAD boundary`` and ``EDGE boundary``."""
+    return 0 if _GAP.fullmatch(name) else 2 if name.lower().startswith("bad boundary") else 1
 
 
 def break_samples(start: float, end: float, sfreq: float) -> tuple[int, int]:

@@ -91,6 +91,8 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
     annotations = inst.annotations.copy()
     if annotations.orig_time is None:  # then MNE adds the time of the first sample on setting them
         annotations.onset -= inst.first_time
+    else:  # the number of the first sample was rounded
+        annotations.onset += new.first_time - inst.first_time
     return new.set_annotations(annotations, verbose="ERROR")
 
 
