@@ -37,6 +37,7 @@ __all__ = [
     "reorder_channels",
     "same_channels",
     "store_trials",
+    "trial_lengths",
 ]
 
 #: Samples that are reordered at a time.
@@ -213,8 +214,12 @@ def _about(runs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
     return TrialsOutline(shape, metadata, sfreq, names, _first_time(first))
 
 
-def outline_trials(epochs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
+def outline_trials(
+    epochs: Sequence[mne.BaseEpochs], look: Callable[[np.ndarray], None] | None = None
+) -> TrialsOutline:
     """Outline the trials of one recording, after the checks that `store_trials` makes.
+
+    `look`, if given, is called with the signals of each trial, shape (n_times, n_channels).
 
     Raises
     ------
@@ -224,8 +229,9 @@ def outline_trials(epochs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
     runs = _loaded(epochs)
     _check_runs(runs)
     for run in runs:
-        for _ in _arrays(run):  # which refuses what is not a number
-            pass
+        for signals in _arrays(run):  # which refuses what is not a number
+            if look is not None:
+                look(signals)
     return _about(runs)
 
 
@@ -347,6 +353,11 @@ def _shape(runs: Sequence[mne.BaseEpochs]) -> tuple[int, ...]:
     if len(lengths) == 1:
         return sum(len(run) for run in runs), lengths.pop(), n_channels
     return sum(_n_times(runs)), n_channels
+
+
+def trial_lengths(epochs: Sequence[mne.BaseEpochs]) -> list[int]:
+    """Return the samples of each trial that `store_trials` keeps."""
+    return _n_times(_loaded(epochs))
 
 
 def _n_times(runs: Sequence[mne.BaseEpochs]) -> list[int]:
@@ -471,9 +482,7 @@ def store_trials(
     return folder
 
 
-def load_trials(
-    folders: Sequence[str | Path], bundle: Sequence[str] | None = None
-) -> Trials:
+def load_trials(folders: Sequence[str | Path], bundle: Sequence[str] | None = None) -> Trials:
     """Memory-map stored trials.
 
     Parameters

@@ -85,13 +85,8 @@ class Windows:
         keys = metadata[list(KEYS)].copy()
         keys.insert(2, "run", metadata["run"].fillna("1") if "run" in metadata else "1")
         keys["bundle"] = metadata["bundle"].fillna("") if "bundle" in metadata else ""
-        for name in (
-            "subject",
-            "session",
-            "run",
-            "stimulus",
-            "bundle",
-        ):  # strings once per trial, not per window
+        # strings once per trial, not per window
+        for name in ("subject", "session", "run", "stimulus", "bundle"):
             keys[name] = keys[name].astype(str).astype("category")
         table = keys.iloc[self.trial].reset_index(drop=True)
         table["start"] = self.trials.tmin + self.first / self.trials.sfreq

@@ -56,16 +56,17 @@ def make_fingerprints(trials: Iterable[np.ndarray] | np.ndarray, sfreq: float) -
 
     Parameters
     ----------
-    trials : ndarray of shape (n_trials, n_times, n_channels), or iterable of (n_times, n_channels)
-        In any unit. What is mapped from a file is read a few trials at a time.
+    trials : iterable of ndarray of float32
+        Each of a trial, shape (n_times, n_channels), or of several of one length, shape (n,
+        n_times, n_channels); in any unit. An array of all trials is gone through in parts.
     sfreq : float
         Sampling frequency in Hz.
 
     Returns
     -------
     prints : ndarray of `FINGERPRINT`, shape (n_trials,)
-        ``digest`` of samples and shape; ``rate`` of the sketch in Hz; ``flat`` where no channel
-        changes.
+        ``digest`` of shape and every fourth sample, in any order of channels; ``rate`` of the
+        sketch in Hz; ``flat`` where no channel changes.
 
     Examples
     --------
@@ -75,10 +76,8 @@ def make_fingerprints(trials: Iterable[np.ndarray] | np.ndarray, sfreq: float) -
     >>> bool(abs(sketch[0] - sketch[1]).max() <= 1), bool(abs(sketch[0] - sketch[2]).max() <= 1)
     (True, False)
     """
-    made = [np.empty(0, FINGERPRINT)]
-    for part in _batches(trials):
-        made.append(_fingerprints(part, sfreq))
-    return np.concatenate(made)
+    made = [_fingerprints(part, sfreq) for part in _batches(trials)]
+    return np.concatenate([np.empty(0, FINGERPRINT), *made])
 
 
 def _batches(trials: Iterable[np.ndarray] | np.ndarray) -> Iterator[np.ndarray]:
@@ -89,7 +88,7 @@ def _batches(trials: Iterable[np.ndarray] | np.ndarray) -> Iterator[np.ndarray]:
             yield np.ascontiguousarray(trials[first : first + each], "<f4")
     else:
         for signals in trials:
-            yield np.ascontiguousarray(signals[None], "<f4")
+            yield np.ascontiguousarray(signals if signals.ndim == 3 else signals[None], "<f4")
 
 
 def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
@@ -100,11 +99,13 @@ def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
     made["sketch"][:, : lags * size] = series.reshape(n, -1)
     silent = ~series.any(axis=(1, 2))
     made["flat"][silent] = ~np.ptp(trials[silent], axis=1).any(axis=1)
-    for k, signals in enumerate(trials):
-        # SHA-256 of all samples would cost more than all else; the sketch is drawn from each
-        some = zlib.crc32(np.ascontiguousarray(signals[::_EVERY]))
-        parts = f"{signals.shape} {sfreq} {some}".encode(), made["sketch"][k].tobytes()
-        digest = hashlib.blake2b(b"\0".join(parts), digest_size=16).digest()
+    # the bytes of some samples, since those of all would cost as much as all else; the sketch is
+    # drawn from every sample. Channels are sorted, since two files may have them in any order
+    some = np.ascontiguousarray(trials[:, ::_EVERY].transpose(0, 2, 1))
+    about = f"{trials.shape[1:]} {sfreq}".encode()
+    for k, channels in enumerate(some):
+        sums = np.sort(np.array([zlib.crc32(channel) for channel in channels], "<u4"))
+        digest = hashlib.blake2b(about + sums.tobytes(), digest_size=16).digest()
         made["digest"][k] = np.frombuffer(digest, "u1")
     return made
 

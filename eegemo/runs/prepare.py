@@ -15,14 +15,16 @@ from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import RunContext
 from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
+from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import make_dataset
 from eegemo.runs.design import check_design, note_design, resolve_design
+from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
 from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeats
 from eegemo.trials import Trials, load_trials
 from eegemo.windows import Windows, break_notes, make_windows
 
-__all__ = ["divide_trials", "prepare_experiment"]
+__all__ = ["divide_trials", "prepare_experiment", "settle"]
 
 
 def prepare_experiment(
@@ -50,7 +52,8 @@ def prepare_experiment(
     dataset = make_dataset(experiment) if dataset is None else dataset
     stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
-    trials = load_trials(folders)
+    trials, copied = settle(experiment, load_trials(folders), dataset)
+    notes += copied
     labels, _ = label_trials(
         trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
@@ -75,6 +78,34 @@ def prepare_experiment(
         constant_over=units,
         references=stored.references,
     )
+
+
+def settle(
+    experiment: Experiment, trials: Trials, dataset: Dataset, prints: np.ndarray | None = None
+) -> tuple[Trials, list[str]]:
+    """Refuse trials that are copies of others, or bundle them; also return notes.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    trials : Trials
+    dataset : Dataset
+    prints : ndarray of `eegemo.fingerprints.FINGERPRINT`, optional
+        Of trials that have no signals any more; by default they are made from the signals.
+
+    Raises
+    ------
+    DataError
+        If trials are copies, unless ``data.copies`` keeps those that are nearly the same.
+    """
+    load = trials.array if prints is None else None
+    bundle = trials.metadata["bundle"].tolist() if "bundle" in trials.metadata else None
+    prints = load_prints(trials) if prints is None else prints
+    copies = find_copies(prints, bundle=bundle, load=load)
+    bundles, notes = settle_copies(
+        copies, trials.metadata, keep=experiment.data.copies, dataset=dataset
+    )
+    return (trials if bundles is None else trials.bundled(bundles)), notes
 
 
 def divide_trials(

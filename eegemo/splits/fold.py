@@ -138,8 +138,8 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
     """Check that folds do not leak.
 
     Training, validation and test sets share no window and no group. Unless `group` is one of
-    `LEAKING`, they share no trial and no bundle of trials either. With ``"segment"``, which splits trials in time, they
-    share no sample.
+    `LEAKING`, they share no trial and no bundle of trials either. With ``"segment"``, which splits
+    trials in time, they share no sample.
 
     Parameters
     ----------
