@@ -98,7 +98,7 @@ def list_protocols(
         group = protocol.name
         if group in ("run", "session") and group not in constant_over:
             continue  # nothing is learnt from it that the split by trial does not tell
-        divides = bool(constant_over) and group != constant_over[-1]
+        divides = bool(constant_over) and _divides(group, constant_over[-1])
         section = base | {"group": group, "allow_leakage": protocol.leaks or divides}
         if group in ("stimulus", "subject"):
             section["within"] = None
@@ -114,3 +114,9 @@ def list_protocols(
                 section["method"] = "leave_one_group_out"
         splits[group] = section
     return splits, missing
+
+
+def _divides(group: str, unit: str) -> bool:
+    """Return whether groups may divide a unit that the class is constant over."""
+    nested = ("window", "segment", "trial", "run", "session", "subject")
+    return group not in nested or nested.index(group) < nested.index(unit)
