@@ -211,7 +211,7 @@ def test_a_split_by_trial_that_divides_such_recordings_is_no_evidence():
     text = words(rows)
     assert "when split by trial, which is no evidence either, since the class never" in text
     assert "Only the split run can be evidence; the score is above chance." in text
-    assert "The file splits by trial, which cannot be evidence" in text
+    assert "The file splits by trial, which cannot be evidence, since the class never" in text
     assert "None of these splits can be evidence." in words(rows[:2])
 
 

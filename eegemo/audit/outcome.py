@@ -272,7 +272,7 @@ def sentences(audit: Audit) -> list[str]:
     honest = [row for row in rows.values() if not row.leaks]
     above = [row.title for row in honest if row.above]
     below = [row.title for row in honest if not row.above]
-    text = f"Only {_splits([row.title for row in honest])} can be evidence; "
+    text = f"Only {_splits([row.title for row in honest])} can be evidence; " if honest else ""
     if not honest:
         found.append("None of these splits can be evidence.")
     elif not below:
