@@ -233,7 +233,7 @@ def functions():
         (bids, {"channels"}, find_recordings_bids, set()),
         (
             simulated,
-            {"root", "variant", "subjects", "channels"},
+            {"root", "variant", "subjects", "channels", "exclude"},
             simulate_deap,
             {"root", "formats", "truth", "on_subject"},
         ),

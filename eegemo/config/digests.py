@@ -5,6 +5,7 @@ from typing import Any
 
 from eegemo.config.experiment import Experiment
 from eegemo.config.sections import Section
+from eegemo.labels import digest_ratings
 from eegemo.registry.options import Since
 from eegemo.registry.registry import Code
 from eegemo.registry.tables import DATASETS, MODELS
@@ -15,10 +16,10 @@ __all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_fo
 def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     """Return everything that determines the result of an experiment, ready for JSON.
 
-    The name, the folder of the data and the number of refits are excluded, since none of them
-    changes a prediction. Options marked
-    as later (`eegemo.registry.options.Since`) are excluded while they have their default, so older
-    results keep their digest.
+    The name, the places of the data and of a table of labels, and the number of refits are
+    excluded, since none changes a prediction. Options marked as later
+    (`eegemo.registry.options.Since`) are excluded while they have their default, so older results
+    keep their digest.
 
     Parameters
     ----------
@@ -28,10 +29,21 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     -------
     settings : dict
         With ``"data.code"`` and ``"model.code"``, the SHA-256 of the source, for code outside
-        eegemo.
+        eegemo, and ``"labels.table"``, a digest of its content, for a table of labels.
+
+    Raises
+    ------
+    InputError
+        If that code or that table cannot be read.
     """
     settings: dict[str, Any] = experiment.model_dump(
-        mode="json", exclude={"name": True, "data": {"root"}, "significance": True}
+        mode="json",
+        exclude={
+            "name": True,
+            "data": {"root"},
+            "labels": {"table"},
+            "significance": True,
+        },
     )
     for name, field in type(experiment).model_fields.items():
         if name == "significance":
@@ -43,6 +55,10 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
         elif isinstance(value, Section):
             kept = section_for_digest(value)
             settings[name] = {key: part for key, part in settings[name].items() if key in kept}
+    # nobody knows yet what is held out; a run says it before it makes a digest
+    settings["split"]["group"] = settings["split"]["group"] or "trial"
+    if experiment.labels.table is not None:
+        settings["labels.table"] = digest_ratings(experiment.labels.table)
     return settings | code_for_digest(experiment)
 
 

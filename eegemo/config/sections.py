@@ -4,13 +4,13 @@ import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
-from eegemo.labels import make_labels
+from eegemo.labels import complete_options, find_contradiction, make_labels, middle_of
 from eegemo.models.options import TrainingOptions
 from eegemo.preprocessing import preprocess
 from eegemo.registry.options import REQUIRED, Option, options_of
@@ -72,6 +72,23 @@ class Section(Strict):
         def __getattr__(self, name: str) -> Any: ...
 
 
+class LabelsSection(Section):
+    """Section `labels`, with checks across the options of `eegemo.labels.make_labels`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completes(cls, content: Any) -> Any:
+        # what follows from written keys is written out, so that a stored file reads the same
+        return complete_options(content) if isinstance(content, Mapping) else content
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "LabelsSection":
+        problem = find_contradiction(self.model_dump())
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+
 class SplitSection(Section):
     """Section `split`, with checks across the options of `eegemo.splits.make_folds`."""
 
@@ -94,6 +111,10 @@ class SplitSection(Section):
                 f"found {self.ratios}"
             )
         return self
+
+
+#: Sections with checks across their options.
+_BASES: dict[str, type[Section]] = {"split": SplitSection}
 
 
 def make_section(
@@ -159,23 +180,52 @@ _NOUNS = {"data": "data set", "model": "model"}
 @cache
 def stage_section(name: str) -> type[Section]:
     """Return the section of a stage."""
-    return make_section(name, STAGES[name], base=SplitSection if name == "split" else Section)
+    if name == "labels":
+        return labels_section(middle_of((1.0, 9.0)))
+    return make_section(name, STAGES[name], base=_BASES.get(name, Section))
+
+
+#: Keys of every section `data`, which are no options of the data set itself.
+_OF_EVERY_DATA_SET = {
+    "copies": Option(
+        "copies",
+        Literal["refuse", "keep"],
+        "refuse",
+        "What to do where nearly the same signals stand under two names: in another unit, "
+        "reference or filter, or cut elsewhere. `refuse` names them. `keep` uses both, and no "
+        "split divides them. Identical signals are always refused.",
+        since="0.2",
+    )
+}
 
 
 @cache
 def data_section(source: str) -> type[Section]:
-    """Return the section of a data set."""
-    return make_section("data", dataset_class(source), key=("source", source))
+    """Return the section of a data set, with the keys that all data sets have."""
+    base = make_section("data", dataset_class(source), key=("source", source))
+    taken = sorted(set(_OF_EVERY_DATA_SET) & set(base.model_fields))
+    if taken:
+        raise ConfigError(
+            f"data: the option {taken[0]!r} of {source} needs another name; this one is taken by "
+            "the section itself."
+        )
+    fields: dict[str, Any] = {
+        option.name: (option.type, Field(option.default, description=option.text))
+        for option in _OF_EVERY_DATA_SET.values()
+    }
+    made = cast("type[Section]", create_model("data", __base__=base, __module__=__name__, **fields))
+    made.__doc__ = base.__doc__
+    made._options = {**base._options, **_OF_EVERY_DATA_SET}
+    return made
 
 
 @cache
 def labels_section(threshold: float) -> type[Section]:
     """Return the section `labels` with the default threshold of a data set."""
-    base = stage_section("labels")
-    field = base.model_fields["threshold"]
-    if field.default == threshold:
-        return base
-    other: Any = (field.annotation, Field(threshold, description=field.description))
+    base = make_section("labels", make_labels, base=LabelsSection)
+    text = base.model_fields["threshold"].description
+    # a file has a number, since `make_labels` alone cannot know that of the data set
+    other: Any = (float | Literal["median"], Field(threshold, description=text))
     return create_model("labels", __base__=base, __module__=__name__, threshold=other)
 
 

@@ -7,7 +7,7 @@
                      done, with their digests           after each fold
     refits.json                                         scores on exchanged labels
     predictions.parquet  validation.parquet  baseline.parquet
-    provenance.json                                     after the last fold
+    provenance.json  signals.json                       after the last fold
     metrics.json  report.html  tables/  figures/        drawn from the rest
     manifest.json                                       digests of the files above
 """
@@ -35,6 +35,7 @@ __all__ = [
     "REFIT_FOLDER",
     "REPORT",
     "SCALING",
+    "SIGNALS",
     "SPLIT",
     "TABLES",
     "TABLE_FOLDER",
@@ -50,6 +51,7 @@ SPLIT = "folds.csv"
 DESIGN = "design.csv"
 REFITS = "refits.json"
 PROVENANCE = "provenance.json"
+SIGNALS = "signals.json"
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 REPORT = "report.html"

@@ -12,7 +12,7 @@ from eegemo.config import Experiment, settings_for_digest
 from eegemo.evaluation.statistics.design import Design, read_design, unit_table
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
-from eegemo.splits import LEAKING, Fold
+from eegemo.splits import LEAKING, Fold, Unit, divides_unit, unit_numbers
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
 from eegemo.windows import Windows
 
@@ -42,6 +42,10 @@ class Plan:
         Caveats for the report.
     title, citation : str
         Title and citation of the data set.
+    constant_over : tuple of str
+        What the class is constant over, from `eegemo.splits.constant_over`.
+    references : tuple of str
+        References that the recordings state.
     """
 
     experiment: Experiment
@@ -53,6 +57,19 @@ class Plan:
     notes: tuple[str, ...]
     title: str = ""
     citation: str = ""
+    constant_over: tuple[Unit, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def leaks(self) -> bool:
+        """Whether trials, or what the class is constant over, are in both training and test."""
+        if self.experiment.split.group in LEAKING:
+            return True
+        about, of_window = self.windows.trials.metadata, self.windows.trial
+        return any(
+            divides_unit(self.folds, unit_numbers(about, unit)[of_window])
+            for unit in self.constant_over
+        )
 
     @cached_property
     def design(self) -> Design:
@@ -85,6 +102,10 @@ class Plan:
         """
         windows = self.windows
         table = windows.table.drop(columns=["code", "stop"])
+        # not in the table where there is one run a session, and no bundle
+        plain = {"run": "1", "bundle": ""}
+        told = [name for name, usual in plain.items() if (table[name] == usual).all()]
+        table = table.drop(columns=told)
         table["y_true"] = pd.Categorical.from_codes(
             windows.codes, categories=pd.Index(windows.labels.classes)
         )

@@ -18,8 +18,15 @@ from eegemo.evaluation.design import Known, read_known
 from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
-from eegemo.results.records import PROVENANCE, read_experiment, read_json, read_units
+from eegemo.results.records import (
+    PROVENANCE,
+    read_experiment,
+    read_json,
+    read_roles,
+    read_units,
+)
 from eegemo.results.refits import read_refits
+from eegemo.results.signals import read_signals
 from eegemo.scaling import Scaling
 from eegemo.store import changed_files
 
@@ -106,6 +113,29 @@ class Result:
     def histories(self) -> tuple[pd.DataFrame, ...]:
         """The training history of each fold."""
         return tuple(fold.history for fold in self.folds)
+
+    @cached_property
+    def signals(self) -> dict[str, Any] | None:
+        """What its windows look like (`eegemo.results.signals`); None for older results.
+
+        Raises
+        ------
+        ResultError
+            If ``signals.json`` is corrupt.
+        """
+        return read_signals(self.path / layout.SIGNALS)
+
+    @cached_property
+    def roles(self) -> pd.DataFrame | None:
+        """The role of each trial in each fold, from ``folds.csv``; None if that is not known.
+
+        Columns ``subject``, ``stimulus`` and one per fold, as text. It is not known for a result
+        whose split divides trials, or that lacks the table or a fold in it.
+        """
+        try:
+            return read_roles(self.path / layout.SPLIT, [fold.number for fold in self.folds])
+        except ResultError:  # what is reported needs it for a few words only
+            return None
 
     @cached_property
     def assessment(self) -> Assessment:

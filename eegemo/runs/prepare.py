@@ -13,15 +13,18 @@ from eegemo.datasets import Dataset
 from eegemo.errors import DataError
 from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import RunContext
-from eegemo.labels import Labels, make_labels
+from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
+from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import make_dataset
+from eegemo.runs.design import check_design, note_design, resolve_design
+from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
-from eegemo.splits import Fold, make_repeats
+from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeats
 from eegemo.trials import Trials, load_trials
-from eegemo.windows import Windows, make_windows
+from eegemo.windows import Windows, break_notes, make_windows
 
-__all__ = ["divide_trials", "prepare_experiment"]
+__all__ = ["divide_trials", "prepare_experiment", "settle"]
 
 
 def prepare_experiment(
@@ -49,8 +52,16 @@ def prepare_experiment(
     dataset = make_dataset(experiment) if dataset is None else dataset
     stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
-    trials = load_trials(folders)
+    trials, copied = settle(experiment, load_trials(folders), dataset)
+    notes += copied
+    labels, _ = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
+    )
+    # from here on the split is explicit: digests and the result say what was held out
+    experiment, units = resolve_design(experiment, trials, labels)
     windows, folds, divided = divide_trials(experiment, trials, dataset)
+    for note in note_design(experiment, units, trials, labels):
+        context.progress.message(f"{experiment.name}: {note}")
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
     folder = context.results / f"{experiment.name}-{digests['experiment'][:8]}"
@@ -64,30 +75,64 @@ def prepare_experiment(
         tuple(notes),
         title=dataset.title,
         citation=dataset.citation,
+        constant_over=units,
+        references=stored.references,
     )
+
+
+def settle(
+    experiment: Experiment, trials: Trials, dataset: Dataset, prints: np.ndarray | None = None
+) -> tuple[Trials, list[str]]:
+    """Refuse trials that are copies of others, or bundle them; also return notes.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    trials : Trials
+    dataset : Dataset
+    prints : ndarray of `eegemo.fingerprints.FINGERPRINT`, optional
+        Of trials that have no signals any more; by default they are made from the signals.
+
+    Raises
+    ------
+    DataError
+        If trials are copies, unless ``data.copies`` keeps those that are nearly the same.
+    """
+    load = trials.array if prints is None else None
+    bundle = trials.metadata["bundle"].tolist() if "bundle" in trials.metadata else None
+    prints = load_prints(trials) if prints is None else prints
+    copies = find_copies(prints, bundle=bundle, load=load)
+    bundles, notes = settle_copies(
+        copies, trials.metadata, keep=experiment.data.copies, dataset=dataset
+    )
+    return (trials if bundles is None else trials.bundled(bundles)), notes
 
 
 def divide_trials(
     experiment: Experiment, trials: Trials, dataset: Dataset
 ) -> tuple[Windows, list[Fold], list[str]]:
     """Label trials, divide them into windows and these into folds; also return notes."""
-    labels = make_labels(
-        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
+    labels, notes = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
-    notes = []
+    experiment, units = resolve_design(experiment, trials, labels)
+    notes = [*note_design(experiment, units, trials, labels), *notes]
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
             "Trial labels were shuffled within each subject and session: there is nothing to learn."
         )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
+    notes += break_notes(trials, labels, **experiment.windows.model_dump())
     folds = make_repeats(
         windows.table,
         repeats=experiment.repeats,
         seed=experiment.seed,
         **experiment.split.model_dump(),
     )
-    notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
+    check_design(experiment, windows, folds, units)
+    notes += _length_notes(trials) + _label_notes(experiment, labels)
+    notes += _fold_notes(folds, windows, units)
     return windows, folds, notes
 
 
@@ -112,21 +157,22 @@ def _length_notes(trials: Trials) -> list[str]:
 
 
 def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
+    given = experiment.labels.task == "given"
     reasons = {
-        "missing": "because a rating is missing",
+        "missing": f"because {'their class' if given else 'a rating'} is missing",
         "tie": "because a rating is exactly the threshold",
         "ambiguous": "because a rating is too close to the threshold",
         "excluded": "because their class was not asked for",
     }
     notes = [f"{n} trials have no class {reasons[why]}." for why, n in labels.dropped.items() if n]
-    if experiment.labels.threshold == "median":
+    if experiment.labels.threshold == "median" and not given:
         notes.append(
             "Ratings are high or low with respect to each subject's own median of all trials."
         )
     return notes
 
 
-def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
+def _fold_notes(folds: Sequence[Fold], windows: Windows, units: Sequence[Unit]) -> list[str]:
     """Note the folds whose test set has a class that training lacks.
 
     Raises
@@ -141,7 +187,7 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             name = windows.labels.classes[training_classes[0]]
             raise DataError(
                 f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
-                "to classify. Exclude that subject, or change the labels or the split."
+                f"to classify. {_advice(fold, units)}"
             )
         validation_classes = np.unique(windows.codes[fold.validation])
         if validation_classes.size and not np.isin(validation_classes, training_classes).any():
@@ -154,3 +200,15 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             names = ", ".join(windows.labels.classes[code] for code in absent)
             notes.append(f"Fold {fold.name}: no training trial of {names}, which the test set has.")
     return notes
+
+
+def _advice(fold: Fold, units: Sequence[Unit]) -> str:
+    if not units or fold.group != units[-1]:
+        return "Exclude that subject, or change the labels or the split."
+    one, several = UNIT_NOUNS[units[-1]]
+    spared = " Write validation: 0, or record more." if len(fold.validation) else " Record more."
+    return (
+        f"{describe_constant(units)} With whole {several} held out, every class needs one {one} "
+        f"to learn from beside those for test{' and validation' if len(fold.validation) else ''}."
+        f"{spared}"
+    )

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from eegemo.config import Experiment, code_for_digest, section_for_digest
 from eegemo.datasets import Dataset, Recording
+from eegemo.datasets.references import read_references
 from eegemo.errors import DataError
 from eegemo.execution import RunContext, span
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
 from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.notes import merge_notes
+from eegemo.runs.prints import store_prints
 from eegemo.simulation import is_simulated
 from eegemo.store import (
     FileDigests,
@@ -23,7 +25,13 @@ from eegemo.store import (
     remove_leftovers,
 )
 from eegemo.store.space import check_space
-from eegemo.trials import outline_stored, reorder_channels, same_channels, store_trials
+from eegemo.trials import (
+    outline_stored,
+    reorder_channels,
+    same_channels,
+    store_trials,
+    trial_lengths,
+)
 
 if TYPE_CHECKING:
     import mne
@@ -58,6 +66,8 @@ class StoredTrials:
         Caveats for the report.
     simulated : bool
         Whether the data was simulated.
+    references : tuple of str
+        References that the recordings state.
     """
 
     experiment: Experiment
@@ -66,6 +76,7 @@ class StoredTrials:
     made: tuple[str, ...]
     notes: tuple[str, ...]
     simulated: bool
+    references: tuple[str, ...] = ()
 
 
 def prepare_trials(
@@ -91,7 +102,7 @@ def prepare_trials(
         If the data is wrong, or a step cannot be done on it.
     """
     progress, store = context.progress, context.store
-    remove_leftovers(store, store / "trials", store / "features")
+    remove_leftovers(store, *(store / name for name in ("trials", "features", "fingerprints")))
     dataset = make_dataset(experiment) if dataset is None else dataset
     dataset.prepare(context)
     recordings = list_recordings(dataset)
@@ -126,6 +137,7 @@ def prepare_trials(
             )
         ),
         simulated=any(is_simulated(file) for recording in recordings for file in recording.files),
+        references=tuple(read_references(file for found in recordings for file in found.files)),
     )
 
 
@@ -228,6 +240,8 @@ def _store_subject(task: TrialsTask) -> str:
         notes=[f"Subject {subject}: {note}" for note in notes],
         extra=lambda folder: save_records(records, folder),
     )
+    first = epochs[0]
+    store_prints(task.folder, trial_lengths(epochs), len(first.ch_names), first.info["sfreq"])
     return subject
 
 
