@@ -100,6 +100,12 @@ class Assessment:
         return levels
 
     @property
+    def refitted(self) -> dict[str, Any] | None:
+        """What refits say of windows, as `RefittedNull.as_dict`; None without refits."""
+        null = _refitted(self.levels["window"], "window", self.known_design)
+        return None if null is None else null.as_dict()
+
+    @property
     def nulls(self) -> dict[str, Floats]:
         """Balanced accuracies of permuted labels, by level."""
         return self._tested[1]
@@ -119,23 +125,26 @@ class Assessment:
 
 def _judge(level: Mapping[str, Any], name: str, known: Known) -> dict[str, Any]:
     """Judge the score of one level of predictions."""
-    observed = float(level["total"]["balanced_accuracy"])
-    scores = known.refit_scores(name)
-    refitted = None
-    if scores:
-        smallest = float(known.design["smallest_p"])
-        refitted = RefittedNull(observed, scores, smallest, known.stopped)
+    refitted = _refitted(level, name, known)
     chance = 1 / len(level["total"]["per_class"])
     people = [part["balanced_accuracy"] for part in level["subjects"]]
     return judge(
         known.design,
-        observed=observed,
+        observed=float(level["total"]["balanced_accuracy"]),
         stored=level["significance"]["permutation"],
         refitted=refitted,
         shared=known.shared,
         leaks=known.leaks,
         people_p=people_p_value(people, chance),
     ).as_dict()
+
+
+def _refitted(level: Mapping[str, Any], name: str, known: Known) -> RefittedNull | None:
+    scores = known.refit_scores(name)
+    if not scores:
+        return None
+    observed = float(level["total"]["balanced_accuracy"])
+    return RefittedNull(observed, scores, float(known.design["smallest_p"]), known.stopped)
 
 
 def _draws_per_subject(n_subjects: int) -> int:

@@ -9,13 +9,20 @@ from typing import Any
 from eegemo.evaluation import SUMMARY_SCORES
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
-from eegemo.pages.words import data_name, format_interval
+from eegemo.pages.words import data_name
 from eegemo.report.caveats import list_caveats
 from eegemo.report.choices import describe_choice
 from eegemo.report.figures import draw, trial_level
 from eegemo.report.promises import make_promise
 from eegemo.report.sentences import make_sentences
 from eegemo.report.tables import BASELINES, make_tables
+from eegemo.report.verdicts import (
+    design_rows,
+    detectable_sentence,
+    interval_text,
+    p_text,
+    refit_advice,
+)
 from eegemo.report.words import divided_unit, headline, kept_apart, leak, trial_sentence
 from eegemo.results import Result, layout, open_result
 from eegemo.results.assemble import seal
@@ -93,6 +100,11 @@ def write_report(result_dir: str | Path) -> Path:
         caveats=list_caveats(result),
         figures=drawn,
         cards=_cards(result),
+        design=design_rows(result),
+        verdict=result.assessment.metrics["verdict"],
+        refitted=result.assessment.refitted,
+        advice=refit_advice(result),
+        detectable=detectable_sentence(result.assessment.metrics["verdict"]),
         baselines=BASELINES,
         comparison=result.assessment.baseline_comparison,
         calibration=result.assessment.calibration,
@@ -128,11 +140,16 @@ def _cards(result: Result) -> list[dict[str, Any]]:
             {
                 "title": title,
                 "value": scored["total"][name],
-                "chance": scored["baselines"]["chance"][name],
+                "chance": scored["verdict"]["chance"]
+                if shown and scored["verdict"]["p_kind"] == "refitted"
+                else scored["baselines"]["chance"][name],
                 "majority": scored["baselines"]["majority"][name],
                 "simple": comparison[level]["total"][name] if comparison else None,
                 "test": significance["permutation"] if shown else None,
-                "interval": format_interval(scored, "trials") if shown else None,
+                "p": p_text(scored["verdict"]) if shown else None,
+                "interval": interval_text(scored).removeprefix("95 % interval ") or "–"
+                if shown
+                else None,
             }
         )
     return cards

@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from eegemo.evaluation.baseline import LEVEL
-from eegemo.pages.words import count_of, format_p_value, join_names, number_word
+from eegemo.pages.words import count_of, join_names, number_word
 from eegemo.report.promises import make_promise, promise_clause
+from eegemo.report.verdicts import chance_text, interval_text, p_text, verdict_text
 from eegemo.results import Result, open_result
 from eegemo.splits import LEAKING
 
 BASELINE = "logistic regression on band power"
-
-
-# "Far better than chance" is reserved for scores this fraction of the way from chance to 1.
-_FAR = 0.7
-
-
-# Where the mean of permuted labels is further than this from 1 / n_classes, it is quoted as well.
-_SHIFT = 0.02
 
 
 def headline(result: Result | str | Path) -> str:
@@ -49,7 +41,8 @@ def headline(result: Result | str | Path) -> str:
     start = start[0].upper() + start[1:]
     if result.leaks:
         return (
-            f"{start} reached a balanced accuracy of {observed:.2f} ({_chance(level)}), but this "
+            f"{start} reached a balanced accuracy of {observed:.2f} (chance "
+            f"{level['baselines']['chance']['balanced_accuracy']:.2f}), but this "
             f"number is not evidence: the split leaks, {leak(result)}, so recognising a "
             f"{divided_unit(result) or 'trial'} is enough."
         )
@@ -57,10 +50,10 @@ def headline(result: Result | str | Path) -> str:
     windows = f"{duration:g} s windows from {_unseen(result)}"
     classes = f"{number_word(len(result.classes))} classes"
     clean = f"no {kept_apart(result)} is in both training and test"
-    if level["significance"]["permutation"]["p_value"] > LEVEL:
-        finding = f"{start} gave no evidence of discriminating {classes} in {windows}"
-    else:
-        finding = f"{start} classified {windows} into {classes}"
+    finding = {
+        "none": f"{start} gave no evidence of discriminating {classes} in {windows}",
+        "not tested": f"{start} was trained to classify {windows} into {classes}",
+    }.get(level["verdict"]["evidence"], f"{start} classified {windows} into {classes}")
     tested = promise_clause(make_promise(result))
     return f"{finding}{_findings(level, _beaten(result, 'window'))}; {clean}; {tested}."
 
@@ -117,7 +110,7 @@ def trial_sentence(result: Result) -> str:
     n = count_of(level["total"]["n"] // result.n_repeats, "trial")
     if result.n_repeats > 1:
         n += f" in each of {number_word(result.n_repeats)} repeats"
-    if level["significance"]["permutation"]["p_value"] > LEVEL:
+    if level["verdict"]["evidence"] == "none":
         classes = number_word(len(result.classes))
         finding = f"gave no evidence of discriminating {classes} classes in {n}"
     else:
@@ -127,9 +120,9 @@ def trial_sentence(result: Result) -> str:
 
 
 def _findings(level: Mapping[str, Any], beaten: str = "") -> str:
-    """Return the score, its comparisons and the verdict, to end a sentence."""
-    test = level["significance"]["permutation"]
-    observed = test["observed"]
+    """Return the score, what to compare it with, and the verdict, to end a sentence."""
+    verdict = level["verdict"]
+    observed = level["total"]["balanced_accuracy"]
     extras = []
     accuracy, majority = level["total"]["accuracy"], level["baselines"]["majority"]["accuracy"]
     if accuracy <= majority:
@@ -141,57 +134,20 @@ def _findings(level: Mapping[str, Any], beaten: str = "") -> str:
     never = [name for name, scores in per_class.items() if scores["precision"] is None]
     if never:
         extras.append(f"it never predicted {join_names(never, 'or')}")
+    own = level["baselines"]["subject_majority"]
+    if own is not None and majority < accuracy and observed <= own["balanced_accuracy"]:
+        extras.append(
+            f"it does not beat each subject's majority class ({own['balanced_accuracy']:.2f})"
+        )
     if beaten:
         extras.append(beaten)
-    after = "".join(f"; {extra}" for extra in extras)
-    if test["p_value"] > LEVEL:
-        interval = level["significance"]["bootstrap"]["trials"]
-        limits = "" if interval is None else f"95 % interval {interval[0]:.2f}–{interval[1]:.2f}, "
-        text = (
-            f": balanced accuracy {observed:.2f} ({limits}{_chance(level)}), {format_p_value(test)}"
-        )
-        if observed < test["null_interval"][0]:
-            text += (
-                ", no better than chance (below the scores of permuted labels, which "
-                "cross-validation alone can cause)"
-            )
-        return text + after
-    return (
-        f" with a balanced accuracy of {observed:.2f} ({_chance(level)}; 95 % of permuted labels "
-        f"score below {test['null_q95']:.2f}): {_verdict(level)}{after}"
-    )
-
-
-def _chance(level: Mapping[str, Any]) -> str:
-    """State the chance level, and the mean of permuted labels where it differs."""
-    chance = level["baselines"]["chance"]["balanced_accuracy"]
-    mean = level["significance"]["permutation"]["null_mean"]
-    text = f"chance {chance:.2f}"
-    return f"{text}, permuted labels {mean:.2f} on average" if abs(mean - chance) > _SHIFT else text
-
-
-def _verdict(level: Mapping[str, Any]) -> str:
-    """Describe a score whose p-value is small."""
-    test = level["significance"]["permutation"]
-    observed, p_value = test["observed"], format_p_value(test)
-    chance = level["baselines"]["chance"]["balanced_accuracy"]
-    majority = level["baselines"]["subject_majority"]
-    if observed <= chance:
-        return f"better than permuted labels ({p_value}), but no better than uniform guessing"
-    if majority is not None and observed <= majority["balanced_accuracy"]:
-        return (
-            f"better than permuted labels ({p_value}), but no better than each subject's "
-            f"majority class ({majority['balanced_accuracy']:.2f})"
-        )
-    interval = level["significance"]["bootstrap"]["trials"]
-    clear = interval is None or interval[0] > test["null_q95"]
-    if clear and observed - chance >= _FAR * (1 - chance):
-        return f"far better than chance ({p_value})"
-    wrong = round(100 * (1 - observed))
-    link = "but" if wrong >= 50 else "and"
-    return (
-        f"better than chance ({p_value}), {link}, on average over classes, wrong for {wrong} in 100"
-    )
+    uniform = level["baselines"]["chance"]["balanced_accuracy"]
+    about = [chance_text(verdict, uniform), interval_text(level)]
+    if verdict["p"] is not None:
+        about.append(p_text(verdict))
+    numbers = f"balanced accuracy {observed:.2f} ({'; '.join(filter(None, about))})"
+    ending = "" if verdict["evidence"] == "none" else f"; {verdict_text(verdict)}"
+    return f": {numbers}{ending}{''.join(f'; {extra}' for extra in extras)}"
 
 
 def shared_most(result: Result, unit: str) -> int:
