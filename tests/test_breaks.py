@@ -294,9 +294,11 @@ def test_windows_that_hold_a_break_are_left_out_exactly():
 def test_no_window_holds_a_break_after_resampling():
     """Each side of the cut has a level of its own, far apart: a window has only one."""
     rng = np.random.default_rng(3)
-    for sample in rng.integers(500, 4500, 5):
+    samples = [*rng.integers(500, 4500, 5), 3297, 3300, 3305]
+    for number, sample in enumerate(samples):
         data = np.where(np.arange(5000) < sample, 1e-3, -1e-3) * np.ones((2, 1))
-        raw = make_raw(marks=[(sample / 500, 0, "boundary")], data=data, sfreq=500.0)
+        mark = (sample - 0.5 * (number % 2)) / 500  # EEGLAB marks it between two samples
+        raw = make_raw(marks=[(mark, 0, "boundary")], data=data, sfreq=500.0)
         new = preprocess(raw, sfreq=128.0, make_epochs=CutTrials(table([0.4], 9.0), 0.0, None))
         _, _, windows = windows_of(new, 32 / 128, 1 / 128)
         values = windows.gather(np.arange(len(windows)))[..., 0]
