@@ -73,8 +73,12 @@ def find_dataset(folder: Path) -> Dataset | None:
         except ConfigError as error:
             problems.append(error)
             continue
+        if kind.last_resort and found is not None:
+            continue
         other = kind.detect(folder) if folder.is_dir() else None
-        if other is not None and (found is None or isinstance(other, type(found))):
+        if other is not None and (
+            found is None or found.last_resort or isinstance(other, type(found))
+        ):
             found = other
     if found is None and problems:
         raise problems[0]

@@ -1,0 +1,344 @@
+"""Trials of a recording: from a table, its annotations or its stimulus channel, or all of it."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from eegemo.datasets.base import RATINGS
+from eegemo.datasets.bids.events import read_events
+from eegemo.datasets.files.stimulus import choose_stim, find_codes
+from eegemo.datasets.files.table import Row
+from eegemo.datasets.fixed import cut_pieces, name_bundles, whole_span
+from eegemo.datasets.tables import is_missing, show_names
+from eegemo.errors import DataError
+
+__all__ = ["Found", "Options", "find_trials", "list_annotations", "list_codes"]
+
+_STATUS_BITS = 16  # of a BDF's Status that are codes; those above tell the amplifier's state
+_RESERVED = ("subject", "session", "trial", "stimulus", "run", "trial_type", "onset", "duration",
+             "bundle", "breaks", "n_times", "presentation")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of `eegemo.datasets.files.Files` that trials depend on.
+
+    Attributes
+    ----------
+    events : {"auto", "table", "annotations", "stim", "none"}
+    stim_channel : str or None
+    trial_types : tuple of str or None
+    trials : {"events", "fixed"}
+    length : float or None
+    tmin : float
+    tmax : float or None
+    own : tuple of str
+        Further columns of the table of recordings that keep their names in the metadata.
+    """
+
+    events: str = "auto"
+    stim_channel: str | None = None
+    trial_types: tuple[str, ...] | None = None
+    trials: str = "events"
+    length: float | None = None
+    tmin: float = 0.0
+    tmax: float | None = None
+    own: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """The trials of a recording.
+
+    Attributes
+    ----------
+    trials : DataFrame
+        A row per trial that can be cut: metadata, ``onset`` and ``duration`` in seconds.
+    tmin : float
+    tmax : float or None
+        As in `eegemo.datasets.cutting.CutTrials`.
+    notes : tuple of str
+        What was left out, and where the events were taken from.
+    """
+
+    trials: pd.DataFrame
+    tmin: float
+    tmax: float | None
+    notes: tuple[str, ...] = ()
+
+
+def list_annotations(raw: Any) -> pd.DataFrame:
+    """Return the annotations of a recording as a table of text, with onsets from its first sample.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+    """
+    marks = raw.annotations
+    onsets = np.asarray(marks.onset, dtype=float) - raw.first_time
+    return pd.DataFrame(
+        {
+            "onset": [f"{onset:.9g}" for onset in onsets],
+            "duration": [f"{length:.9g}" if length > 0 else "n/a" for length in marks.duration],
+            "trial_type": [" ".join(str(name).split()) for name in marks.description],
+        },
+        index=pd.RangeIndex(1, len(onsets) + 1),
+        dtype="str",
+    )
+
+
+def list_codes(raw: Any, row: Row, stim_channel: str | None) -> tuple[pd.DataFrame, str]:
+    """Return the events of the stimulus channel as a table of text, and the channel's name.
+
+    Raises
+    ------
+    DataError
+        If several channels have events, or the one that was asked for is missing or has no codes.
+    """
+    bits = _STATUS_BITS if row.path.suffix.lower() == ".bdf" else None
+    names = choose_stim(raw, stim_channel, str(row.path))
+    found = {name: find_codes(raw, name, str(row.path), bits=bits) for name in names}
+    filled = {name: table for name, table in found.items() if len(table)}
+    if len(filled) > 1:
+        raise DataError(
+            f"{row.path} has events in several stimulus channels: {', '.join(filled)}. Name one of "
+            "them in data.stim_channel."
+        )
+    if not filled:
+        return pd.DataFrame({"onset": [], "duration": [], "trial_type": []}, dtype="str"), ""
+    name, table = filled.popitem()
+    return table.set_axis(pd.RangeIndex(1, len(table) + 1)), name
+
+
+def find_trials(
+    raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options, counts: dict[str, int]
+) -> Found:
+    """Return the trials of a recording, numbered from where those of its session ended.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        The recording; its signals are not read, except for a stimulus channel.
+    row : Row
+    table : DataFrame or None
+        Table of its trials, if it has one.
+    chosen : Options
+    counts : dict of str to int
+        Number of trials of each session so far; changed in place.
+
+    Returns
+    -------
+    found : Found
+
+    Raises
+    ------
+    DataError
+        If an event has no time or no duration, or there is none of the chosen types.
+    """
+    notes: list[str] = []
+    end = len(raw.times) / float(raw.info["sfreq"])
+    fixed = chosen.trials == "fixed"
+    if fixed and chosen.trial_types is None:
+        spans = _whole(row)
+    else:
+        spans = _read_spans(raw, row, table, chosen)
+        if chosen.trial_types is not None:
+            notes += _tell_absent(spans, row, chosen.trial_types)
+    spans = _describe(spans, row, chosen.own)
+    if fixed:
+        assert chosen.length is not None  # see `check_fixed`
+        bundled = chosen.trial_types is not None or bool(row.stimulus)
+        spans = name_bundles(spans) if bundled else spans
+        with _named(row):
+            trials, told = cut_pieces(
+                spans, chosen.length, tmin=chosen.tmin, tmax=chosen.tmax, end=end
+            )
+        notes += [f"{row.name}: {note}" for note in told]
+    else:
+        trials = _last_to(spans, row, chosen, end)
+    first = counts.get(row.session, 0) + 1
+    trials["trial"] = np.arange(first, first + len(trials))
+    counts[row.session] = first + len(trials) - 1
+    tmin, tmax = (0.0, None) if fixed else (chosen.tmin, chosen.tmax)
+    kept, left_out = leave_out(trials, tmin, tmax, end, _find_bad(raw))
+    notes += [f"{row.name}: {reason}" for reason in left_out]
+    return Found(kept, tmin, tmax, tuple(notes))
+
+
+def _whole(row: Row) -> pd.DataFrame:
+    return whole_span(
+        {
+            "subject": row.subject,
+            "session": row.session,
+            "trial": 0,
+            "stimulus": row.stimulus,
+            "run": row.run,
+            "trial_type": row.label,
+        }
+    )
+
+
+def _read_spans(
+    raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options
+) -> pd.DataFrame:
+    """Return the events of a recording that are asked for."""
+    way = row.events if isinstance(row.events, str) else "table"
+    if way == "auto":
+        way = chosen.events
+    if way == "table" or (way == "auto" and table is not None):
+        assert table is not None and isinstance(row.events, Path)  # see `find_recordings_files`
+        return read_events(row, row.events, table, chosen.trial_types)
+    places: list[tuple[str, pd.DataFrame]] = []
+    if way in ("auto", "annotations"):
+        places.append(("its annotations", list_annotations(raw)))
+    if way == "stim" or (way == "auto" and not _some(places, row)):
+        codes, name = list_codes(raw, row, chosen.stim_channel)
+        places.append((f"its channel {name}", codes))
+    for where, listed in places:
+        spans = read_events(row, row.path, listed, None)
+        if not spans.empty:
+            if chosen.trial_types is not None:
+                present = spans["trial_type"]
+                spans = spans[present.isin(chosen.trial_types)].reset_index(drop=True)
+                if spans.empty:
+                    raise DataError(_no_such_type(row, where, present, chosen.trial_types))
+            return spans
+    if way in ("annotations", "stim"):
+        what = "annotation that could be a trial" if way == "annotations" else "event"
+        place = "" if way == "annotations" else " in its stimulus channel"
+        raise DataError(
+            f"{row.path} has no {what}{place}; expected trials there, since events is {way}. For a "
+            "recording that is one trial, write none in the column events."
+        )
+    if chosen.trial_types is not None:
+        raise DataError(
+            f"{row.path} has no event, neither in a table nor as annotation or in a stimulus "
+            f"channel; expected some of the types {show_names(chosen.trial_types)}."
+        )
+    return _whole(row)
+
+
+def _some(places: list[tuple[str, pd.DataFrame]], row: Row) -> bool:
+    """Return whether one of the places has an event that is no mark of a bad segment."""
+    return any(not read_events(row, row.path, listed, None).empty for _, listed in places)
+
+
+def _no_such_type(row: Row, where: str, present: pd.Series, wanted: tuple[str, ...]) -> str:
+    types = list(dict.fromkeys(present))
+    close = difflib.get_close_matches(wanted[0], types, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return (
+        f"{row.path}: no event of {where} is of the type {' or '.join(map(repr, wanted))}.{hint} "
+        f"Found: {show_names(types)}."
+    )
+
+
+def _tell_absent(spans: pd.DataFrame, row: Row, wanted: tuple[str, ...]) -> list[str]:
+    absent = [kind for kind in wanted if kind not in set(spans["trial_type"])]
+    return [f"{row.name}: no event of the type {', '.join(absent)}"] if absent else []
+
+
+def _describe(spans: pd.DataFrame, row: Row, own: tuple[str, ...]) -> pd.DataFrame:
+    """Add what the table of recordings says: class, stimulus and further columns."""
+    added: dict[str, Any] = {}
+    if row.label:
+        added |= {"events.trial_type": spans["trial_type"], "trial_type": row.label}
+        if spans["duration"].isin([math.inf]).any():
+            added["events.trial_type"] = ""
+    if row.stimulus:
+        added["stimulus"] = spans["stimulus"].replace("", row.stimulus)
+    for name, text in row.further.items():
+        plain = name.lower()
+        value: object = "" if is_missing(text) else text
+        if plain in RATINGS:
+            if plain not in spans:
+                added[plain] = _rating(text, name, row)
+        elif name in own and plain not in _RESERVED and not plain.startswith("events."):
+            added[name] = value
+        else:
+            added[f"recordings.{name}"] = value
+    return spans.assign(**added)
+
+
+def _rating(text: str, name: str, row: Row) -> float:
+    if is_missing(text):
+        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"the table of recordings, line {row.line}: {name} is {text[:60]!r}; expected a number "
+            "or n/a."
+        )
+    return number
+
+
+@contextmanager
+def _named(row: Row) -> Iterator[None]:
+    """Name the recording in a message."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{row.path}: {error}") from error
+
+
+def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, end: float) -> pd.DataFrame:
+    """Return events as trials: each with the duration that it is cut to."""
+    trials = spans.assign(duration=spans["duration"].astype(float))
+    whole = trials["duration"] == math.inf
+    trials.loc[whole, "duration"] = end - trials.loc[whole, "onset"]
+    if chosen.tmax is None and not (trials["duration"] > 0).all():
+        lacking = trials[~(trials["duration"] > 0)]
+        kinds = show_names(dict.fromkeys(lacking["trial_type"]))
+        raise DataError(
+            f"{row.path}: {len(lacking)} of {len(trials)} events have no duration ({kinds or 'no type'}), so it "
+            "is not known how long a trial lasts. Set tmax, in seconds from the onset; or choose "
+            "events with a duration by trial_types; or, for recordings that are one trial each, "
+            "set events: none, or cut them into pieces with trials: fixed."
+        )
+    return trials
+
+
+def _find_bad(raw: Any) -> list[tuple[float, float]]:
+    """Return start and end of segments that annotations mark as bad, in seconds."""
+    marks = zip(
+        np.asarray(raw.annotations.onset, dtype=float) - raw.first_time,
+        raw.annotations.duration,
+        raw.annotations.description,
+        strict=True,
+    )
+    return [
+        (onset, onset + length)
+        for onset, length, name in marks
+        if length > 0 and name.lower().startswith("bad")
+    ]
+
+
+def leave_out(
+    trials: pd.DataFrame, tmin: float, tmax: float | None, end: float, bad: Any
+) -> tuple[pd.DataFrame, list[str]]:
+    """Stand-in."""
+    stop = trials["onset"] + (trials["duration"] if tmax is None else tmax)
+    start = trials["onset"] + tmin
+    outside = (start < -1e-6) | (stop > end + 1e-6)
+    in_bad = pd.Series(False, index=trials.index)
+    for first, last in bad:
+        in_bad |= (start < last) & (stop > first)
+    notes = []
+    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
+        if which.any():
+            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
+            trial = "trial" if which.sum() == 1 else "trials"
+            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
+    return trials[~(outside | in_bad)], notes

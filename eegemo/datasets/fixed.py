@@ -1,0 +1,205 @@
+"""Pieces of fixed length: trials of recordings, or of long events, in which the class is constant.
+
+A span is a stretch of a recording: all of it, or an event. It is cut from its start into pieces of
+the same length; what is left at its end is no piece::
+
+    span    |----------|----------|----------|~~~~|
+    pieces  |    1     |    2     |    3     | left out
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from eegemo.errors import DataError
+
+__all__ = ["WHOLE", "check_fixed", "cut_pieces", "name_bundles", "whole_span"]
+
+#: The duration of a span that goes on to the end of its recording.
+WHOLE = math.inf
+# In seconds: times in tables have six digits or so.
+_ROUNDING = 1e-6
+
+
+def check_fixed(trials: str, length: float | None, tmin: float) -> None:
+    """Refuse options that do not go together.
+
+    Parameters
+    ----------
+    trials : {"events", "fixed"}
+    length : float or None
+        Of a piece in seconds.
+    tmin : float
+        Start of each span, in seconds from its onset.
+
+    Raises
+    ------
+    DataError
+        If a length is missing, or is given where no pieces are cut, or `tmin` is negative.
+
+    Examples
+    --------
+    >>> check_fixed("fixed", None, 0.0)
+    Traceback (most recent call last):
+    eegemo.errors.DataError: data.trials is fixed, and data.length is missing; expected the length
+    of a piece in seconds, as in length: 10.0.
+    """
+    if trials == "fixed" and length is None:
+        raise DataError(
+            "data.trials is fixed, and data.length is missing; expected the length of a piece in "
+            "seconds, as in length: 10.0."
+        )
+    if trials != "fixed" and length is not None:
+        raise DataError(
+            f"data.length is {length:g}, and data.trials is {trials}; a length is that of pieces: "
+            "set trials: fixed, or use tmax for the end of each trial."
+        )
+    if trials == "fixed" and tmin < 0:
+        raise DataError(
+            f"data.tmin is {tmin:g}; with trials: fixed it is where the first piece starts, in "
+            "seconds from 0 on. Pieces have no baseline before them."
+        )
+
+
+def whole_span(about: dict[str, object]) -> pd.DataFrame:
+    """Return a whole recording as a span.
+
+    Parameters
+    ----------
+    about : dict
+        Metadata of the recording.
+
+    Returns
+    -------
+    span : DataFrame
+        One row, with onset 0 and the duration `WHOLE`.
+    """
+    return pd.DataFrame({**about, "onset": [0.0], "duration": [WHOLE]})
+
+
+def name_bundles(spans: pd.DataFrame) -> pd.DataFrame:
+    """Return spans with a `bundle`, so that the pieces of one event are never divided.
+
+    Parameters
+    ----------
+    spans : DataFrame
+        Events of a run, with subject, session, run, stimulus and trial_type.
+
+    Returns
+    -------
+    spans : DataFrame
+        With the column ``bundle``; one that is there already is kept where it is not empty.
+
+    Examples
+    --------
+    >>> about = {"subject": "01", "session": "1", "run": "2", "stimulus": "", "trial_type": "calm"}
+    >>> name_bundles(pd.DataFrame([about, about]))["bundle"].tolist()
+    ['01/1/2/calm#1', '01/1/2/calm#2']
+    """
+    made = []
+    given = spans["bundle"] if "bundle" in spans else [""] * len(spans)
+    for number, (row, bundle) in enumerate(
+        zip(spans.to_dict("records"), given, strict=True), start=1
+    ):
+        what = row["stimulus"] or row["trial_type"] or "event"
+        name = f"{row['subject']}/{row['session']}/{row['run']}/{what}#{number}"
+        made.append(bundle or name)
+    return spans.assign(bundle=made)
+
+
+def cut_pieces(
+    spans: pd.DataFrame,
+    length: float,
+    *,
+    tmin: float = 0.0,
+    tmax: float | None = None,
+    end: float = WHOLE,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Cut spans of a recording into pieces of the same length.
+
+    Parameters
+    ----------
+    spans : DataFrame
+        A row per span: metadata, and ``onset`` and ``duration`` in seconds.
+    length : float
+        Of a piece in seconds.
+    tmin, tmax : float
+        Start and end of what is cut, in seconds from the onset of a span; `tmax` None for each to
+        its own end.
+    end : float
+        Of the recording, in seconds. No piece goes beyond it.
+
+    Returns
+    -------
+    pieces : DataFrame
+        A row per piece: the metadata of its span, ``onset`` and ``duration``, and
+        ``fixed.onset``, the onset within the recording, which stays in the metadata.
+    notes : list of str
+        What was left out.
+
+    Raises
+    ------
+    DataError
+        If a span has no duration.
+
+    Examples
+    --------
+    >>> spans = pd.DataFrame({"onset": [0.0, 30.0], "duration": [25.0, 4.0], "label": ["a", "b"]})
+    >>> pieces, notes = cut_pieces(spans, 10.0)
+    >>> pieces["onset"].tolist(), pieces["label"].tolist()
+    ([0.0, 10.0], ['a', 'a'])
+    >>> notes
+    ['9 s at the ends of 2 of 2 stretches left out, shorter than a piece of 10 s (1 stretch has no piece at all, at 30 s)']
+    """
+    rows: list[int] = []
+    onsets: list[float] = []
+    left: list[float] = []
+    none: list[float] = []
+    for row, (onset, duration) in enumerate(
+        zip(spans["onset"].astype(float), spans["duration"].astype(float), strict=True)
+    ):
+        first = onset + tmin
+        last = onset + (duration if tmax is None else min(tmax, _or_inf(duration)))
+        if math.isnan(last):
+            raise DataError(
+                f"the event at {onset:g} s has no duration, so it is not known where its pieces "
+                "end. Set tmax, in seconds from its onset."
+            )
+        seconds = max(min(last, end) - first, 0.0)
+        n_pieces = int((seconds + _ROUNDING) // length)
+        rows += [row] * n_pieces
+        onsets += [first + number * length for number in range(n_pieces)]
+        rest = seconds - n_pieces * length
+        if rest > _ROUNDING:
+            left.append(rest)
+        if not n_pieces:
+            none.append(onset)
+    pieces = spans.iloc[rows].reset_index(drop=True)
+    pieces["onset"], pieces["duration"] = onsets, length
+    pieces["fixed.onset"] = onsets
+    return pieces, _describe_rest(left, none, len(spans), length)
+
+
+def _or_inf(duration: float) -> float:
+    """Return a duration, with none as one without an end: `tmax` then tells."""
+    return WHOLE if math.isnan(duration) else duration
+
+
+def _describe_rest(
+    left: Sequence[float], none: Sequence[float], n_spans: int, length: float
+) -> list[str]:
+    if not left and not none:
+        return []
+    stretches = "1 stretch" if n_spans == 1 else f"{len(left)} of {n_spans} stretches"
+    text = (
+        f"{sum(left):.4g} s at the end{'' if n_spans == 1 else 's'} of {stretches} left out, "
+        f"shorter than a piece of {length:g} s"
+    )
+    if none:
+        shown = ", ".join(f"{onset:g}" for onset in none[:3]) + (", ..." if len(none) > 3 else "")
+        has = "stretch has" if len(none) == 1 else "stretches have"
+        text += f" ({len(none)} {has} no piece at all, at {shown} s)"
+    return [text]
