@@ -152,7 +152,7 @@ def cut_pieces(
     >>> pieces["onset"].tolist(), pieces["label"].tolist()
     ([0.0, 10.0], ['a', 'a'])
     >>> notes
-    ['9 s at the ends of 2 of 2 stretches left out, shorter than a piece of 10 s (1 stretch has no piece at all, at 30 s)']
+    ['9 s left out at the ends of 2 stretches, less than a piece of 10 s; no piece at 30 s']
     """
     rows: list[int] = []
     onsets: list[float] = []
@@ -193,13 +193,9 @@ def _describe_rest(
 ) -> list[str]:
     if not left and not none:
         return []
-    stretches = "1 stretch" if n_spans == 1 else f"{len(left)} of {n_spans} stretches"
-    text = (
-        f"{sum(left):.4g} s at the end{'' if n_spans == 1 else 's'} of {stretches} left out, "
-        f"shorter than a piece of {length:g} s"
-    )
+    where = "end" if n_spans == 1 else f"ends of {len(left)} stretches"
+    text = f"{sum(left):.4g} s left out at the {where}, less than a piece of {length:g} s"
     if none:
         shown = ", ".join(f"{onset:g}" for onset in none[:3]) + (", ..." if len(none) > 3 else "")
-        has = "stretch has" if len(none) == 1 else "stretches have"
-        text += f" ({len(none)} {has} no piece at all, at {shown} s)"
+        text += f"; no piece at {shown} s"
     return [text]

@@ -187,15 +187,14 @@ def _whole(row: Row) -> pd.DataFrame:
     )
 
 
-def _read_spans(
-    raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options
-) -> pd.DataFrame:
+def _read_spans(raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options) -> pd.DataFrame:
     """Return the events of a recording that are asked for."""
     way = row.events if isinstance(row.events, str) else "table"
     if way == "auto":
         way = chosen.events
     if way == "table" or (way == "auto" and table is not None):
-        assert table is not None and isinstance(row.events, Path)  # see `find_recordings_files`
+        assert table is not None  # see `find_recordings_files`
+        assert isinstance(row.events, Path)
         return read_events(row, row.events, table, chosen.trial_types)
     places: list[tuple[str, pd.DataFrame]] = []
     if way in ("auto", "annotations"):
@@ -302,10 +301,11 @@ def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, end: float) -> pd.D
         lacking = trials[~(trials["duration"] > 0)]
         kinds = show_names(dict.fromkeys(lacking["trial_type"]))
         raise DataError(
-            f"{row.path}: {len(lacking)} of {len(trials)} events have no duration ({kinds or 'no type'}), so it "
-            "is not known how long a trial lasts. Set tmax, in seconds from the onset; or choose "
-            "events with a duration by trial_types; or, for recordings that are one trial each, "
-            "set events: none, or cut them into pieces with trials: fixed."
+            f"{row.path}: {len(lacking)} of {len(trials)} events have no duration "
+            f"({kinds or 'no type'}), so it is not known how long a trial lasts. Set tmax, in "
+            "seconds from the onset; or choose events with a duration by trial_types; or, for "
+            "recordings that are one trial each, set events: none, or cut them into pieces with "
+            "trials: fixed."
         )
     return trials
 

@@ -141,7 +141,9 @@ def _find_subjects(
         how.append("subject is what names call sub-01, S01, P1, subject_1 or alike.")
         keys = {known[_KEY] for known, _ in read}
         # P01 and S01 are two people
-        return [(known[_KEY].upper() if len(keys) > 1 else "") + known["subject"] for known, _ in read]
+        return [
+            (known[_KEY].upper() if len(keys) > 1 else "") + known["subject"] for known, _ in read
+        ]
     parents = [PurePosixPath(path).parts[:-1] for path in paths]
     if all(parents) and len({folders[0] for folders in parents}) > 1:
         how.append("subject is the folder of a recording.")
@@ -189,7 +191,7 @@ def _clean(text: str) -> str:
 
 
 def _make_unique(rows: list[dict[str, str]], how: list[str]) -> None:
-    """Number the runs of sessions in which names do not, or not uniquely."""
+    """Give runs numbers in sessions in which names do not tell them, or not uniquely."""
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault((row["subject"], row["session"]), []).append(row)

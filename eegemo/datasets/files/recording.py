@@ -126,7 +126,9 @@ class FilesRecording(Recording):
             kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
             names = tuple(name for name, kind in kinds if kind == "eeg")
             tables.append(found.trials.drop(columns=["onset", "duration"]))
-            ends = found.trials["duration"] if found.tmax is None else [found.tmax] * len(tables[-1])
+            ends = (
+                found.trials["duration"] if found.tmax is None else [found.tmax] * len(tables[-1])
+            )
             seconds += [float(end) - max(found.tmin, 0.0) for end in ends]
         if not tables:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")

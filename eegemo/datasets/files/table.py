@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -122,8 +122,11 @@ def read_rows(table: Path, root: Path) -> list[Row]:
     for number, line in enumerate(frame.index):
         path = paths[number]
         name = cells["path"].iloc[number]
-        for column, text in (("subject", cells["subject"].iloc[number]),
-                             ("session", sessions[number]), ("run", cells["run"].iloc[number])):
+        for column, text in (
+            ("subject", cells["subject"].iloc[number]),
+            ("session", sessions[number]),
+            ("run", cells["run"].iloc[number]),
+        ):
             if text and not _NAME.fullmatch(text):
                 raise DataError(
                     f"{table}, line {line}: {column} is {text[:60]!r}; expected letters, digits, "
@@ -246,9 +249,7 @@ def _check_present(paths: Sequence[Path], names: pd.Series, table: Path, root: P
         if len(absent) > 1
         else ""
     )
-    raise DataError(
-        f"{table}, line {line}: {names[line]}: no such file in {root}.{hint}{more}"
-    )
+    raise DataError(f"{table}, line {line}: {names[line]}: no such file in {root}.{hint}{more}")
 
 
 def _find_events(cell: str, line: int, table: Path, root: Path) -> str | Path:
@@ -285,9 +286,7 @@ def _check_alike(rows: Iterable[Row], table: Path) -> None:
 
 
 def _number_runs(rows: Sequence[Row], table: Path) -> list[Row]:
-    """Number the recordings of a session where the table does not."""
-    from dataclasses import replace
-
+    """Give the recordings of a session numbers where the table does not."""
     together: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         together.setdefault((row.subject, row.session), []).append(row)
