@@ -206,8 +206,9 @@ def _read_spans(raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options)
         spans = read_events(row, row.path, listed, None)
         if not spans.empty:
             if chosen.trial_types is not None:
-                present = spans["trial_type"]
-                spans = spans[present.isin(chosen.trial_types)].reset_index(drop=True)
+                present = spans["trial_type"]  # without the double blanks of BrainVision
+                wanted = [" ".join(kind.split()) for kind in chosen.trial_types]
+                spans = spans[present.isin(wanted)].reset_index(drop=True)
                 if spans.empty:
                     raise DataError(_no_such_type(row, where, present, chosen.trial_types))
             return spans
