@@ -36,6 +36,7 @@ __all__ = [
     "Channels",
     "Context",
     "Dataset",
+    "Exclude",
     "FileState",
     "Outline",
     "Recording",
@@ -51,6 +52,8 @@ RATINGS = ("valence", "arousal", "dominance", "liking")
 #: Types of the two options of every data set on disk.
 Subjects = Literal["all"] | Annotated[Sequence[str | int], MinLen(1)]
 Channels = Literal["eeg", "emotiv"] | Annotated[Sequence[str], MinLen(1)]
+#: Type of the option that leaves out subjects, recordings and trials (`eegemo.datasets.exclude`).
+Exclude = Annotated[Sequence[str | int], MinLen(1)] | None
 
 
 #: Cuts the trials out of continuous signals.
