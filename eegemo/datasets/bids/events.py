@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import RATINGS
+from eegemo.datasets.breaks import Break
+from eegemo.datasets.cutting import leave_out
 from eegemo.datasets.tables import show_names
 from eegemo.errors import DataError
 
 __all__ = [
     "check_overlap",
     "check_trial_types",
-    "find_bad_spans",
-    "leave_out",
     "number_trials",
     "read_events",
     "shortest_duration",
@@ -132,7 +132,7 @@ def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
 
 
 def check_overlap(
-    trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[tuple[float, float]]
+    trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[Break]
 ) -> None:
     """Refuse trials that share samples after their onsets, which could leak into a test set.
 
@@ -151,37 +151,3 @@ def check_overlap(
             f"so both would hold the same signal ({close.size} of {len(kept)} trials reach into "
             "the next). Choose a smaller tmax, or say by trial_types which events are trials."
         )
-
-
-def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float], ...]:
-    """Return start and end of the segments that events mark as bad, in seconds."""
-    if "trial_type" not in table or "duration" not in table:
-        return ()
-    bad = table[table["trial_type"].str.lower().str.startswith("bad")]
-    spans = []
-    for onset, duration in zip(
-        _numbers(bad, "onset", file), _numbers(bad, "duration", file), strict=True
-    ):
-        if math.isnan(onset):
-            raise DataError(f"{file}: a segment marked as bad has no onset.")
-        if duration > 0:  # without a duration it is a moment
-            spans.append((onset, onset + duration))
-    return tuple(spans)
-
-
-def leave_out(
-    trials: pd.DataFrame, tmin: float, tmax: float, end: float, bad: Sequence[tuple[float, float]]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the usable trials, and notes on the dropped ones."""
-    start, stop = trials["onset"] + tmin, trials["onset"] + tmax
-    outside = (start < -_ROUNDING) | (stop > end + _ROUNDING)
-    in_bad = pd.Series(False, index=trials.index)
-    for first, last in bad:
-        in_bad |= (start < last) & (stop > first)
-    notes = []
-    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
-        if which.any():
-            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
-            trial = "trial" if which.sum() == 1 else "trials"
-            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
-    return trials[~(outside | in_bad)].drop(columns="duration"), notes

@@ -27,7 +27,6 @@ import pandas as pd
 from eegemo.datasets.bids.events import (
     check_overlap,
     check_trial_types,
-    find_bad_spans,
     number_trials,
     read_events,
     shortest_duration,
@@ -35,6 +34,7 @@ from eegemo.datasets.bids.events import (
 from eegemo.datasets.bids.files import find_paths, list_files, name_signal_files
 from eegemo.datasets.bids.recording import BidsRecording
 from eegemo.datasets.bids.sidecars import check_sidecars
+from eegemo.datasets.cutting import find_bad_spans
 from eegemo.datasets.tables import read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, named_errors

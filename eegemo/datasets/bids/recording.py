@@ -1,6 +1,5 @@
 """Recordings of a BIDS subject: runs, and the function that epochs each."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,27 +7,28 @@ from typing import Any
 
 import mne
 import mne_bids
-import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import Recording, Run
-from eegemo.datasets.bids.events import leave_out
+from eegemo.datasets.bids.channels import (
+    ChannelTable,
+    apply_channels,
+    apply_line_freq,
+    apply_positions,
+    match_names,
+    read_channels,
+)
 from eegemo.datasets.bids.files import list_files, list_tables_around
 from eegemo.datasets.bids.sidecars import check_header, check_sampling, check_sidecars
-from eegemo.datasets.cutting import CutTrials
+from eegemo.datasets.breaks import Break, place_breaks
+from eegemo.datasets.continuous import load_signals, read_continuous, select_channels
+from eegemo.datasets.cutting import CutTrials, place_trials
+from eegemo.datasets.edf import read_edf_header
 from eegemo.errors import DataError
-from eegemo.formats.files import check_inside
 
 __all__ = [
     "BidsRecording",
 ]
-
-
-_MAX_EEG = 1.0  # volts
-
-
-# Parts of MNE-BIDS's warnings about files that this reader does not use.
-_IRRELEVANT_WARNINGS = ("participants.tsv", "participants.json", "scans.tsv", "HED", "acq_time")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,10 +37,10 @@ class BidsRecording(Recording):
 
     paths: tuple[mne_bids.BIDSPath, ...]
     events: tuple[pd.DataFrame, ...]  # per run: the rows of its trials, see `read_events`
-    bad_spans: tuple[tuple[tuple[float, float], ...], ...]
+    bad_spans: tuple[tuple[Break, ...], ...]  # per run: breaks that its events mark
     root: Path
     tmin: float
-    tmax: float
+    tmax: float | None
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield each run as a Raw in volts, with its `make_epochs` (see `Recording.read`).
@@ -48,68 +48,95 @@ class BidsRecording(Recording):
         Raises
         ------
         DataError
-            If MNE-BIDS cannot read a run; the message has the reason.
+            If a run cannot be read; the message has the reason.
         """
         notes: list[str] = []
         n_runs = 0
-        for path, events, bad in zip(self.paths, self.events, self.bad_spans, strict=True):
+        for path, events, marks in zip(self.paths, self.events, self.bad_spans, strict=True):
             if events.empty:
                 continue
-            raw, warned = _read_raw(path, self.root, eeg_only=eeg_only)
-            notes += warned
+            raw, said = read_run(path, self.root, eeg_only=eeg_only)
             data_file = Path(path.fpath).name
             if raw.info["bads"]:
-                notes.append(
-                    f"{data_file}: marked bad: {', '.join(raw.info['bads'])} (not part of an "
-                    "average reference unless replaced, so it may differ from that of other runs)"
+                said.append(
+                    f"marked bad: {', '.join(raw.info['bads'])} (not part of an average reference "
+                    "unless replaced, so it may differ from that of other runs)"
                 )
-            for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
-                signal = raw.get_data([name])
-                if not np.isfinite(signal).all():
-                    raise DataError(f"{path.fpath}, channel {name} holds NaN or infinity.")
-                peak = max(-signal.min(), signal.max())
-                if kind == "eeg" and peak > _MAX_EEG:
-                    notes.append(
-                        f"{data_file}: channel {name} reaches {peak:g} V, more than any EEG; is "
-                        "its unit right, or the file corrupt?"
-                    )
-            end = len(raw.times) / float(raw.info["sfreq"])
-            kept, left_out = leave_out(events, self.tmin, self.tmax, end, bad)
-            notes += [f"{data_file}: {reason}" for reason in left_out]
+            place_breaks(raw, marks)
+            kept, left_out = place_trials(events, raw, self.tmin, self.tmax)
+            notes += [f"{data_file}: {note}" for note in [*said, *left_out]]
             if not kept.empty:
-                yield Run(raw, CutTrials(kept, self.tmin, self.tmax), tuple(notes))
+                yield Run(raw, CutTrials(kept, self.tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next run is read
         if not n_runs:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
 
 
-def _read_raw(path: Any, root: Path, *, eeg_only: bool) -> tuple[mne.io.BaseRaw, list[str]]:
-    """Read a run; return the warnings of MNE-BIDS as notes."""
+def read_run(
+    path: mne_bids.BIDSPath, root: Path, *, eeg_only: bool = False, load: bool = True
+) -> tuple[mne.io.BaseRaw, list[str]]:
+    """Read the signals of a run, with what its sidecars say about them.
+
+    Parameters
+    ----------
+    path : mne_bids.BIDSPath
+    root : pathlib.Path
+        The data set, which no file of the run may lie outside of.
+    eeg_only : bool
+        Keep channels of type EEG only.
+    load : bool
+        Load the signals and check them.
+
+    Returns
+    -------
+    raw : mne.io.BaseRaw
+    notes : list of str
+        Without the name of the file.
+
+    Raises
+    ------
+    DataError
+        If the file or a sidecar cannot be read, or they contradict each other.
+    """
+    file = Path(path.fpath)
     sidecars = list_files(path, root)
     check_sidecars([*sidecars, *list_tables_around(path, root)])
-    check_header(Path(path.fpath))
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            # at a lower level of verbosity MNE would not warn at all
-            raw = mne_bids.read_raw_bids(path, verbose="WARNING")
-            # some formats name the file with their signals where only their own reader finds it
-            for file in filter(None, raw.filenames):
-                check_inside(Path(file), root)
-            if eeg_only:
-                raw.pick("eeg", exclude=(), verbose="ERROR")
-            raw.load_data(verbose="ERROR")
-        except DataError:
-            raise
-        except Exception as error:  # readers of five formats and of the sidecars raise many types
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise DataError(f"{path.fpath} cannot be read: {reason}") from error
+    check_header(file)
+    channels = _sidecar(path, "channels", ".tsv")
+    table = read_channels(channels) if channels is not None else ChannelTable(file)
+    types: dict[str, str] = {}
+    units: dict[str, str] = {}
+    if file.suffix.lower() in (".edf", ".bdf"):  # what is read depends on the types
+        found = match_names(table, read_edf_header(file).names, file)
+        types, units = _by_name(table.types, found), _by_name(table.units, found)
+    raw, notes = read_continuous(
+        file, eeg_only=eeg_only and bool(types), types=types, units=units, root=root, load=False
+    )
+    if not types:
+        found = match_names(table, raw.ch_names, file)
+        types = _by_name(table.types, found)
+    select_channels(raw, types, file, eeg_only=eeg_only)
+    notes += apply_channels(raw, table, found)
     sfreq = float(raw.info["sfreq"])
-    noted = check_sampling(Path(path.fpath), sfreq, len(raw.times) / sfreq, sidecars)
-    messages = dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught)
-    return raw, noted + [
-        f"{Path(path.fpath).name}: {message}"
-        for message in messages
-        if not any(word in message for word in _IRRELEVANT_WARNINGS)
-    ]
+    for note in check_sampling(file, sfreq, len(raw.times) / sfreq, sidecars):
+        notes.append(note.removeprefix(f"{file.name}: "))
+    electrodes = _sidecar(path, "electrodes", ".tsv")
+    if electrodes is not None:
+        notes += apply_positions(raw, electrodes, _sidecar(path, "coordsystem", ".json"))
+    sidecar = _sidecar(path, "eeg", ".json")
+    if sidecar is not None:
+        apply_line_freq(raw, sidecar)
+    if load:
+        notes += load_signals(raw, file)
+    return raw, notes
+
+
+def _sidecar(path: Any, suffix: str, extension: str) -> Path | None:
+    found = path.find_matching_sidecar(suffix=suffix, extension=extension, on_error="ignore")
+    return None if found is None else Path(found)
+
+
+def _by_name(values: Any, found: dict[str, str]) -> dict[str, str]:
+    """Return what the table says by the names of the file."""
+    return {name: values[listed] for name, listed in found.items() if listed in values}
