@@ -181,7 +181,7 @@ def test_channels_that_are_no_eeg_by_their_names(tmp_path):
     write_table(tmp_path, "a_raw.fif,a")
     epochs, notes = read(tmp_path)
     assert epochs[0].ch_names == list(NAMES)
-    assert any("ECG as ecg" in note for note in notes)
+    assert any("not taken for EEG, by their names: ECG" in note for note in notes)
 
 
 def test_stored_trials_are_named_by_all_that_they_depend_on(formats, tmp_path):

@@ -26,6 +26,7 @@ from eegemo.formats.files import check_file, check_inside
 
 __all__ = ["load_signals", "read_continuous", "select_channels"]
 
+_FOLDERS = (".ds", ".mefd", ".mff")  # formats in which a recording is a folder
 # Labels of signals that are not EEG, where nothing else says what a channel is.
 _PERIPHERAL = re.compile(
     r"(ecg|ekg|emg|h?v?eog|gsr|eda|resp|temp|pleth|ppg|bvp|spo2|sao2|pulse|acc|gyr|aux|audio|"
@@ -140,7 +141,8 @@ def read_continuous(
     """
     path = Path(path)
     root = path.parent if root is None else root
-    check_file(path)
+    if path.suffix.lower() not in _FOLDERS:
+        check_file(path)
     _check_named_files(path, root)
     types, units = types or {}, units or {}
     header = read_edf_header(path) if path.suffix.lower() in (".edf", ".bdf") else None

@@ -12,11 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import mne
 import pandas as pd
 
+from eegemo.datasets.breaks import sample_times
 from eegemo.errors import DataError
 
-__all__ = ["WHOLE", "check_fixed", "cut_pieces", "name_bundles", "whole_span"]
+__all__ = ["WHOLE", "check_fixed", "cut_pieces", "name_bundles", "place_spans", "whole_span"]
 
 #: The duration of a span that goes on to the end of its recording.
 WHOLE = math.inf
@@ -110,12 +112,37 @@ def name_bundles(spans: pd.DataFrame) -> pd.DataFrame:
     return spans.assign(bundle=made)
 
 
+def place_spans(spans: pd.DataFrame, raw: mne.io.BaseRaw) -> tuple[pd.DataFrame, list[str]]:
+    """Find where the spans of a table lie in the signals of a recording with gaps.
+
+    Parameters
+    ----------
+    spans : DataFrame
+        With ``trial``, ``onset`` and ``duration``; these times count the gaps.
+    raw : mne.io.BaseRaw
+        With its breaks as annotations.
+
+    Returns
+    -------
+    placed : DataFrame
+        Times count recorded signal only.
+    notes : list of str
+        On spans of which nothing was recorded.
+    """
+    onsets = spans["onset"].to_numpy(dtype=float)
+    begins, _ = sample_times(raw, onsets)
+    ends, _ = sample_times(raw, onsets + spans["duration"].to_numpy(dtype=float))
+    placed = spans.assign(onset=begins, duration=ends - begins)
+    empty = placed["duration"] <= _ROUNDING
+    notes = [f"nothing was recorded of {empty.sum()} of {len(spans)} events"] if empty.any() else []
+    return placed[~empty].reset_index(drop=True), notes
+
+
 def cut_pieces(
     spans: pd.DataFrame,
     length: float,
     *,
     tmin: float = 0.0,
-    tmax: float | None = None,
     end: float = WHOLE,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Cut spans of a recording into pieces of the same length.
@@ -126,9 +153,8 @@ def cut_pieces(
         A row per span: metadata, and ``onset`` and ``duration`` in seconds.
     length : float
         Of a piece in seconds.
-    tmin, tmax : float
-        Start and end of what is cut, in seconds from the onset of a span; `tmax` None for each to
-        its own end.
+    tmin : float
+        Start of the first piece, in seconds from the onset of its span.
     end : float
         Of the recording, in seconds. No piece goes beyond it.
 
@@ -139,11 +165,6 @@ def cut_pieces(
         ``fixed.onset``, the onset within the recording, which stays in the metadata.
     notes : list of str
         What was left out.
-
-    Raises
-    ------
-    DataError
-        If a span has no duration.
 
     Examples
     --------
@@ -162,13 +183,7 @@ def cut_pieces(
         zip(spans["onset"].astype(float), spans["duration"].astype(float), strict=True)
     ):
         first = onset + tmin
-        last = onset + (duration if tmax is None else min(tmax, _or_inf(duration)))
-        if math.isnan(last):
-            raise DataError(
-                f"the event at {onset:g} s has no duration, so it is not known where its pieces "
-                "end. Set tmax, in seconds from its onset."
-            )
-        seconds = max(min(last, end) - first, 0.0)
+        seconds = max(min(onset + duration, end) - first, 0.0)
         n_pieces = int((seconds + _ROUNDING) // length)
         rows += [row] * n_pieces
         onsets += [first + number * length for number in range(n_pieces)]
@@ -181,11 +196,6 @@ def cut_pieces(
     pieces["onset"], pieces["duration"] = onsets, length
     pieces["fixed.onset"] = onsets
     return pieces, _describe_rest(left, none, len(spans), length)
-
-
-def _or_inf(duration: float) -> float:
-    """Return a duration, with none as one without an end: `tmax` then tells."""
-    return WHOLE if math.isnan(duration) else duration
 
 
 def _describe_rest(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,11 @@ import pandas as pd
 
 from eegemo.datasets.base import RATINGS
 from eegemo.datasets.bids.events import read_events
+from eegemo.datasets.breaks import find_breaks, place_breaks
+from eegemo.datasets.cutting import find_bad_spans, leave_out, place_trials
 from eegemo.datasets.files.stimulus import choose_stim, find_codes
 from eegemo.datasets.files.table import Row
-from eegemo.datasets.fixed import cut_pieces, name_bundles, whole_span
+from eegemo.datasets.fixed import cut_pieces, name_bundles, place_spans, whole_span
 from eegemo.datasets.tables import is_missing, show_names
 from eegemo.errors import DataError
 
@@ -62,17 +62,15 @@ class Found:
     Attributes
     ----------
     trials : DataFrame
-        A row per trial that can be cut: metadata, ``onset`` and ``duration`` in seconds.
+        A row per trial that can be cut: metadata, and ``onset`` and ``duration`` in seconds of
+        recorded signal, for ``CutTrials(trials, tmin, None)``.
     tmin : float
-    tmax : float or None
-        As in `eegemo.datasets.cutting.CutTrials`.
     notes : tuple of str
-        What was left out, and where the events were taken from.
+        What was left out.
     """
 
     trials: pd.DataFrame
     tmin: float
-    tmax: float | None
     notes: tuple[str, ...] = ()
 
 
@@ -145,33 +143,54 @@ def find_trials(
         If an event has no time or no duration, or there is none of the chosen types.
     """
     notes: list[str] = []
-    end = len(raw.times) / float(raw.info["sfreq"])
     fixed = chosen.trials == "fixed"
+    from_table = _way(row, chosen) == "table"
+    if table is not None and isinstance(row.events, Path):
+        place_breaks(raw, find_bad_spans(table, row.events, chosen.trial_types))
     if fixed and chosen.trial_types is None:
-        spans = _whole(row)
+        spans, from_table = _whole(row), False
     else:
         spans = _read_spans(raw, row, table, chosen)
         if chosen.trial_types is not None:
-            notes += _tell_absent(spans, row, chosen.trial_types)
-    spans = _describe(spans, row, chosen.own)
+            notes += _tell_absent(spans, chosen.trial_types)
+    spans = _last_to(_describe(spans, row, chosen.own), row, chosen, raw)
     if fixed:
-        assert chosen.length is not None  # see `check_fixed`
-        bundled = chosen.trial_types is not None or bool(row.stimulus)
-        spans = name_bundles(spans) if bundled else spans
-        with _named(row):
-            trials, told = cut_pieces(
-                spans, chosen.length, tmin=chosen.tmin, tmax=chosen.tmax, end=end
-            )
-        notes += [f"{row.name}: {note}" for note in told]
+        spans = spans.assign(trial=np.arange(1, len(spans) + 1))
+        if from_table:
+            spans, told = place_spans(spans, raw)
+            notes += told
+        trials, told = _cut_fixed(spans, row, chosen, raw)
+        notes += told
     else:
-        trials = _last_to(spans, row, chosen, end)
+        trials = spans
     first = counts.get(row.session, 0) + 1
-    trials["trial"] = np.arange(first, first + len(trials))
+    trials = trials.assign(trial=np.arange(first, first + len(trials)))
     counts[row.session] = first + len(trials) - 1
-    tmin, tmax = (0.0, None) if fixed else (chosen.tmin, chosen.tmax)
-    kept, left_out = leave_out(trials, tmin, tmax, end, _find_bad(raw))
-    notes += [f"{row.name}: {reason}" for reason in left_out]
-    return Found(kept, tmin, tmax, tuple(notes))
+    tmin = 0.0 if fixed else chosen.tmin
+    if from_table and not fixed:
+        kept, told = place_trials(trials, raw, tmin, None)
+    else:  # these times are on the clock of the samples already
+        end = len(raw.times) / float(raw.info["sfreq"])
+        kept, told = leave_out(trials, tmin, None, end, find_breaks(raw))
+        kept = kept.assign(duration=trials.loc[kept.index, "duration"])
+    return Found(kept.reset_index(drop=True), tmin, (*notes, *told))
+
+
+def _cut_fixed(
+    spans: pd.DataFrame, row: Row, chosen: Options, raw: Any
+) -> tuple[pd.DataFrame, list[str]]:
+    assert chosen.length is not None  # see `check_fixed`
+    # of a whole recording without a stimulus, pieces are not of one thing
+    if chosen.trial_types is not None or row.stimulus:
+        spans = name_bundles(spans)
+    end = len(raw.times) / float(raw.info["sfreq"])
+    return cut_pieces(spans, chosen.length, tmin=chosen.tmin, end=end)
+
+
+def _way(row: Row, chosen: Options) -> str:
+    """Return where the events of a recording are to be looked for."""
+    way = row.events if isinstance(row.events, str) else "table"
+    return chosen.events if way == "auto" else way
 
 
 def _whole(row: Row) -> pd.DataFrame:
@@ -189,10 +208,8 @@ def _whole(row: Row) -> pd.DataFrame:
 
 def _read_spans(raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options) -> pd.DataFrame:
     """Return the events of a recording that are asked for."""
-    way = row.events if isinstance(row.events, str) else "table"
-    if way == "auto":
-        way = chosen.events
-    if way == "table" or (way == "auto" and table is not None):
+    way = _way(row, chosen)
+    if way == "table":
         assert table is not None  # see `find_recordings_files`
         assert isinstance(row.events, Path)
         return read_events(row, row.events, table, chosen.trial_types)
@@ -242,9 +259,9 @@ def _no_such_type(row: Row, where: str, present: pd.Series, wanted: tuple[str, .
     )
 
 
-def _tell_absent(spans: pd.DataFrame, row: Row, wanted: tuple[str, ...]) -> list[str]:
+def _tell_absent(spans: pd.DataFrame, wanted: tuple[str, ...]) -> list[str]:
     absent = [kind for kind in wanted if kind not in set(spans["trial_type"])]
-    return [f"{row.name}: no event of the type {', '.join(absent)}"] if absent else []
+    return [f"no event of the type {', '.join(absent)}"] if absent else []
 
 
 def _describe(spans: pd.DataFrame, row: Row, own: tuple[str, ...]) -> pd.DataFrame:
@@ -284,62 +301,22 @@ def _rating(text: str, name: str, row: Row) -> float:
     return number
 
 
-@contextmanager
-def _named(row: Row) -> Iterator[None]:
-    """Name the recording in a message."""
-    try:
-        yield
-    except DataError as error:
-        raise DataError(f"{row.path}: {error}") from error
-
-
-def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, end: float) -> pd.DataFrame:
-    """Return events as trials: each with the duration that it is cut to."""
-    trials = spans.assign(duration=spans["duration"].astype(float))
-    whole = trials["duration"] == math.inf
-    trials.loc[whole, "duration"] = end - trials.loc[whole, "onset"]
-    if chosen.tmax is None and not (trials["duration"] > 0).all():
-        lacking = trials[~(trials["duration"] > 0)]
+def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, raw: Any) -> pd.DataFrame:
+    """Return events with the duration to which they are cut."""
+    if chosen.tmax is not None and not (spans["duration"] == math.inf).any():
+        return spans.assign(duration=chosen.tmax)
+    spans = spans.assign(duration=spans["duration"].astype(float))
+    whole = spans["duration"] == math.inf
+    end = len(raw.times) / float(raw.info["sfreq"])
+    spans.loc[whole, "duration"] = end if chosen.tmax is None else min(end, chosen.tmax)
+    if not (spans["duration"] > 0).all():
+        lacking = spans[~(spans["duration"] > 0)]
         kinds = show_names(dict.fromkeys(lacking["trial_type"]))
         raise DataError(
-            f"{row.path}: {len(lacking)} of {len(trials)} events have no duration "
+            f"{row.path}: {len(lacking)} of {len(spans)} events have no duration "
             f"({kinds or 'no type'}), so it is not known how long a trial lasts. Set tmax, in "
             "seconds from the onset; or choose events with a duration by trial_types; or, for "
             "recordings that are one trial each, set events: none, or cut them into pieces with "
             "trials: fixed."
         )
-    return trials
-
-
-def _find_bad(raw: Any) -> list[tuple[float, float]]:
-    """Return start and end of segments that annotations mark as bad, in seconds."""
-    marks = zip(
-        np.asarray(raw.annotations.onset, dtype=float) - raw.first_time,
-        raw.annotations.duration,
-        raw.annotations.description,
-        strict=True,
-    )
-    return [
-        (onset, onset + length)
-        for onset, length, name in marks
-        if length > 0 and name.lower().startswith("bad")
-    ]
-
-
-def leave_out(
-    trials: pd.DataFrame, tmin: float, tmax: float | None, end: float, bad: Any
-) -> tuple[pd.DataFrame, list[str]]:
-    """Stand-in."""
-    stop = trials["onset"] + (trials["duration"] if tmax is None else tmax)
-    start = trials["onset"] + tmin
-    outside = (start < -1e-6) | (stop > end + 1e-6)
-    in_bad = pd.Series(False, index=trials.index)
-    for first, last in bad:
-        in_bad |= (start < last) & (stop > first)
-    notes = []
-    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
-        if which.any():
-            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
-            trial = "trial" if which.sum() == 1 else "trials"
-            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
-    return trials[~(outside | in_bad)], notes
+    return spans

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import os
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import mne
-import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import Outline, Recording, Run
+from eegemo.datasets.continuous import load_signals, read_continuous, select_channels
 from eegemo.datasets.cutting import CutTrials
 from eegemo.datasets.files.events import Found, Options, find_trials
 from eegemo.datasets.files.stimulus import name_types
 from eegemo.datasets.files.table import Row
 from eegemo.errors import DataError
-from eegemo.formats.files import check_inside
 
 __all__ = ["FilesRecording", "Options", "open_raw"]
-
-_MAX_EEG = 1.0  # volts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,10 +96,9 @@ class FilesRecording(Recording):
             raw, found = self._look(row, counts)
             notes += found.notes
             if not found.trials.empty:
-                if eeg_only:
-                    raw.pick("eeg", exclude=(), verbose="ERROR")
-                notes += _load(raw, row)
-                yield Run(raw, CutTrials(found.trials, found.tmin, found.tmax), tuple(notes))
+                select_channels(raw, {}, row.path, eeg_only=eeg_only)
+                notes += [f"{row.name}: {note}" for note in load_signals(raw, row.path)]
+                yield Run(raw, CutTrials(found.trials, found.tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next one is read
         if not n_runs:
@@ -119,17 +113,14 @@ class FilesRecording(Recording):
             raw, found = self._look(row, counts)
             notes += found.notes
             if full:
-                _load(raw, row)
+                load_signals(raw, row.path)
             if found.trials.empty:
                 continue
             sfreq = float(raw.info["sfreq"])
             kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
             names = tuple(name for name, kind in kinds if kind == "eeg")
             tables.append(found.trials.drop(columns=["onset", "duration"]))
-            ends = (
-                found.trials["duration"] if found.tmax is None else [found.tmax] * len(tables[-1])
-            )
-            seconds += [float(end) - max(found.tmin, 0.0) for end in ends]
+            seconds += [float(end) - max(found.tmin, 0.0) for end in found.trials["duration"]]
         if not tables:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
         return Outline(pd.concat(tables, ignore_index=True), tuple(seconds), sfreq, names)
@@ -144,7 +135,8 @@ class FilesRecording(Recording):
         """Open a recording and number its trials; `counts` goes on with the session's."""
         raw, told = open_raw(row, self.root)
         found = find_trials(raw, row, self.tables.get(row.line), self.chosen, counts)
-        return raw, replace(found, notes=(*told, *found.notes))
+        notes = [f"{row.name}: {note}" for note in (*told, *found.notes)]
+        return raw, replace(found, notes=tuple(notes))
 
 
 def open_raw(row: Row, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
@@ -161,56 +153,30 @@ def open_raw(row: Row, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
     raw : mne.io.BaseRaw
         Channels that are no EEG by their names have other types.
     notes : list of str
-        What its reader warned of, and the channels whose type was changed.
+        What its reader warned of, and the channels whose type was changed; without its name.
 
     Raises
     ------
     DataError
         If it cannot be read.
     """
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            raw = mne.io.read_raw(row.path, preload=False, verbose="ERROR")
-        except Exception as error:  # readers of thirty formats raise many types
-            raise DataError(f"{row.path} cannot be read: {error}.") from error
-    del caught
+    try:
+        raw, notes = read_continuous(row.path, root=root, load=False)
+    except DataError as error:
+        raise DataError(str(error).replace(" as a continuous recording", "")) from error
     known = {part.resolve() for part in row.parts}
     for file in filter(None, raw.filenames):
-        check_inside(Path(file), root)
         if not row.path.is_dir() and Path(file).resolve() not in known:
             raise DataError(
                 f"{row.path} reads {file}, which is not known to belong to it. Give them one name."
             )
-    notes = []
     types = name_types(raw.ch_names, raw.get_channel_types())
     if types:
-        raw.set_channel_types(types, verbose="ERROR", on_unit_change="ignore")
-        listed = ", ".join(f"{name} as {kind}" for name, kind in types.items())
-        notes.append(f"{row.name}: taken by name: {listed}")
+        select_channels(raw, types, row.path, eeg_only=False)
+        notes.append(f"not taken for EEG, by their names: {', '.join(types)}")
     if raw.info["bads"]:
         notes.append(
-            f"{row.name}: marked bad: {', '.join(raw.info['bads'])} (not part of an average "
-            "reference unless replaced, so it may differ from that of other runs)"
+            f"marked bad: {', '.join(raw.info['bads'])} (not part of an average reference unless "
+            "replaced, so it may differ from that of other runs)"
         )
     return raw, notes
-
-
-def _load(raw: mne.io.BaseRaw, row: Row) -> list[str]:
-    """Read the signals; return what is strange about them."""
-    try:
-        raw.load_data(verbose="ERROR")
-    except Exception as error:
-        raise DataError(f"{row.path} cannot be read: {error}.") from error
-    notes = []
-    for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
-        signal = raw.get_data([name])
-        if not np.isfinite(signal).all():
-            raise DataError(f"{row.path}, channel {name} holds NaN or infinity.")
-        peak = max(-signal.min(), signal.max()) if signal.size else math.nan
-        if kind == "eeg" and peak > _MAX_EEG:
-            notes.append(
-                f"{row.name}: channel {name} reaches {peak:g} V, more than any EEG; is its unit "
-                "right, or the file corrupt?"
-            )
-    return notes
