@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Subjects, Survey
+from eegemo.datasets.base import Channels, Dataset, Exclude, Outline, Recording, Subjects, Survey
 from eegemo.errors import DataError
 from eegemo.registry import Positive
 
@@ -55,6 +55,9 @@ class Files(Dataset):
         before 0 are used for nothing else. For `fixed`, where the first piece starts.
     tmax : float, optional
         End of a trial in seconds from its event, exclusive. `null` takes each trial's own duration.
+    exclude : sequence, optional
+        What to leave out, by name: participants, recordings and trials, as in `[sub-anna,
+        sub-ben_run-2, sub-ben_trial-3]`.
     """
 
     title: ClassVar[str] = "files"
@@ -70,6 +73,7 @@ class Files(Dataset):
     length: Positive | None = None
     tmin: float = 0.0
     tmax: float | None = None
+    exclude: Exclude = None
 
     def find(self) -> list[Recording]:
         """List the people in the table (see `eegemo.datasets.files.find_recordings_files`)."""
@@ -86,6 +90,7 @@ class Files(Dataset):
             length=self.length,
             tmin=self.tmin,
             tmax=self.tmax,
+            exclude=self.exclude,
         )
         return list(found)
 
@@ -106,15 +111,18 @@ class Files(Dataset):
             try:
                 found[subject] = replace(self, subjects=[subject]).find()[0]
             except DataError as error:
-                broken[subject] = [row.path for row in rows if row.subject == subject], error
-        named = {row.path.resolve() for row in rows}
+                broken[subject] = [root / r.name for r in rows if r.subject == subject], error
+        named = {(root / row.name).resolve() for row in rows}
         ignored = [str(f.relative_to(root)) for f in files if f.resolve() not in named]
         return Survey(f"recordings listed in {self.table}", found, broken, {}, tuple(ignored))
 
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
         """Outline the recordings of a person from their headers, or from all signals if `full`."""
         from eegemo.datasets.files.recording import FilesRecording
+        from eegemo.datasets.without_trials import WithoutTrials
 
+        if isinstance(recording, WithoutTrials):
+            return recording.outline(self.outline(recording.inner, full=full))
         if not isinstance(recording, FilesRecording):
             raise TypeError(f"expected a recording of files, found {type(recording).__name__}")
         return recording.outline(full=full)

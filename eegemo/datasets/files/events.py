@@ -15,6 +15,7 @@ from eegemo.datasets.base import RATINGS
 from eegemo.datasets.bids.events import read_events
 from eegemo.datasets.breaks import find_breaks, place_breaks
 from eegemo.datasets.cutting import find_bad_spans, leave_out, place_trials
+from eegemo.datasets.files.places import Place
 from eegemo.datasets.files.stimulus import choose_stim, find_codes
 from eegemo.datasets.files.table import Row
 from eegemo.datasets.fixed import cut_pieces, name_bundles, place_spans, whole_span
@@ -94,7 +95,7 @@ def list_annotations(raw: Any) -> pd.DataFrame:
     )
 
 
-def list_codes(raw: Any, row: Row, stim_channel: str | None) -> tuple[pd.DataFrame, str]:
+def list_codes(raw: Any, path: Path, stim_channel: str | None) -> tuple[pd.DataFrame, str]:
     """Return the events of the stimulus channel as a table of text, and the channel's name.
 
     Raises
@@ -102,13 +103,13 @@ def list_codes(raw: Any, row: Row, stim_channel: str | None) -> tuple[pd.DataFra
     DataError
         If several channels have events, or the one that was asked for is missing or has no codes.
     """
-    bits = _STATUS_BITS if row.path.suffix.lower() == ".bdf" else None
-    names = choose_stim(raw, stim_channel, str(row.path))
-    found = {name: find_codes(raw, name, str(row.path), bits=bits) for name in names}
+    bits = _STATUS_BITS if path.suffix.lower() == ".bdf" else None
+    names = choose_stim(raw, stim_channel, str(path))
+    found = {name: find_codes(raw, name, str(path), bits=bits) for name in names}
     filled = {name: table for name, table in found.items() if len(table)}
     if len(filled) > 1:
         raise DataError(
-            f"{row.path} has events in several stimulus channels: {', '.join(filled)}. Name one of "
+            f"{path} has events in several stimulus channels: {', '.join(filled)}. Name one of "
             "them in data.stim_channel."
         )
     if not filled:
@@ -117,18 +118,14 @@ def list_codes(raw: Any, row: Row, stim_channel: str | None) -> tuple[pd.DataFra
     return table.set_axis(pd.RangeIndex(1, len(table) + 1)), name
 
 
-def find_trials(
-    raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options, counts: dict[str, int]
-) -> Found:
+def find_trials(raw: Any, place: Place, chosen: Options, counts: dict[str, int]) -> Found:
     """Return the trials of a recording, numbered from where those of its session ended.
 
     Parameters
     ----------
     raw : mne.io.BaseRaw
         The recording; its signals are not read, except for a stimulus channel.
-    row : Row
-    table : DataFrame or None
-        Table of its trials, if it has one.
+    place : Place
     chosen : Options
     counts : dict of str to int
         Number of trials of each session so far; changed in place.
@@ -144,16 +141,17 @@ def find_trials(
     """
     notes: list[str] = []
     fixed = chosen.trials == "fixed"
-    from_table = _way(row, chosen) == "table"
-    if table is not None and isinstance(row.events, Path):
-        place_breaks(raw, find_bad_spans(table, row.events, chosen.trial_types))
+    row = place.row
+    from_table = place.way == "table"
+    if place.trials is not None and place.events is not None:
+        place_breaks(raw, find_bad_spans(place.trials, place.events, chosen.trial_types))
     if fixed and chosen.trial_types is None:
         spans, from_table = _whole(row), False
     else:
-        spans = _read_spans(raw, row, table, chosen)
+        spans = _read_spans(raw, place, chosen)
         if chosen.trial_types is not None:
             notes += _tell_absent(spans, chosen.trial_types)
-    spans = _last_to(_describe(spans, row, chosen.own), row, chosen, raw)
+    spans = _last_to(_describe(spans, row, chosen.own), place.path, chosen, raw)
     if fixed:
         spans = spans.assign(trial=np.arange(1, len(spans) + 1))
         if from_table:
@@ -187,12 +185,6 @@ def _cut_fixed(
     return cut_pieces(spans, chosen.length, tmin=chosen.tmin, end=end)
 
 
-def _way(row: Row, chosen: Options) -> str:
-    """Return where the events of a recording are to be looked for."""
-    way = row.events if isinstance(row.events, str) else "table"
-    return chosen.events if way == "auto" else way
-
-
 def _whole(row: Row) -> pd.DataFrame:
     return whole_span(
         {
@@ -201,60 +193,59 @@ def _whole(row: Row) -> pd.DataFrame:
             "trial": 0,
             "stimulus": row.stimulus,
             "run": row.run,
-            "trial_type": row.label,
+            "trial_type": "",
         }
     )
 
 
-def _read_spans(raw: Any, row: Row, table: pd.DataFrame | None, chosen: Options) -> pd.DataFrame:
+def _read_spans(raw: Any, place: Place, chosen: Options) -> pd.DataFrame:
     """Return the events of a recording that are asked for."""
-    way = _way(row, chosen)
-    if way == "table":
-        assert table is not None  # see `find_recordings_files`
-        assert isinstance(row.events, Path)
-        return read_events(row, row.events, table, chosen.trial_types)
-    places: list[tuple[str, pd.DataFrame]] = []
+    row, path = place.row, place.path
+    if place.trials is not None and place.events is not None:
+        return read_events(row, place.events, place.trials, chosen.trial_types)
+    way = chosen.events if place.way == "auto" else place.way
+    listings: list[tuple[str, pd.DataFrame]] = []
     if way in ("auto", "annotations"):
-        places.append(("its annotations", list_annotations(raw)))
-    if way == "stim" or (way == "auto" and not _some(places, row)):
-        codes, name = list_codes(raw, row, chosen.stim_channel)
-        places.append((f"its channel {name}", codes))
-    for where, listed in places:
-        spans = read_events(row, row.path, listed, None)
+        listings.append(("its annotations", list_annotations(raw)))
+    if way == "stim" or (way == "auto" and not _some(listings, place)):
+        codes, name = list_codes(raw, path, chosen.stim_channel)
+        listings.append((f"its channel {name}", codes))
+    for where, listed in listings:
+        spans = read_events(row, path, listed, None)
         if not spans.empty:
             if chosen.trial_types is not None:
                 present = spans["trial_type"]  # without the double blanks of BrainVision
                 wanted = [" ".join(kind.split()) for kind in chosen.trial_types]
                 spans = spans[present.isin(wanted)].reset_index(drop=True)
                 if spans.empty:
-                    raise DataError(_no_such_type(row, where, present, chosen.trial_types))
+                    raise DataError(_no_such_type(path, where, present, chosen.trial_types))
             return spans
     if way in ("annotations", "stim"):
         what = "annotation that could be a trial" if way == "annotations" else "event"
         place = "" if way == "annotations" else " in its stimulus channel"
         raise DataError(
-            f"{row.path} has no {what}{place}; expected trials there, since events is {way}. For a "
+            f"{path} has no {what}{place}; expected trials there, since events is {way}. For a "
             "recording that is one trial, write none in the column events."
         )
     if chosen.trial_types is not None:
         raise DataError(
-            f"{row.path} has no event, neither in a table nor as annotation or in a stimulus "
+            f"{path} has no event, neither in a table nor as annotation or in a stimulus "
             f"channel; expected some of the types {show_names(chosen.trial_types)}."
         )
     return _whole(row)
 
 
-def _some(places: list[tuple[str, pd.DataFrame]], row: Row) -> bool:
+def _some(listings: list[tuple[str, pd.DataFrame]], place: Place) -> bool:
     """Return whether one of the places has an event that is no mark of a bad segment."""
-    return any(not read_events(row, row.path, listed, None).empty for _, listed in places)
+    return any(not read_events(place.row, place.path, listed, None).empty for _, listed in listings)
 
 
-def _no_such_type(row: Row, where: str, present: pd.Series, wanted: tuple[str, ...]) -> str:
+def _no_such_type(path: Path, where: str, present: pd.Series, wanted: tuple[str, ...]) -> str:
     types = list(dict.fromkeys(present))
     close = difflib.get_close_matches(wanted[0], types, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return (
-        f"{row.path}: no event of {where} is of the type {' or '.join(map(repr, wanted))}.{hint} "
+        f"{path}: no event of {where} is of the type {' or '.join(map(repr, wanted))}.{hint} "
         f"Found: {show_names(types)}."
     )
 
@@ -268,9 +259,8 @@ def _describe(spans: pd.DataFrame, row: Row, own: tuple[str, ...]) -> pd.DataFra
     """Add what the table of recordings says: class, stimulus and further columns."""
     added: dict[str, Any] = {}
     if row.label:
-        added |= {"events.trial_type": spans["trial_type"], "trial_type": row.label}
-        if spans["duration"].isin([math.inf]).any():
-            added["events.trial_type"] = ""
+        label = "" if is_missing(row.label) else row.label
+        added |= {"events.trial_type": spans["trial_type"], "trial_type": label}
     if row.stimulus:
         added["stimulus"] = spans["stimulus"].replace("", row.stimulus)
     for name, text in row.further.items():
@@ -301,7 +291,7 @@ def _rating(text: str, name: str, row: Row) -> float:
     return number
 
 
-def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, raw: Any) -> pd.DataFrame:
+def _last_to(spans: pd.DataFrame, path: Path, chosen: Options, raw: Any) -> pd.DataFrame:
     """Return events with the duration to which they are cut."""
     if chosen.tmax is not None and not (spans["duration"] == math.inf).any():
         return spans.assign(duration=chosen.tmax)
@@ -313,7 +303,7 @@ def _last_to(spans: pd.DataFrame, row: Row, chosen: Options, raw: Any) -> pd.Dat
         lacking = spans[~(spans["duration"] > 0)]
         kinds = show_names(dict.fromkeys(lacking["trial_type"]))
         raise DataError(
-            f"{row.path}: {len(lacking)} of {len(spans)} events have no duration "
+            f"{path}: {len(lacking)} of {len(spans)} events have no duration "
             f"({kinds or 'no type'}), so it is not known how long a trial lasts. Set tmax, in "
             "seconds from the onset; or choose events with a duration by trial_types; or, for "
             "recordings that are one trial each, set events: none, or cut them into pieces with "

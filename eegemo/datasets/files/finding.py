@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
+from eegemo.datasets.base import Recording
 from eegemo.datasets.bids.events import check_trial_types
+from eegemo.datasets.exclude import Exclusion, exclude_recordings
+from eegemo.datasets.files.places import Place, find_places
 from eegemo.datasets.files.recording import FilesRecording, Options
 from eegemo.datasets.files.table import Row, natural_key, read_rows
 from eegemo.datasets.fixed import check_fixed
 from eegemo.datasets.subjects import choose_named
-from eegemo.datasets.tables import read_table
+from eegemo.datasets.without_trials import WithoutTrials
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside, named_errors
 
@@ -31,44 +32,45 @@ def find_recordings_files(
     length: float | None = None,
     tmin: float = 0.0,
     tmax: float | None = None,
-) -> list[FilesRecording]:
+    exclude: Sequence[str | int] | None = None,
+) -> list[Recording]:
     """List the people of a folder of recordings, with all their recordings.
 
     Parameters
     ----------
     root : str or pathlib.Path
-    table, subjects, events, stim_channel, trial_types, trials, length, tmin, tmax
+    table, subjects, events, stim_channel, trial_types, trials, length, tmin, tmax, exclude
         As in `eegemo.datasets.files.Files`.
 
     Returns
     -------
-    list of FilesRecording
+    list of Recording
         One per person, sorted by name, without opening the recordings. Those of a person are sorted
         by session and run, with numbers in their order.
 
     Raises
     ------
     DataError
-        If the table is wrong (see `read_rows`); if options do not go together; or if a table of
-        trials cannot be read or has none of the trial types.
+        If the table is wrong (see `read_rows` and `find_places`); if options do not go together; if
+        `exclude` names what is not there; or if tables of trials have none of a trial type.
     """
     root = Path(root)
     check_fixed(trials, length, tmin)
     rows = list_rows(root, table)
-    present = sorted({row.subject for row in rows})
-    wanted = choose_named(present, subjects, root)
+    wanted = choose_named(sorted({row.subject for row in rows}), subjects, root)
     rows = [row for row in rows if row.subject in wanted]
-    if events == "table":
-        without = [row for row in rows if not isinstance(row.events, Path)]
-        if without:
-            raise DataError(
-                f"{root / table}, line {without[0].line}: events is "
-                f"{'empty' if without[0].events == 'auto' else without[0].events}, and data.events "
-                "is table; expected the path of a table of trials."
-            )
-    tables = {row.line: _read_events(row, root / table) for row in rows}
-    listed = [found for found in tables.values() if found is not None]
-    if listed and all(found is not None for found in tables.values()):
+    labels = [{"sub": row.subject, "ses": row.session, "run": row.run} for row in rows]
+    excluded = exclude_recordings(exclude, labels, root / table)
+    without: dict[str, list[Exclusion]] = {}
+    for row, exclusions in zip(rows, excluded, strict=True):
+        without.setdefault(row.subject, []).extend(exclusions or ())
+    rows = [row for row, found in zip(rows, excluded, strict=True) if found is not None]
+    if not rows:
+        raise DataError(f"data.exclude leaves no recording of {root / table}.")
+    places = find_places(rows, root / table, root)
+    _check_way(places, events, root / table)
+    if all(place.trials is not None for place in places):
+        listed = [place.trials for place in places if place.trials is not None]
         check_trial_types(listed, trial_types, root)
     options = Options(
         events=events,
@@ -78,20 +80,17 @@ def find_recordings_files(
         length=None if length is None else float(length),
         tmin=float(tmin),
         tmax=None if tmax is None else float(tmax),
-        own=_free_columns(rows, listed),
+        own=_free_columns(places),
     )
-    return [
-        FilesRecording.of(
-            sorted(
-                (row for row in rows if row.subject == subject),
-                key=lambda row: (natural_key(row.session), natural_key(row.run)),
-            ),
-            tables,
-            options,
-            root,
+    found = []
+    for subject in sorted({row.subject for row in rows}):
+        own = sorted(
+            (place for place in places if place.row.subject == subject),
+            key=lambda place: (natural_key(place.row.session), natural_key(place.row.run)),
         )
-        for subject in wanted
-    ]
+        whole = FilesRecording.of(own, options, root)
+        found.append(WithoutTrials.of(whole, list(dict.fromkeys(without[subject]))))
+    return found
 
 
 def list_rows(root: Path, table: str) -> list[Row]:
@@ -114,20 +113,21 @@ def list_rows(root: Path, table: str) -> list[Row]:
                 f"{file}: no such file; expected the table of the recordings. `eegemo check "
                 f"{root} --write` proposes one."
             )
-    return read_rows(file, root)
+    return read_rows(file)
 
 
-def _read_events(row: Row, table: Path) -> pd.DataFrame | None:
-    if not isinstance(row.events, Path):
-        return None
-    try:
-        return read_table(row.events, required=("onset",))
-    except DataError as error:
-        raise DataError(f"{table}, line {row.line}: {error}") from error
+def _check_way(places: Sequence[Place], events: str, table: Path) -> None:
+    lacking = [place.row for place in places if place.way in ("auto", "none")]
+    if events == "table" and lacking:
+        raise DataError(
+            f"{table}, line {lacking[0].line}: events is {lacking[0].events or 'empty'}, and "
+            "data.events is table; expected the path of a table of trials."
+        )
 
 
-def _free_columns(rows: Sequence[Row], tables: Sequence[pd.DataFrame]) -> tuple[str, ...]:
+def _free_columns(places: Sequence[Place]) -> tuple[str, ...]:
     """Return the further columns that keep their names, since no table of trials has them."""
-    taken = {str(name).lower() for found in tables for name in found.columns}
-    names = dict.fromkeys(name for row in rows for name in row.further)
+    tables = [place.trials for place in places if place.trials is not None]
+    taken = {str(name).lower() for table in tables for name in table.columns}
+    names = dict.fromkeys(name for place in places for name in place.row.further)
     return tuple(name for name in names if name.lower() not in taken)

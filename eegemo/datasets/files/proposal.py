@@ -23,6 +23,7 @@ from eegemo.datasets.files.dataset import TABLE
 from eegemo.datasets.files.events import list_annotations, list_codes
 from eegemo.datasets.files.formats import check_content, find_bare_files, format_of, list_parts
 from eegemo.datasets.files.names import Guess, guess_names, sort_paths
+from eegemo.datasets.files.places import Place
 from eegemo.datasets.files.recording import open_raw
 from eegemo.datasets.files.table import Row
 from eegemo.datasets.tables import read_table, show_names
@@ -176,8 +177,7 @@ def _look_into(path: Path, name: str, root: Path) -> Bare:
         format_of(path)
         parts = list_parts(path, root)
         check_content(path)
-        row = Row(0, path, name, "", "1", "1", "", "auto", "", parts=tuple(parts))
-        raw, _ = open_raw(row, root)
+        raw, _ = open_raw(Place(Row(0, name, ""), path, tuple(parts)), root)
         where, events, table = "", pd.DataFrame(), _find_table(path, root)
         if table is not None:
             where, events = "table", read_table(table)
@@ -185,7 +185,7 @@ def _look_into(path: Path, name: str, root: Path) -> Bare:
             events = list_annotations(raw)
             where = "annotations" if len(_without_marks(events)) else ""
         if not where:
-            events, stim = list_codes(raw, row, None)
+            events, stim = list_codes(raw, path, None)
             where = "stim" if stim else ""
     except DataError as error:
         return Bare(name, problem=str(error).replace(str(path), name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,8 +14,8 @@ from eegemo.datasets.base import Outline, Recording, Run
 from eegemo.datasets.continuous import load_signals, read_continuous, select_channels
 from eegemo.datasets.cutting import CutTrials
 from eegemo.datasets.files.events import Found, Options, find_trials
+from eegemo.datasets.files.places import Place
 from eegemo.datasets.files.stimulus import name_types
-from eegemo.datasets.files.table import Row
 from eegemo.errors import DataError
 
 __all__ = ["FilesRecording", "Options", "open_raw"]
@@ -28,55 +27,33 @@ class FilesRecording(Recording):
 
     Attributes
     ----------
-    rows : tuple of Row
-    tables : dict of int to DataFrame
-        The tables of trials, by the line of their row.
+    places : tuple of Place
     chosen : Options
     root : pathlib.Path
     """
 
-    rows: tuple[Row, ...]
-    tables: Mapping[int, pd.DataFrame]
+    places: tuple[Place, ...]
     chosen: Options
     root: Path
 
     @classmethod
-    def of(
-        cls,
-        rows: Sequence[Row],
-        tables: Mapping[int, pd.DataFrame | None],
-        chosen: Options,
-        root: Path,
-    ) -> FilesRecording:
-        """Return the recording of a person from the rows of the table."""
-        own = {row.line: tables[row.line] for row in rows}
-        files = {file for row in rows for file in row.parts}
-        files |= {row.events for row in rows if isinstance(row.events, Path)}
-        cells = [
-            {
-                "path": row.name,
-                "session": row.session,
-                "run": row.run,
-                "label": row.label,
-                "events": os.path.relpath(row.events, root)
-                if isinstance(row.events, Path)
-                else row.events,
-                "stimulus": row.stimulus,
-                "further": dict(row.further),
-            }
-            for row in rows
-        ]
+    def of(cls, places: Sequence[Place], chosen: Options, root: Path) -> FilesRecording:
+        """Return the recording of a person from the files of the rows of the table."""
+        files = {file for place in places for file in place.parts}
+        files |= {place.events for place in places if place.events is not None}
         settings = {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(chosen).items()
         }
+        rows = [asdict(place.row) for place in places]
+        for row in rows:
+            del row["line"]
         return cls(
-            subject=rows[0].subject,
+            subject=places[0].row.subject,
             files=tuple(sorted(files)),
             reader="files-1",
-            options={"rows": cells, **settings},
-            rows=tuple(rows),
-            tables={line: table for line, table in own.items() if table is not None},
+            options={"rows": rows, **settings},
+            places=tuple(places),
             chosen=chosen,
             root=root,
         )
@@ -92,12 +69,12 @@ class FilesRecording(Recording):
         notes: list[str] = []
         n_runs = 0
         counts: dict[str, int] = {}
-        for row in self.rows:
-            raw, found = self._look(row, counts)
+        for place in self.places:
+            raw, found = self._look(place, counts)
             notes += found.notes
             if not found.trials.empty:
-                select_channels(raw, {}, row.path, eeg_only=eeg_only)
-                notes += [f"{row.name}: {note}" for note in load_signals(raw, row.path)]
+                select_channels(raw, {}, place.path, eeg_only=eeg_only)
+                notes += [f"{place.row.name}: {note}" for note in load_signals(raw, place.path)]
                 yield Run(raw, CutTrials(found.trials, found.tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next one is read
@@ -109,11 +86,11 @@ class FilesRecording(Recording):
         tables, seconds, sfreq, names = [], [], 0.0, ()
         counts: dict[str, int] = {}
         notes: list[str] = []
-        for row in self.rows:
-            raw, found = self._look(row, counts)
+        for place in self.places:
+            raw, found = self._look(place, counts)
             notes += found.notes
             if full:
-                load_signals(raw, row.path)
+                load_signals(raw, place.path)
             if found.trials.empty:
                 continue
             sfreq = float(raw.info["sfreq"])
@@ -131,20 +108,20 @@ class FilesRecording(Recording):
         whole = self.chosen.trials == "fixed" and self.chosen.trial_types is None
         return super().least_bytes(steps) // 2 if whole else 0
 
-    def _look(self, row: Row, counts: dict[str, int]) -> tuple[mne.io.BaseRaw, Found]:
+    def _look(self, place: Place, counts: dict[str, int]) -> tuple[mne.io.BaseRaw, Found]:
         """Open a recording and number its trials; `counts` goes on with the session's."""
-        raw, told = open_raw(row, self.root)
-        found = find_trials(raw, row, self.tables.get(row.line), self.chosen, counts)
-        notes = [f"{row.name}: {note}" for note in (*told, *found.notes)]
+        raw, told = open_raw(place, self.root)
+        found = find_trials(raw, place, self.chosen, counts)
+        notes = [f"{place.row.name}: {note}" for note in (*told, *found.notes)]
         return raw, replace(found, notes=tuple(notes))
 
 
-def open_raw(row: Row, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
+def open_raw(place: Place, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
     """Open a recording without reading its signals.
 
     Parameters
     ----------
-    row : Row
+    place : Place
     root : pathlib.Path
         Folder that no file may lead out of.
 
@@ -161,18 +138,18 @@ def open_raw(row: Row, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
         If it cannot be read.
     """
     try:
-        raw, notes = read_continuous(row.path, root=root, load=False)
+        raw, notes = read_continuous(place.path, root=root, load=False)
     except DataError as error:
         raise DataError(str(error).replace(" as a continuous recording", "")) from error
-    known = {part.resolve() for part in row.parts}
+    known = {part.resolve() for part in place.parts}
     for file in filter(None, raw.filenames):
-        if not row.path.is_dir() and Path(file).resolve() not in known:
+        if not place.path.is_dir() and Path(file).resolve() not in known:
             raise DataError(
-                f"{row.path} reads {file}, which is not known to belong to it. Give them one name."
+                f"{place.path} reads {file}, which is not known to belong to it. Give both one name."
             )
     types = name_types(raw.ch_names, raw.get_channel_types())
     if types:
-        select_channels(raw, types, row.path, eeg_only=False)
+        select_channels(raw, types, place.path, eeg_only=False)
         notes.append(f"not taken for EEG, by their names: {', '.join(types)}")
     if raw.info["bads"]:
         notes.append(
