@@ -222,9 +222,9 @@ def _read_spans(raw: Any, place: Place, chosen: Options) -> pd.DataFrame:
             return spans
     if way in ("annotations", "stim"):
         what = "annotation that could be a trial" if way == "annotations" else "event"
-        place = "" if way == "annotations" else " in its stimulus channel"
+        inside = "" if way == "annotations" else " in its stimulus channel"
         raise DataError(
-            f"{path} has no {what}{place}; expected trials there, since events is {way}. For a "
+            f"{path} has no {what}{inside}; expected trials there, since events is {way}. For a "
             "recording that is one trial, write none in the column events."
         )
     if chosen.trial_types is not None:

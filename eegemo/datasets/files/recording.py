@@ -145,7 +145,7 @@ def open_raw(place: Place, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
     for file in filter(None, raw.filenames):
         if not place.path.is_dir() and Path(file).resolve() not in known:
             raise DataError(
-                f"{place.path} reads {file}, which is not known to belong to it. Give both one name."
+                f"{place.path} reads {file}, which does not belong to it by its name. Give both one."
             )
     types = name_types(raw.ch_names, raw.get_channel_types())
     if types:
