@@ -214,7 +214,7 @@ def find_bad_spans(
             continue
         onset = _number(table, row, "onset", file)
         if math.isnan(onset):
-            raise DataError(f"{file}, line {row + 2}: a segment marked as bad has no onset.")
+            raise DataError(f"{file}, line {row}: a segment marked as bad has no onset.")
         duration = _number(table, row, "duration", file) if "duration" in table else math.nan
         broken = make_break(name, onset, duration, math.inf)  # a moment has no length yet
         breaks.append(broken)
@@ -227,9 +227,9 @@ def _number(table: pd.DataFrame, row: int, column: str, file: Path) -> float:
         return math.nan
     number = float(word) if _NUMBER.fullmatch(word) else math.inf
     if abs(number) > 1e9:
-        raise DataError(f"{file}, line {row + 2}: {column} is {word[:60]!r}; expected seconds.")
+        raise DataError(f"{file}, line {row}: {column} is {word[:60]!r}; expected seconds.")
     if column == "duration" and number < 0:
-        raise DataError(f"{file}, line {row + 2}: the duration {word} is negative.")
+        raise DataError(f"{file}, line {row}: the duration {word} is negative.")
     return number
 
 

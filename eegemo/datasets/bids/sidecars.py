@@ -68,7 +68,7 @@ def check_header(file: Path) -> None:
     DataError
         If it claims more channels than it lists, or cannot be read.
     """
-    if file.suffix != ".vhdr":
+    if file.suffix.lower() != ".vhdr":
         return
     with named_errors(file):
         content = file.read_bytes()
