@@ -10,15 +10,26 @@ the same length; what is left at its end is no piece::
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import mne
+import numpy as np
 import pandas as pd
 
 from eegemo.datasets.breaks import sample_times
+from eegemo.datasets.exclude import Exclusion, same_label
 from eegemo.errors import DataError
 
-__all__ = ["WHOLE", "check_fixed", "cut_pieces", "name_bundles", "place_spans", "whole_span"]
+__all__ = [
+    "WHOLE",
+    "Numbering",
+    "check_fixed",
+    "cut_pieces",
+    "cut_run",
+    "name_bundles",
+    "place_spans",
+    "whole_span",
+]
 
 #: The duration of a span that goes on to the end of its recording.
 WHOLE = math.inf
@@ -138,6 +149,49 @@ def place_spans(spans: pd.DataFrame, raw: mne.io.BaseRaw) -> tuple[pd.DataFrame,
     return placed[~empty].reset_index(drop=True), notes
 
 
+def cut_run(
+    spans: pd.DataFrame,
+    raw: mne.io.BaseRaw,
+    length: float,
+    *,
+    tmin: float,
+    bundled: bool,
+    with_gaps: bool,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Cut the spans of a run into pieces.
+
+    Parameters
+    ----------
+    spans : DataFrame
+        A row per span: metadata, and ``onset`` and ``duration`` in seconds.
+    raw : mne.io.BaseRaw
+        With its breaks as annotations.
+    length : float
+        Of a piece in seconds.
+    tmin : float
+        Start of the first piece, in seconds from the onset of its span.
+    bundled : bool
+        Whether the pieces of a span get the same ``bundle``.
+    with_gaps : bool
+        Whether the times of the spans count gaps in which nothing was recorded.
+
+    Returns
+    -------
+    pieces : DataFrame
+        As of `cut_pieces`.
+    notes : list of str
+        What was left out.
+    """
+    notes: list[str] = []
+    if bundled:
+        spans = name_bundles(spans)
+    if with_gaps:
+        spans, notes = place_spans(spans, raw)
+    end = len(raw.times) / float(raw.info["sfreq"])
+    pieces, told = cut_pieces(spans, length, tmin=tmin, end=end)
+    return pieces, [*notes, *told]
+
+
 def cut_pieces(
     spans: pd.DataFrame,
     length: float,
@@ -209,3 +263,49 @@ def _describe_rest(
         shown = ", ".join(f"{onset:g}" for onset in none[:3]) + (", ..." if len(none) > 3 else "")
         text += f"; no piece at {shown} s"
     return [text]
+
+
+class Numbering:
+    """Gives trials numbers from 1 on, within each session, from one recording to the next.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Number of trials of each session so far.
+    fitting : set of str
+        Names of trials that are left out, as far as there are such trials.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.fitting: set[str] = set()
+
+    def number(self, trials: pd.DataFrame, session: str) -> pd.DataFrame:
+        """Return trials with their numbers."""
+        first = self.counts.get(session, 0) + 1
+        self.counts[session] = first + len(trials) - 1
+        return trials.assign(trial=np.arange(first, first + len(trials)))
+
+    def leave_out(
+        self, trials: pd.DataFrame, exclusions: Iterable[Exclusion]
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """Return trials without those that are excluded, and a note."""
+        gone = pd.Series(False, index=trials.index)
+        for exclusion in exclusions:
+            fits = [same_label(str(trial), str(exclusion.trial)) for trial in trials["trial"]]
+            if any(fits):
+                self.fitting.add(exclusion.text)
+                gone |= pd.Series(fits, index=trials.index)
+        names = ", ".join(map(str, trials.loc[gone, "trial"]))
+        n = int(gone.sum())
+        notes = [f"{n} trial{'s' * (n > 1)} left out, excluded: {names}"] if n else []
+        return trials[~gone], notes
+
+    def check(self, exclusions: Iterable[Exclusion]) -> None:
+        """Refuse names of trials that there are not."""
+        for exclusion in exclusions:
+            if exclusion.text not in self.fitting:
+                raise DataError(
+                    f"data.exclude: {exclusion.text!r} fits no trial; trials are numbered from 1 "
+                    "within a session, in the order of their onsets."
+                )

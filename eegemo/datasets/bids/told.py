@@ -45,7 +45,7 @@ def _lengths(recordings: Sequence[BidsRecording]) -> list[str]:
     lengths = [
         float(seconds)
         for recording in recordings
-        if recording.tmax is None
+        if recording.tmax is None and recording.length is None
         for events in recording.events
         for seconds in events["duration"]
     ]

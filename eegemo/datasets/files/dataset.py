@@ -119,10 +119,7 @@ class Files(Dataset):
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
         """Outline the recordings of a person from their headers, or from all signals if `full`."""
         from eegemo.datasets.files.recording import FilesRecording
-        from eegemo.datasets.without_trials import WithoutTrials
 
-        if isinstance(recording, WithoutTrials):
-            return recording.outline(self.outline(recording.inner, full=full))
         if not isinstance(recording, FilesRecording):
             raise TypeError(f"expected a recording of files, found {type(recording).__name__}")
         return recording.outline(full=full)

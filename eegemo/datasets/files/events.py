@@ -1,59 +1,29 @@
-"""Trials of a recording: from a table, its annotations or its stimulus channel, or all of it."""
+"""Trials of a recording: its events, the whole of it, or pieces of either."""
 
 from __future__ import annotations
 
-import difflib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import RATINGS
-from eegemo.datasets.bids.events import read_events
+from eegemo.datasets.bids.bundles import bundle_trials
+from eegemo.datasets.bids.events import RESERVED, RunEvents
+from eegemo.datasets.bids.times import explain_onsets, is_other_unit
 from eegemo.datasets.breaks import find_breaks, place_breaks
 from eegemo.datasets.cutting import find_bad_spans, leave_out, place_trials
+from eegemo.datasets.files.listing import read_listed
+from eegemo.datasets.files.options import Options
 from eegemo.datasets.files.places import Place
-from eegemo.datasets.files.stimulus import choose_stim, find_codes
 from eegemo.datasets.files.table import Row
-from eegemo.datasets.fixed import cut_pieces, name_bundles, place_spans, whole_span
+from eegemo.datasets.fixed import Numbering, cut_run, whole_span
 from eegemo.datasets.tables import is_missing, show_names
 from eegemo.errors import DataError
 
-__all__ = ["Found", "Options", "find_trials", "list_annotations", "list_codes"]
-
-_STATUS_BITS = 16  # of a BDF's Status that are codes; those above tell the amplifier's state
-_RESERVED = ("subject", "session", "trial", "stimulus", "run", "trial_type", "onset", "duration",
-             "bundle", "breaks", "n_times", "presentation")  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Options:
-    """Options of `eegemo.datasets.files.Files` that trials depend on.
-
-    Attributes
-    ----------
-    events : {"auto", "table", "annotations", "stim", "none"}
-    stim_channel : str or None
-    trial_types : tuple of str or None
-    trials : {"events", "fixed"}
-    length : float or None
-    tmin : float
-    tmax : float or None
-    own : tuple of str
-        Further columns of the table of recordings that keep their names in the metadata.
-    """
-
-    events: str = "auto"
-    stim_channel: str | None = None
-    trial_types: tuple[str, ...] | None = None
-    trials: str = "events"
-    length: float | None = None
-    tmin: float = 0.0
-    tmax: float | None = None
-    own: tuple[str, ...] = ()
+__all__ = ["Found", "find_trials"]
 
 
 @dataclass(frozen=True)
@@ -75,60 +45,17 @@ class Found:
     notes: tuple[str, ...] = ()
 
 
-def list_annotations(raw: Any) -> pd.DataFrame:
-    """Return the annotations of a recording as a table of text, with onsets from its first sample.
-
-    Parameters
-    ----------
-    raw : mne.io.BaseRaw
-    """
-    marks = raw.annotations
-    onsets = np.asarray(marks.onset, dtype=float) - raw.first_time
-    return pd.DataFrame(
-        {
-            "onset": [f"{onset:.9g}" for onset in onsets],
-            "duration": [f"{length:.9g}" if length > 0 else "n/a" for length in marks.duration],
-            "trial_type": [" ".join(str(name).split()) for name in marks.description],
-        },
-        index=pd.RangeIndex(1, len(onsets) + 1),
-        dtype="str",
-    )
-
-
-def list_codes(raw: Any, path: Path, stim_channel: str | None) -> tuple[pd.DataFrame, str]:
-    """Return the events of the stimulus channel as a table of text, and the channel's name.
-
-    Raises
-    ------
-    DataError
-        If several channels have events, or the one that was asked for is missing or has no codes.
-    """
-    bits = _STATUS_BITS if path.suffix.lower() == ".bdf" else None
-    names = choose_stim(raw, stim_channel, str(path))
-    found = {name: find_codes(raw, name, str(path), bits=bits) for name in names}
-    filled = {name: table for name, table in found.items() if len(table)}
-    if len(filled) > 1:
-        raise DataError(
-            f"{path} has events in several stimulus channels: {', '.join(filled)}. Name one of "
-            "them in data.stim_channel."
-        )
-    if not filled:
-        return pd.DataFrame({"onset": [], "duration": [], "trial_type": []}, dtype="str"), ""
-    name, table = filled.popitem()
-    return table.set_axis(pd.RangeIndex(1, len(table) + 1)), name
-
-
-def find_trials(raw: Any, place: Place, chosen: Options, counts: dict[str, int]) -> Found:
+def find_trials(raw: Any, place: Place, chosen: Options, numbering: Numbering) -> Found:
     """Return the trials of a recording, numbered from where those of its session ended.
 
     Parameters
     ----------
     raw : mne.io.BaseRaw
-        The recording; its signals are not read, except for a stimulus channel.
+        The recording; its signals are not read, except for a stimulus channel. Breaks that a table
+        of its events marks are added to its annotations.
     place : Place
     chosen : Options
-    counts : dict of str to int
-        Number of trials of each session so far; changed in place.
+    numbering : Numbering
 
     Returns
     -------
@@ -142,28 +69,37 @@ def find_trials(raw: Any, place: Place, chosen: Options, counts: dict[str, int])
     notes: list[str] = []
     fixed = chosen.trials == "fixed"
     row = place.row
-    from_table = place.way == "table"
     if place.trials is not None and place.events is not None:
         place_breaks(raw, find_bad_spans(place.trials, place.events, chosen.trial_types))
-    if fixed and chosen.trial_types is None:
-        spans, from_table = _whole(row), False
+    events = None
+    if not fixed or chosen.trial_types is not None:
+        events = read_listed(raw, place, chosen)
+    # onsets in a table count the gaps of a recording, others do not
+    from_table = events is not None and place.trials is not None
+    if events is None:
+        spans = _last_to(_describe(_whole(row), row, chosen), place.path, chosen, raw)
     else:
-        spans = _read_spans(raw, place, chosen)
-        if chosen.trial_types is not None:
-            notes += _tell_absent(spans, chosen.trial_types)
-    spans = _last_to(_describe(spans, row, chosen.own), place.path, chosen, raw)
-    if fixed:
-        spans = spans.assign(trial=np.arange(1, len(spans) + 1))
+        notes += _tell_events(events, chosen)
         if from_table:
-            spans, told = place_spans(spans, raw)
-            notes += told
-        trials, told = _cut_fixed(spans, row, chosen, raw)
+            notes += _check_onsets(events, raw)
+        spans = _last_to(_describe(events.trials, row, chosen), place.path, chosen, raw)
+        if not fixed:
+            spans = bundle_trials(_with(events, spans), chosen.tmin, None)[0].trials
+    if fixed:
+        assert chosen.length is not None  # see `check_fixed`
+        spans, told = cut_run(
+            spans,
+            raw,
+            chosen.length,
+            tmin=chosen.tmin,
+            # of a whole recording without a stimulus, pieces are not of one thing
+            bundled=chosen.trial_types is not None or bool(row.stimulus),
+            with_gaps=from_table,
+        )
         notes += told
-    else:
-        trials = spans
-    first = counts.get(row.session, 0) + 1
-    trials = trials.assign(trial=np.arange(first, first + len(trials)))
-    counts[row.session] = first + len(trials) - 1
+    trials = numbering.number(spans, row.session)
+    trials, told = numbering.leave_out(trials, place.exclusions)
+    notes += told
     tmin = 0.0 if fixed else chosen.tmin
     if from_table and not fixed:
         kept, told = place_trials(trials, raw, tmin, None)
@@ -174,15 +110,8 @@ def find_trials(raw: Any, place: Place, chosen: Options, counts: dict[str, int])
     return Found(kept.reset_index(drop=True), tmin, (*notes, *told))
 
 
-def _cut_fixed(
-    spans: pd.DataFrame, row: Row, chosen: Options, raw: Any
-) -> tuple[pd.DataFrame, list[str]]:
-    assert chosen.length is not None  # see `check_fixed`
-    # of a whole recording without a stimulus, pieces are not of one thing
-    if chosen.trial_types is not None or row.stimulus:
-        spans = name_bundles(spans)
-    end = len(raw.times) / float(raw.info["sfreq"])
-    return cut_pieces(spans, chosen.length, tmin=chosen.tmin, end=end)
+def _with(events: RunEvents, trials: pd.DataFrame) -> RunEvents:
+    return replace(events, trials=trials)
 
 
 def _whole(row: Row) -> pd.DataFrame:
@@ -198,78 +127,50 @@ def _whole(row: Row) -> pd.DataFrame:
     )
 
 
-def _read_spans(raw: Any, place: Place, chosen: Options) -> pd.DataFrame:
-    """Return the events of a recording that are asked for."""
-    row, path = place.row, place.path
-    if place.trials is not None and place.events is not None:
-        return read_events(row, place.events, place.trials, chosen.trial_types)
-    way = chosen.events if place.way == "auto" else place.way
-    listings: list[tuple[str, pd.DataFrame]] = []
-    if way in ("auto", "annotations"):
-        listings.append(("its annotations", list_annotations(raw)))
-    if way == "stim" or (way == "auto" and not _some(listings, place)):
-        codes, name = list_codes(raw, path, chosen.stim_channel)
-        listings.append((f"its channel {name}", codes))
-    for where, listed in listings:
-        spans = read_events(row, path, listed, None)
-        if not spans.empty:
-            if chosen.trial_types is not None:
-                present = spans["trial_type"]  # without the double blanks of BrainVision
-                wanted = [" ".join(kind.split()) for kind in chosen.trial_types]
-                spans = spans[present.isin(wanted)].reset_index(drop=True)
-                if spans.empty:
-                    raise DataError(_no_such_type(path, where, present, chosen.trial_types))
-            return spans
-    if way in ("annotations", "stim"):
-        what = "annotation that could be a trial" if way == "annotations" else "event"
-        inside = "" if way == "annotations" else " in its stimulus channel"
-        raise DataError(
-            f"{path} has no {what}{inside}; expected trials there, since events is {way}. For a "
-            "recording that is one trial, write none in the column events."
+def _tell_events(events: RunEvents, chosen: Options) -> list[str]:
+    notes = []
+    if events.left_out:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in events.left_out.items())
+        notes.append(
+            f"of {len(events.table)} events, {len(events.trials)} are trials; left out: {reasons}"
         )
-    if chosen.trial_types is not None:
+    present = set(events.trials["trial_type"])
+    wanted = [" ".join(kind.split()) for kind in chosen.trial_types or ()]
+    absent = [kind for kind in wanted if kind not in present]
+    if absent:
+        notes.append(f"no event of the type {', '.join(absent)}")
+    return notes
+
+
+def _check_onsets(events: RunEvents, raw: Any) -> list[str]:
+    """Return a note on onsets beyond the recording; refuse those in another unit."""
+    sfreq = float(raw.info["sfreq"])
+    trials = events.trials
+    times = trials["onset"].tolist(), trials["duration"].tolist(), len(raw.times) / sfreq, sfreq
+    words = explain_onsets(*times)
+    if words and is_other_unit(*times):
         raise DataError(
-            f"{path} has no event, neither in a table nor as annotation or in a stimulus "
-            f"channel; expected some of the types {show_names(chosen.trial_types)}."
+            f"{events.file}: most trials begin after the end of {events.path.fpath.name}: {words}. "
+            "Expected seconds: correct onset and duration."
         )
-    return _whole(row)
+    return [words] if words else []
 
 
-def _some(listings: list[tuple[str, pd.DataFrame]], place: Place) -> bool:
-    """Return whether one of the places has an event that is no mark of a bad segment."""
-    return any(not read_events(place.row, place.path, listed, None).empty for _, listed in listings)
-
-
-def _no_such_type(path: Path, where: str, present: pd.Series, wanted: tuple[str, ...]) -> str:
-    types = list(dict.fromkeys(present))
-    close = difflib.get_close_matches(wanted[0], types, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return (
-        f"{path}: no event of {where} is of the type {' or '.join(map(repr, wanted))}.{hint} "
-        f"Found: {show_names(types)}."
-    )
-
-
-def _tell_absent(spans: pd.DataFrame, wanted: tuple[str, ...]) -> list[str]:
-    absent = [kind for kind in wanted if kind not in set(spans["trial_type"])]
-    return [f"no event of the type {', '.join(absent)}"] if absent else []
-
-
-def _describe(spans: pd.DataFrame, row: Row, own: tuple[str, ...]) -> pd.DataFrame:
+def _describe(spans: pd.DataFrame, row: Row, chosen: Options) -> pd.DataFrame:
     """Add what the table of recordings says: class, stimulus and further columns."""
     added: dict[str, Any] = {}
     if row.label:
         label = "" if is_missing(row.label) else row.label
         added |= {"events.trial_type": spans["trial_type"], "trial_type": label}
-    if row.stimulus:
-        added["stimulus"] = spans["stimulus"].replace("", row.stimulus)
+    stimuli = spans["stimulus"].replace("", row.stimulus)
+    added["stimulus"] = stimuli.replace(dict(chosen.renamed)) if chosen.renamed else stimuli
     for name, text in row.further.items():
         plain = name.lower()
         value: object = "" if is_missing(text) else text
         if plain in RATINGS:
             if plain not in spans:
                 added[plain] = _rating(text, name, row)
-        elif name in own and plain not in _RESERVED and not plain.startswith("events."):
+        elif name in chosen.own and plain not in RESERVED and not plain.startswith("events."):
             added[name] = value
         else:
             added[f"recordings.{name}"] = value

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from eegemo.datasets.base import Recording
+import pandas as pd
+
 from eegemo.datasets.bids.events import check_trial_types
-from eegemo.datasets.exclude import Exclusion, exclude_recordings
+from eegemo.datasets.exclude import exclude_recordings
+from eegemo.datasets.files.options import Options
 from eegemo.datasets.files.places import Place, find_places
-from eegemo.datasets.files.recording import FilesRecording, Options
+from eegemo.datasets.files.recording import FilesRecording
 from eegemo.datasets.files.table import Row, natural_key, read_rows
 from eegemo.datasets.fixed import check_fixed
 from eegemo.datasets.subjects import choose_named
-from eegemo.datasets.without_trials import WithoutTrials
+from eegemo.datasets.tables import find_near_misses
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside, named_errors
 
@@ -33,7 +37,7 @@ def find_recordings_files(
     tmin: float = 0.0,
     tmax: float | None = None,
     exclude: Sequence[str | int] | None = None,
-) -> list[Recording]:
+) -> list[FilesRecording]:
     """List the people of a folder of recordings, with all their recordings.
 
     Parameters
@@ -44,7 +48,7 @@ def find_recordings_files(
 
     Returns
     -------
-    list of Recording
+    list of FilesRecording
         One per person, sorted by name, without opening the recordings. Those of a person are sorted
         by session and run, with numbers in their order.
 
@@ -61,13 +65,15 @@ def find_recordings_files(
     rows = [row for row in rows if row.subject in wanted]
     labels = [{"sub": row.subject, "ses": row.session, "run": row.run} for row in rows]
     excluded = exclude_recordings(exclude, labels, root / table)
-    without: dict[str, list[Exclusion]] = {}
-    for row, exclusions in zip(rows, excluded, strict=True):
-        without.setdefault(row.subject, []).extend(exclusions or ())
-    rows = [row for row, found in zip(rows, excluded, strict=True) if found is not None]
-    if not rows:
+    kept = [(row, found) for row, found in zip(rows, excluded, strict=True) if found is not None]
+    if not kept:
         raise DataError(f"data.exclude leaves no recording of {root / table}.")
-    places = find_places(rows, root / table, root)
+    places = [
+        replace(place, exclusions=tuple(found))
+        for place, (_, found) in zip(
+            find_places([row for row, _ in kept], root / table, root), kept, strict=True
+        )
+    ]
     _check_way(places, events, root / table)
     if all(place.trials is not None for place in places):
         listed = [place.trials for place in places if place.trials is not None]
@@ -81,16 +87,19 @@ def find_recordings_files(
         tmin=float(tmin),
         tmax=None if tmax is None else float(tmax),
         own=_free_columns(places),
+        renamed=_spell_stimuli(places),
     )
-    found = []
-    for subject in sorted({row.subject for row in rows}):
-        own = sorted(
-            (place for place in places if place.row.subject == subject),
-            key=lambda place: (natural_key(place.row.session), natural_key(place.row.run)),
+    return [
+        FilesRecording.of(
+            sorted(
+                (place for place in places if place.row.subject == subject),
+                key=lambda place: (natural_key(place.row.session), natural_key(place.row.run)),
+            ),
+            options,
+            root,
         )
-        whole = FilesRecording.of(own, options, root)
-        found.append(WithoutTrials.of(whole, list(dict.fromkeys(without[subject]))))
-    return found
+        for subject in sorted({row.subject for row, _ in kept})
+    ]
 
 
 def list_rows(root: Path, table: str) -> list[Row]:
@@ -131,3 +140,21 @@ def _free_columns(places: Sequence[Place]) -> tuple[str, ...]:
     taken = {str(name).lower() for table in tables for name in table.columns}
     names = dict.fromkeys(name for place in places for name in place.row.further)
     return tuple(name for name in names if name.lower() not in taken)
+
+
+def _spell_stimuli(places: Sequence[Place]) -> tuple[tuple[str, str], ...]:
+    """Return stimuli that differ only in case or blanks, with the most frequent of each.
+
+    Otherwise one film would count as two, and be in training and in the test of unseen stimuli.
+    """
+    counts = Counter(place.row.stimulus for place in places)
+    for place in places:
+        table = pd.DataFrame() if place.trials is None else place.trials
+        for name in table.columns:
+            if str(name).lower() in ("stimulus", "stim_file"):
+                counts.update(table[name])
+    renamed = []
+    for group in find_near_misses(counts):
+        usual = max(group, key=lambda name: counts[name])
+        renamed += [(name, usual) for name in group if name != usual]
+    return tuple(renamed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from eegemo.datasets.exclude import Exclusion
 from eegemo.datasets.files.formats import check_content, format_of, list_parts
 from eegemo.datasets.files.table import Row
 from eegemo.datasets.tables import fold, is_missing, read_table
@@ -38,6 +39,8 @@ class Place:
         The table of its trials.
     trials : DataFrame or None
         The content of that table.
+    exclusions : tuple of Exclusion
+        Of its trials.
     """
 
     row: Row
@@ -46,6 +49,7 @@ class Place:
     way: str = "auto"
     events: Path | None = None
     trials: pd.DataFrame | None = None
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 def find_places(rows: Sequence[Row], table: Path, root: Path) -> list[Place]:

@@ -20,8 +20,8 @@ import pandas as pd
 import yaml
 
 from eegemo.datasets.files.dataset import TABLE
-from eegemo.datasets.files.events import list_annotations, list_codes
 from eegemo.datasets.files.formats import check_content, find_bare_files, format_of, list_parts
+from eegemo.datasets.files.listing import list_annotations, list_codes
 from eegemo.datasets.files.names import Guess, guess_names, sort_paths
 from eegemo.datasets.files.places import Place
 from eegemo.datasets.files.recording import open_raw

@@ -13,12 +13,14 @@ import pandas as pd
 from eegemo.datasets.base import Outline, Recording, Run
 from eegemo.datasets.continuous import load_signals, read_continuous, select_channels
 from eegemo.datasets.cutting import CutTrials
-from eegemo.datasets.files.events import Found, Options, find_trials
+from eegemo.datasets.files.events import Found, find_trials
+from eegemo.datasets.files.options import Options
 from eegemo.datasets.files.places import Place
 from eegemo.datasets.files.stimulus import name_types
+from eegemo.datasets.fixed import Numbering
 from eegemo.errors import DataError
 
-__all__ = ["FilesRecording", "Options", "open_raw"]
+__all__ = ["FilesRecording", "open_raw"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -42,12 +44,15 @@ class FilesRecording(Recording):
         files = {file for place in places for file in place.parts}
         files |= {place.events for place in places if place.events is not None}
         settings = {
-            key: list(value) if isinstance(value, tuple) else value
+            key: [list(item) if isinstance(item, tuple) else item for item in value]
+            if isinstance(value, tuple)
+            else value
             for key, value in asdict(chosen).items()
         }
         rows = [asdict(place.row) for place in places]
-        for row in rows:
+        for row, place in zip(rows, places, strict=True):
             del row["line"]
+            row["exclude"] = sorted(exclusion.text for exclusion in place.exclusions)
         return cls(
             subject=places[0].row.subject,
             files=tuple(sorted(files)),
@@ -68,9 +73,9 @@ class FilesRecording(Recording):
         """
         notes: list[str] = []
         n_runs = 0
-        counts: dict[str, int] = {}
+        numbering = Numbering()
         for place in self.places:
-            raw, found = self._look(place, counts)
+            raw, found = self._look(place, numbering)
             notes += found.notes
             if not found.trials.empty:
                 select_channels(raw, {}, place.path, eeg_only=eeg_only)
@@ -78,16 +83,17 @@ class FilesRecording(Recording):
                 yield Run(raw, CutTrials(found.trials, found.tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next one is read
+        self._check_excluded(numbering)
         if not n_runs:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
 
     def outline(self, *, full: bool = False) -> Outline:
         """Outline the recordings from their headers and events, or from all signals if `full`."""
         tables, seconds, sfreq, names = [], [], 0.0, ()
-        counts: dict[str, int] = {}
+        numbering = Numbering()
         notes: list[str] = []
         for place in self.places:
-            raw, found = self._look(place, counts)
+            raw, found = self._look(place, numbering)
             notes += found.notes
             if full:
                 load_signals(raw, place.path)
@@ -98,6 +104,7 @@ class FilesRecording(Recording):
             names = tuple(name for name, kind in kinds if kind == "eeg")
             tables.append(found.trials.drop(columns=["onset", "duration"]))
             seconds += [float(end) - max(found.tmin, 0.0) for end in found.trials["duration"]]
+        self._check_excluded(numbering)
         if not tables:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
         return Outline(pd.concat(tables, ignore_index=True), tuple(seconds), sfreq, names)
@@ -108,10 +115,13 @@ class FilesRecording(Recording):
         whole = self.chosen.trials == "fixed" and self.chosen.trial_types is None
         return super().least_bytes(steps) // 2 if whole else 0
 
-    def _look(self, place: Place, counts: dict[str, int]) -> tuple[mne.io.BaseRaw, Found]:
-        """Open a recording and number its trials; `counts` goes on with the session's."""
+    def _check_excluded(self, numbering: Numbering) -> None:
+        numbering.check(found for place in self.places for found in place.exclusions)
+
+    def _look(self, place: Place, numbering: Numbering) -> tuple[mne.io.BaseRaw, Found]:
+        """Open a recording and find its trials."""
         raw, told = open_raw(place, self.root)
-        found = find_trials(raw, place, self.chosen, counts)
+        found = find_trials(raw, place, self.chosen, numbering)
         notes = [f"{place.row.name}: {note}" for note in (*told, *found.notes)]
         return raw, replace(found, notes=tuple(notes))
 
@@ -145,7 +155,7 @@ def open_raw(place: Place, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
     for file in filter(None, raw.filenames):
         if not place.path.is_dir() and Path(file).resolve() not in known:
             raise DataError(
-                f"{place.path} reads {file}, which does not belong to it by its name. Give both one."
+                f"{place.path} reads {file}, which is not part of it by its name. Give both one."
             )
     types = name_types(raw.ch_names, raw.get_channel_types())
     if types:
