@@ -1,19 +1,25 @@
 """Recordings cut into pieces of one length: nothing lost untold, nothing shared, bundles kept."""
 
+from dataclasses import replace
+
 import mne
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_bids import write_run
 from typer.testing import CliRunner
 
 from bare_files import NAMES, SFREQ, make_raw, write, write_table
 from eegemo.cli import app
 from eegemo.config import load_experiment
+from eegemo.datasets.bids import Bids
 from eegemo.datasets.breaks import parse_spans
 from eegemo.datasets.files import Files
 from eegemo.datasets.fixed import cut_pieces
+from eegemo.errors import DataError
 from eegemo.results import open_result
 from eegemo.runs.check import check_experiment
 from eegemo.runs.run import run_experiments
@@ -101,6 +107,53 @@ def test_pieces_in_marked_segments(tmp_path):
     assert inside == [[(9, 10)], [(0, 1)], [(3, 4)]]
     assert about(epochs, "trial") == [1, 3, 4]
     assert any("1 trial left out, marked bad: 2" in note for note in notes)
+
+
+def test_pieces_of_bids_recordings(tmp_path):
+    """Without events: classes come from the tables around the recordings."""
+    write_run(tmp_path, "01", run="01", events=None)
+    write_run(tmp_path, "01", run="02", events=[(4.0, 2.0, "BAD_jump")])
+    write_run(tmp_path, "02", events=None)
+    people = "participant_id\tgroup\nsub-01\tcalm\nsub-02\ttense\n"
+    (tmp_path / "participants.tsv").write_text(people)
+    data = Bids(root=str(tmp_path), trials="fixed", length=3.0)
+    found = data.find()
+    runs = [run for recording in found for run in recording.read(eeg_only=True)]
+    epochs = [part for run in runs for part in run.cut()]
+    np.testing.assert_allclose(first_times(epochs), [0, 3, 6] * 3, atol=1e-3)
+    assert about(epochs, "trial") == [1, 2, 3, 4, 5, 6, 1, 2, 3]
+    assert about(epochs, "participants.group") == ["calm"] * 6 + ["tense"] * 3
+    assert about(epochs[1:2], "breaks")[1] == "1 3"  # the piece from 3 s on
+    left = [note for run in runs for note in run.notes if "left out" in note]
+    assert len(left) == 3
+    assert left[0].endswith("_eeg.vhdr: 1 s left out at the end, less than a piece of 3 s")
+    other = Bids(root=str(tmp_path), trials="fixed", length=2.0).find()[0]
+    assert found[0].options != other.options
+    check_dataset(data)
+    without = replace(data, exclude=["sub-02", "sub-01_trial-2"])
+    (run, _) = without.find()[0].read(eeg_only=True)
+    assert about(run.cut(), "trial") == [1, 3]
+    with pytest.raises(DataError, match=r"'sub-01_trial-9' fits no trial"):
+        list(replace(data, exclude=["sub-01_trial-9"]).find()[0].read())
+    with pytest.raises(DataError, match=r"No trial of subject 01 can be cut: .*10 s left out"):
+        list(replace(data, length=60.0).find()[0].read())
+    with pytest.raises(DataError, match=r"data\.length is missing"):
+        Bids(root=str(tmp_path), trials="fixed").find()
+
+
+def test_pieces_of_bids_events(tmp_path):
+    events = [(0.5, 2.5, "calm"), (4.0, 2.0, "tense"), (7.0, 2.0, "question")]
+    write_run(tmp_path, "01", events=events)
+    options = {"trials": "fixed", "length": 1.0, "trial_types": ["calm", "tense"]}
+    data = Bids(root=str(tmp_path), **options)
+    (run,) = data.find()[0].read(eeg_only=True)
+    epochs = run.cut()
+    np.testing.assert_allclose(first_times(epochs), [0.5, 1.5, 4.0, 5.0], atol=1e-3)
+    assert about(epochs, "trial_type") == ["calm"] * 2 + ["tense"] * 2
+    assert about(epochs, "bundle") == ["01/1/1/calm#1"] * 2 + ["01/1/1/tense#2"] * 2
+    check_dataset(data)
+    (run,) = Bids(root=str(tmp_path), tmin=0.5, tmax=1.5, **options).find()[0].read(eeg_only=True)
+    np.testing.assert_allclose(first_times(run.cut()), [1.0, 4.5], atol=1e-3)
 
 
 @settings(max_examples=60, deadline=None)

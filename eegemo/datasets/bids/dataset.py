@@ -115,7 +115,9 @@ class Bids(Dataset):
 
         if not isinstance(recording, BidsRecording):
             raise TypeError(f"expected a recording of BIDS, found {type(recording).__name__}")
-        if recording.length is not None and not full:
+        if recording.length is not None:
+            for _ in recording.read() if full else ():
+                pass
             return recording.outline_pieces()
         runs = recording.read(eeg_only=not full)
         inst = next(runs).inst  # there is one, or `read` has said why not
