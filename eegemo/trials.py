@@ -9,6 +9,7 @@ unequal length within a recording are concatenated in a flat array::
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,22 @@ if TYPE_CHECKING:
     import mne
     import pandas as pd
 
-__all__ = ["KEYS", "Trials", "load_trials", "make_trials", "store_trials"]
+__all__ = [
+    "KEYS",
+    "Trials",
+    "TrialsOutline",
+    "join_outlines",
+    "load_trials",
+    "make_trials",
+    "outline_stored",
+    "outline_trials",
+    "reorder_channels",
+    "same_channels",
+    "store_trials",
+]
+
+#: Samples that are reordered at a time.
+_AT_ONCE = 2**17
 
 #: What identifies a trial: columns of the metadata.
 KEYS = ("subject", "session", "trial", "stimulus")
@@ -159,23 +175,143 @@ def make_trials(epochs: Sequence[mne.BaseEpochs | Sequence[mne.BaseEpochs]]) -> 
     return _collect(tuple(arrays), about, ())
 
 
-class _About(NamedTuple):
-    """Description of a recording's array."""
+class TrialsOutline(NamedTuple):
+    """The trials of one recording without their signals.
 
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the array, as in `Trials`.
+    metadata : DataFrame
+    sfreq : float
+    ch_names : tuple of str
+    tmin : float
+    """
+
+    shape: tuple[int, ...]
     metadata: pd.DataFrame
     sfreq: float
     ch_names: tuple[str, ...]
     tmin: float
 
 
-def _about(runs: Sequence[mne.BaseEpochs]) -> _About:
+def _about(runs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
     import pandas as pd
 
-    first = runs[0]
+    first, shape = runs[0], _shape(runs)
     metadata = pd.concat([run.metadata for run in runs], ignore_index=True)
-    if len(_shape(runs)) == 2:
+    if len(shape) == 2:
         metadata["n_times"] = _n_times(runs)
-    return _About(metadata, float(first.info["sfreq"]), tuple(first.ch_names), _first_time(first))
+    sfreq, names = float(first.info["sfreq"]), tuple(first.ch_names)
+    return TrialsOutline(shape, metadata, sfreq, names, _first_time(first))
+
+
+def outline_trials(epochs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
+    """Outline the trials of one recording, after the checks that `store_trials` makes.
+
+    Raises
+    ------
+    DataError
+        As `store_trials`.
+    """
+    runs = _loaded(epochs)
+    _check_runs(runs)
+    for run in runs:
+        for _ in _arrays(run):  # which refuses what is not a number
+            pass
+    return _about(runs)
+
+
+def outline_stored(folder: str | Path) -> TrialsOutline:
+    """Outline the stored trials of one recording.
+
+    Raises
+    ------
+    DataError
+        If the folder is corrupt.
+    """
+    return _open(Path(folder))[1]
+
+
+def join_outlines(outlines: Sequence[TrialsOutline]) -> Trials:
+    """Join recordings as `load_trials` does, with zeros as signals that use no memory.
+
+    Raises
+    ------
+    DataError
+        If the recordings differ in channels or sampling frequency, or there are none.
+    """
+    if not outlines:
+        raise DataError("trials: no recording was given.")
+    first = outlines[0].ch_names
+    ordered = [
+        outline._replace(ch_names=first) if same_channels(outline.ch_names, first) else outline
+        for outline in outlines
+    ]
+    arrays = tuple(np.broadcast_to(np.float32(0), outline.shape) for outline in ordered)
+    return _collect(arrays, ordered, ())
+
+
+def same_channels(names: Sequence[str], others: Sequence[str]) -> list[int] | None:
+    """Return where each of the other channels is among these, whatever the case of their names.
+
+    Returns
+    -------
+    order : list of int or None
+        None if they are not the same channels.
+
+    Examples
+    --------
+    >>> same_channels(["CZ", "Fz"], ["Fz", "Cz"])
+    [1, 0]
+    >>> same_channels(["Cz"], ["Fz"]) is None
+    True
+    """
+    place = {name.casefold(): k for k, name in enumerate(names)}
+    wanted = [name.casefold() for name in others]
+    if len(place) != len(names) or sorted(place) != sorted(wanted):
+        return None
+    return [place[name] for name in wanted]
+
+
+def reorder_channels(folder: Path, names: Sequence[str], target: Path) -> Path:
+    """Copy stored trials with their channels in another order.
+
+    Parameters
+    ----------
+    folder : Path
+        Created by `store_trials`.
+    names : sequence of str
+        The same channels, in the order wanted; they may differ in case.
+    target : Path
+        Created by this function, with the other files of `folder`. An existing one is left as it
+        is.
+
+    Returns
+    -------
+    target : Path
+    """
+    import pandas as pd
+
+    array, about = _open(folder)
+    order = same_channels(about.ch_names, names)
+    if order is None:
+        raise DataError(f"{folder}: expected the channels {', '.join(names)}.")
+    with atomic_folder(target) as temporary:
+        for file in folder.iterdir():
+            if file.name not in ("trials.npy", "signal.parquet", "manifest.json"):
+                shutil.copy(file, temporary / file.name)
+        header = {"descr": "<f4", "fortran_order": False, "shape": array.shape}
+        with (temporary / "trials.npy").open("wb") as stream:
+            np.lib.format.write_array_header_1_0(stream, header)
+            flat = array.reshape(-1, array.shape[-1])
+            for begin in range(0, len(flat), _AT_ONCE):  # to save memory
+                block = flat[begin : begin + _AT_ONCE, order]
+                stream.write(np.ascontiguousarray(block, "<f4").data)
+        signal = pd.DataFrame({"channel": list(names), "sfreq": about.sfreq})
+        signal["tmin"] = about.tmin
+        signal.to_parquet(temporary / "signal.parquet")
+    return target
 
 
 def _onset(epochs: mne.BaseEpochs) -> int:
@@ -345,30 +481,33 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
     DataError
         If a folder is corrupt, or recordings differ in channels or sampling frequency.
     """
-    import pandas as pd
-
     if not folders:
         raise DataError("trials: no recording was given.")
-    arrays, about = [], []
     paths = tuple(Path(folder) for folder in folders)
-    for path in paths:
-        try:
-            # asarray: indexing the memmap class itself costs several times more per window
-            arrays.append(np.asarray(np.load(path / "trials.npy", mmap_mode="r")))
-            metadata = pd.read_parquet(path / "metadata.parquet")
-            signal = pd.read_parquet(path / "signal.parquet")
-            sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
-        except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
-            raise DataError(
-                f"{path}: not a complete folder of stored trials ({error}). If eegemo stored "
-                "it, delete it and run again: it will be created again."
-            ) from error
-        about.append(_About(metadata, sfreq, tuple(signal["channel"]), tmin))
-    return _collect(tuple(arrays), about, paths)
+    opened = [_open(path) for path in paths]
+    return _collect(tuple(array for array, _ in opened), [about for _, about in opened], paths)
+
+
+def _open(path: Path) -> tuple[np.ndarray, TrialsOutline]:
+    """Memory-map the stored trials of a recording."""
+    import pandas as pd
+
+    try:
+        # asarray: indexing the memmap class itself costs several times more per window
+        array = np.asarray(np.load(path / "trials.npy", mmap_mode="r"))
+        metadata = pd.read_parquet(path / "metadata.parquet")
+        signal = pd.read_parquet(path / "signal.parquet")
+        sfreq, tmin = float(signal["sfreq"].iloc[0]), float(signal["tmin"].iloc[0])
+        return array, TrialsOutline(array.shape, metadata, sfreq, tuple(signal["channel"]), tmin)
+    except (OSError, ValueError, EOFError, KeyError, IndexError) as error:
+        raise DataError(
+            f"{path}: not a complete folder of stored trials ({error}). If eegemo stored "
+            "it, delete it and run again: it will be created again."
+        ) from error
 
 
 def _collect(
-    arrays: tuple[np.ndarray, ...], about: Sequence[_About], folders: tuple[Path, ...]
+    arrays: tuple[np.ndarray, ...], about: Sequence[TrialsOutline], folders: tuple[Path, ...]
 ) -> Trials:
     import pandas as pd
 

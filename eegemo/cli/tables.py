@@ -20,6 +20,8 @@ def show_data(checked: CheckedData, console: Console) -> None:
     """Print the files of a data folder."""
     console.print(Text(f"{checked.root}: {checked.kind}", style="bold"))
     _show_files(checked.files, console)
+    if checked.facts:
+        console.print(_facts(checked.facts))
     if checked.ignored:
         names = ", ".join(ascii(name)[1:-1] for name in checked.ignored[:_SHOWN])
         more = len(checked.ignored) - _SHOWN
@@ -37,11 +39,7 @@ def show_experiment(checked: CheckedExperiment, console: Console) -> None:
     wrong = [file for file in checked.files if not file.ok]
     if wrong:
         _show_files(wrong, console)
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for topic, text in checked.facts:
-        table.add_row(topic, Text(text))
+    table = _facts(checked.facts)
     for note in checked.notes:
         table.add_row("note", Text(note))
     for problem in (*checked.problems, *checked.shortages):
@@ -49,6 +47,15 @@ def show_experiment(checked: CheckedExperiment, console: Console) -> None:
     if not checked.exit_code:
         table.add_row(Text("ready", style="green"), Text("no problems found"))
     console.print(table)
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for topic, text in facts:
+        table.add_row(topic, Text(text))
+    return table
 
 
 def _show_files(files: Sequence[FileState], console: Console) -> None:

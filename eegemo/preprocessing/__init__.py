@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import MaxLen, MinLen
 
 from eegemo.datasets.base import MakeEpochs
-from eegemo.registry.options import NOT_IN_FILE, Positive
+from eegemo.registry.options import NOT_IN_FILE, Positive, Since
 
 if TYPE_CHECKING:
     import mne
@@ -102,6 +102,7 @@ def preprocess(
     reference: Literal["average"] | None = None,
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
+    montage: Annotated[str | None, Since("0.2")] = None,
     make_epochs: Annotated[MakeEpochs | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
@@ -142,6 +143,10 @@ def preprocess(
     reject : float | None
         Drop trials in which the peak-to-peak amplitude of an EEG channel exceeds this, in volts
         (`0.00015` is 150 µV). The report names them.
+    montage : str | None
+        Standard positions of the electrodes for recordings that have none, by the name of a montage
+        of MNE, such as `standard_1005`. Interpolation and topographies need positions. `null` takes
+        those of the recording.
     make_epochs : callable | None
         Takes a Raw and returns Epochs, or a list of Epochs where trials differ in length; called on
         continuous signals before the baseline step.
@@ -192,6 +197,7 @@ def preprocess(
         reference=reference,
         baseline=baseline,
         reject=reject,
+        montage=montage,
         make_epochs=make_epochs,
         record=record,
         copy=copy,

@@ -21,6 +21,7 @@ from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
 from eegemo.preprocessing.channels import (
+    apply_montage,
     apply_pick,
     eeg_names,
     mark_eog,
@@ -40,6 +41,7 @@ def run_steps(
     inst: mne.io.BaseRaw | mne.BaseEpochs,
     *,
     channels: str | Sequence[str],
+    montage: str | None,
     sfreq: float | None,
     notch: float | Sequence[float] | None,
     l_freq: float | None,
@@ -71,6 +73,10 @@ def run_steps(
         new = pick_channels(inst, names) if copy else apply_pick(inst, names)
     mark_eog(new, eyes)
     log.steps.append(f"{len(keep)} channels")
+    if montage is not None:
+        unknown = apply_montage(new, montage)
+        if unknown:
+            log.notes.append(f"{montage} has no position of channel {', '.join(unknown)}")
     if new.info["sfreq"] != old:
         log.steps.append(f"resampled from {old:g} to {new.info['sfreq']:g} Hz")
     if record is not None:

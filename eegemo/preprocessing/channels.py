@@ -1,5 +1,6 @@
 """Selection of channels, and access to their signals."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,9 @@ from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 
 __all__ = ["Instance", "copy_loaded", "eeg_names", "pick_channels", "resolve_eog_channels"]
+
+# The usual names of montages, and those that MNE gave them in version 1.13.
+_RENAMED = {"standard_1005": "colin27_1005", "standard_1020": "colin27_1020"}
 
 Instance = TypeVar("Instance", mne.io.BaseRaw, mne.BaseEpochs)
 
@@ -113,6 +117,50 @@ def resolve_eog_channels(inst: Any, eog_channels: Sequence[str] | None) -> list[
 def mark_eog(inst: Any, names: Sequence[str]) -> None:
     """Set the type of channels to EOG, in place."""
     inst.set_channel_types(dict.fromkeys(names, "eog"), on_unit_change="ignore", verbose="ERROR")
+
+
+def apply_montage(inst: Any, montage: str) -> list[str]:
+    """Give standard positions to the EEG channels of a recording that has not all of them.
+
+    Parameters
+    ----------
+    inst : mne.io.BaseRaw | mne.BaseEpochs
+        Changed in place.
+    montage : str
+        Name of a montage of MNE, such as ``standard_1005``.
+
+    Returns
+    -------
+    unknown : list of str
+        EEG channels that the montage does not have.
+
+    Raises
+    ------
+    DataError
+        If there is no such montage.
+    """
+    known = mne.channels.get_builtin_montages()
+    names_of = {name: name for name in known} | {
+        old: new for old, new in _RENAMED.items() if new in known
+    }
+    if montage not in names_of:
+        close = difflib.get_close_matches(montage, names_of, n=3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise DataError(
+            f"montage={montage!r} is not a montage of MNE.{hint} There are {', '.join(names_of)}."
+        )
+    own = inst.get_montage()
+    have = {} if own is None else own.get_positions()["ch_pos"]
+    names = eeg_names(inst)
+    if all(name in have and np.isfinite(have[name]).all() for name in names):
+        return []
+    standard = mne.channels.make_standard_montage(names_of[montage])
+    inst.set_montage(
+        standard, match_case=False, match_alias=True, on_missing="ignore", verbose="ERROR"
+    )
+    own = inst.get_montage()
+    have = {} if own is None else own.get_positions()["ch_pos"]
+    return [name for name in names if name not in have or not np.isfinite(have[name]).all()]
 
 
 def signal_rows(inst: Any, names: Sequence[str]) -> np.ndarray:

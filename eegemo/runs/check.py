@@ -4,18 +4,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eegemo.config import Experiment
-from eegemo.datasets import Dataset, FileState, Outline
+from eegemo.datasets import Dataset, FileState, Recording
 from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.shapes import shape_of
-from eegemo.runs.check_data import OnFile, check_recordings
+from eegemo.runs.check_data import OnFile, broken_file
 from eegemo.runs.dataset import list_recordings, make_dataset
-from eegemo.runs.outlines import join_outlines
+from eegemo.runs.describe import describe_trials, format_range
+from eegemo.runs.notes import merge_notes
+from eegemo.runs.outlines import PreparedSubject, join_expected, prepare_outlines
 from eegemo.runs.prepare import divide_trials
 from eegemo.runs.resources import Resources, check_memory, estimate_resources
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes
 from eegemo.store.space import check_space
+from eegemo.trials import Trials, join_outlines
 from eegemo.windows import Windows
 
 __all__ = ["CheckedExperiment", "check_experiment"]
@@ -65,11 +68,13 @@ def check_experiment(
     *,
     results: str | Path = "results",
     jobs: int = 1,
-    full: bool = False,
     calibrate: bool = True,
     on_file: OnFile | None = None,
 ) -> CheckedExperiment:
     """Determine what a run of an experiment would do, without writing anything.
+
+    Subjects are read and preprocessed by the functions of a run, so the two cannot disagree; trials
+    that are stored already are not made again.
 
     Parameters
     ----------
@@ -78,12 +83,11 @@ def check_experiment(
         Where results would go.
     jobs : int
         Number of processes.
-    full : bool
-        Read all signals, also where headers suffice.
     calibrate : bool
         Train the network on a few batches of random numbers, to estimate the time of a run.
     on_file : callable, optional
-        Called before each subject is read, with its name, its number and the number of subjects.
+        Called for each subject that was prepared, with its name, the number of those that are, and
+        the number of subjects.
 
     Returns
     -------
@@ -94,17 +98,12 @@ def check_experiment(
     context = RunContext.of(results=results, jobs=jobs)
     try:
         dataset = make_dataset(experiment)
-        outlines = _outline(dataset, checked, full, on_file)
-        if any(not file.ok for file in checked.files):
-            broken = ", ".join(file.name for file in checked.files if not file.ok)
-            checked.problems.append(
-                f"{broken}: cannot be used. Repair, or name the other subjects in data.subjects."
-            )
-        if not outlines:
+        trials, notes = _prepare(experiment, dataset, context, checked, on_file)
+        if trials is None:
             return checked
-        steps = experiment.preprocessing
-        trials = join_outlines(outlines, sfreq=steps.sfreq, channels=dataset.kept_channels)
-        windows, folds, checked.notes = divide_trials(experiment, trials, dataset)
+        checked.facts += _describe_trials(trials)
+        windows, folds, divided = divide_trials(experiment, trials, dataset)
+        checked.notes = merge_notes([*notes, *divided])
         _describe(checked, windows, folds)
         candidates = [candidate for _, candidate in experiment.candidates()]
         resources = estimate_resources(
@@ -125,18 +124,53 @@ def check_experiment(
     return checked
 
 
-def _outline(
-    dataset: Dataset, checked: CheckedExperiment, full: bool, on_file: OnFile | None
-) -> dict[str, Outline]:
-    """Find and read the data, and record the state of each file."""
+def _prepare(
+    experiment: Experiment,
+    dataset: Dataset,
+    context: RunContext,
+    checked: CheckedExperiment,
+    on_file: OnFile | None,
+) -> tuple[Trials | None, list[str]]:
+    """Return the trials of a run without their signals, and its notes; None if there are none."""
     planned = dataset.to_be_made()
     if planned is not None:
         checked.facts.append(("data", planned))
-        return dataset.expected()
-    recordings = {recording.subject: recording for recording in list_recordings(dataset)}
+        steps = experiment.preprocessing
+        expected = dataset.expected()
+        return join_expected(expected, sfreq=steps.sfreq, channels=dataset.kept_channels), []
+    recordings = list_recordings(dataset)
     checked.facts.append(("data", f"{len(recordings)} subjects in {dataset.place}"))
-    checked.files, outlines = check_recordings(dataset, recordings, full=full, on_file=on_file)
-    return outlines
+    prepared = prepare_outlines(experiment, dataset, recordings, context, on_subject=on_file)
+    for subject, recording in zip(prepared, recordings, strict=True):
+        checked.files.append(_state(subject, recording))
+    broken = [subject.subject for subject in prepared if subject.error is not None]
+    if broken:
+        checked.problems.append(
+            f"{', '.join(broken)}: cannot be used. Repair the files, or leave them out by "
+            "data.exclude, or name the other subjects in data.subjects."
+        )
+    outlines = [subject.outline for subject in prepared if subject.outline is not None]
+    if not outlines:
+        return None, []
+    options = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
+    notes = dataset.notes(recordings, options)
+    return join_outlines(outlines), [*notes, *(note for s in prepared for note in s.notes)]
+
+
+def _state(prepared: PreparedSubject, recording: Recording) -> FileState:
+    if prepared.error is not None:
+        return broken_file(prepared.subject, recording.files, prepared.error)
+    outline = prepared.outline
+    assert outline is not None  # a subject has an outline or an error
+    trials = join_outlines([outline])
+    n_bytes = sum(file.stat().st_size for file in recording.files)
+    seconds = format_range(trials.n_times / trials.sfreq)
+    detail = f"{len(trials)} trials of {seconds} s, {trials.sfreq:g} Hz"
+    return FileState(prepared.subject, n_bytes, "ok", detail)
+
+
+def _describe_trials(trials: Trials) -> list[tuple[str, str]]:
+    return describe_trials(trials.metadata, (trials.n_times / trials.sfreq).tolist())
 
 
 def _describe(checked: CheckedExperiment, windows: Windows, folds: list[Fold]) -> None:
@@ -188,13 +222,24 @@ def _describe_room(
     if free is not None:
         text += f"; {format_bytes(free)} free"
         if resources.memory * workers > free:
-            fit = max(int(free // resources.memory), 1)
-            checked.notes.append(f"Memory may not suffice for {workers} jobs; try --jobs {fit}.")
+            checked.notes.append(_advise(resources.memory, free, workers))
     if resources.parameters is not None:
         text += f" (network of {resources.parameters:,} parameters)"
     elif experiment.make_model().in_epochs:
         text += " (the model does not tell its size beforehand)"
     checked.facts.append(("memory", text))
+
+
+def _advise(memory: int, free: int, workers: int) -> str:
+    """Advise a number of jobs that fits, or a smaller model where none does."""
+    fit = int(free // memory)
+    if fit:
+        return f"Memory may not suffice for {workers} jobs; try --jobs {fit}."
+    return (
+        f"Memory may not suffice even for one job: about {format_bytes(memory)}, and "
+        f"{format_bytes(free)} are free. Use smaller layers, a smaller training.batch_size, "
+        "shorter windows or a lower preprocessing.sfreq."
+    )
 
 
 def _seconds(

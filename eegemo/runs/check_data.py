@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from eegemo.datasets import Dataset, FileState, Outline, Recording
 from eegemo.errors import ConfigError, DataError, InputError
 from eegemo.registry import DATASETS
+from eegemo.runs.describe import describe_signals, describe_trials
 
 __all__ = [
     "CheckedData",
     "OnFile",
+    "broken_file",
     "check_data",
     "check_recordings",
     "find_dataset",
@@ -41,12 +45,15 @@ class CheckedData:
     files : tuple of FileState
     ignored : tuple of str
         Names of files that are not read.
+    facts : tuple of (str, str)
+        What an experiment file can ask for, by topic: events, ratings, channels, rate.
     """
 
     root: Path
     kind: str
     files: tuple[FileState, ...]
     ignored: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -117,11 +124,26 @@ def check_data(
             "or a BIDS data set (with dataset_description.json)."
         )
     survey = dataset.survey()
-    states = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)[0]
-    states += [_broken(name, *why) for name, why in survey.broken.items()]
+    states, outlines = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)
+    states += [broken_file(name, *why) for name, why in survey.broken.items()]
     states += [FileState(name, 0, "missing", what) for name, what in survey.missing.items()]
     states.sort(key=lambda state: state.name)
-    return CheckedData(root, survey.kind, tuple(states), survey.ignored)
+    facts = _describe(list(outlines.values()))
+    return CheckedData(root, survey.kind, tuple(states), survey.ignored, tuple(facts))
+
+
+def _describe(outlines: Sequence[Outline]) -> list[tuple[str, str]]:
+    if not outlines:
+        return []
+    table = pd.concat([outline.metadata for outline in outlines], ignore_index=True)
+    durations = [seconds for outline in outlines for seconds in outline.durations]
+    first = outlines[0].ch_names
+    facts = describe_trials(table, durations)
+    facts += describe_signals(first, [outline.sfreq for outline in outlines])
+    odd = sum(set(outline.ch_names) != set(first) for outline in outlines)
+    if odd:
+        facts.append(("note", f"{odd} of {len(outlines)} subjects have other channels"))
+    return facts
 
 
 def check_recordings(
@@ -139,7 +161,7 @@ def check_recordings(
         try:
             outline = dataset.outline(recording, full=full)
         except DataError as error:
-            states.append(_broken(name, recording.files, error))
+            states.append(broken_file(name, recording.files, error))
             continue
         outlines[name] = outline
         n_bytes = sum(file.stat().st_size for file in recording.files)
@@ -150,7 +172,8 @@ def check_recordings(
     return states, outlines
 
 
-def _broken(name: str, files: Sequence[Path], error: DataError) -> FileState:
+def broken_file(name: str, files: Sequence[Path], error: DataError) -> FileState:
+    """Return the state of files that cannot be used: the error in a word or two, and in full."""
     text = str(error)
     for file in files:  # the table already shows the folder
         text = text.replace(str(file), file.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from eegemo.errors import DataError
 from eegemo.execution import RunContext, span
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
 from eegemo.runs.dataset import list_recordings, make_dataset
+from eegemo.runs.notes import merge_notes
 from eegemo.simulation import is_simulated
 from eegemo.store import (
     FileDigests,
@@ -21,12 +23,19 @@ from eegemo.store import (
     remove_leftovers,
 )
 from eegemo.store.space import check_space
-from eegemo.trials import store_trials
+from eegemo.trials import outline_stored, reorder_channels, same_channels, store_trials
 
 if TYPE_CHECKING:
     import mne
 
-__all__ = ["StoredTrials", "TrialsTask", "prepare_subject", "prepare_trials", "store_subject"]
+__all__ = [
+    "StoredTrials",
+    "TrialsTask",
+    "plan_trials",
+    "prepare_subject",
+    "prepare_trials",
+    "store_subject",
+]
 
 #: Increased when stored trials would differ for the same input.
 _TRIALS_VERSION = 3
@@ -86,11 +95,52 @@ def prepare_trials(
     dataset = make_dataset(experiment) if dataset is None else dataset
     dataset.prepare(context)
     recordings = list_recordings(dataset)
+    files = FileDigests(store / "files.json")
+    planned = plan_trials(experiment, dataset, recordings, context, files)
+    tasks = []
+    for task in planned:
+        if not is_whole(task.folder, files):
+            if remove_damaged(task.folder, files):
+                progress.message(f"{task.folder} is corrupt: making it again.")
+            tasks.append(task)
+    files.save()
+    steps = planned[0].preprocessing
+    least = sum(task.recording.least_bytes(steps) for task in tasks)
+    check_space(store, least, f"the trials of {len(tasks)} subjects")
+    label, done = f"{experiment.name}: trials", len(planned) - len(tasks)
+    progress.update(label, done, len(planned), label)
+    for subject in context.map(store_subject, tasks):
+        done += 1
+        progress.update(label, done, len(planned), label, subject)
+    folders = _in_one_order([task.folder for task in planned], files)
+    files.save()
+    notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]
+    return StoredTrials(
+        experiment,
+        subjects=tuple(recording.subject for recording in recordings),
+        folders=tuple(folders),
+        made=tuple(task.recording.subject for task in tasks),
+        notes=tuple(
+            merge_notes(
+                [*dataset.notes(recordings, steps), *(note for lines in notes for note in lines)]
+            )
+        ),
+        simulated=any(is_simulated(file) for recording in recordings for file in recording.files),
+    )
+
+
+def plan_trials(
+    experiment: Experiment,
+    dataset: Dataset,
+    recordings: Sequence[Recording],
+    context: RunContext,
+    files: FileDigests,
+) -> list[TrialsTask]:
+    """Return the task of each recording; its folder may be stored already."""
     steps = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
     decisive = section_for_digest(experiment.preprocessing) | {"channels": steps["channels"]}
     code = code_for_digest(experiment, "data")
-    files = FileDigests(store / "files.json")
-    tasks, folders = [], []
+    tasks = []
     for recording in recordings:
         key = digest_json(
             {
@@ -102,29 +152,30 @@ def prepare_trials(
                 **code,
             }
         )
-        folder = store / "trials" / f"{recording.subject}-{key[:32]}"
-        folders.append(folder)
-        if not is_whole(folder, files):
-            if remove_damaged(folder, files):
-                progress.message(f"{folder} is corrupt: making it again.")
-            tasks.append(TrialsTask(recording, folder, steps, context.trace))
-    files.save()
-    least = sum(task.recording.least_bytes(steps) for task in tasks)
-    check_space(store, least, f"the trials of {len(tasks)} subjects")
-    label, done = f"{experiment.name}: trials", len(folders) - len(tasks)
-    progress.update(label, done, len(folders), label)
-    for subject in context.map(store_subject, tasks):
-        done += 1
-        progress.update(label, done, len(folders), label, subject)
-    notes = [(folder / "notes.txt").read_text(encoding="utf-8").splitlines() for folder in folders]
-    return StoredTrials(
-        experiment,
-        subjects=tuple(recording.subject for recording in recordings),
-        folders=tuple(folders),
-        made=tuple(task.recording.subject for task in tasks),
-        notes=(*dataset.notes(recordings, steps), *(note for lines in notes for note in lines)),
-        simulated=any(is_simulated(file) for recording in recordings for file in recording.files),
-    )
+        folder = context.store / "trials" / f"{recording.subject}-{key[:32]}"
+        tasks.append(TrialsTask(recording, folder, steps, context.trace))
+    return tasks
+
+
+def _in_one_order(folders: list[Path], files: FileDigests) -> list[Path]:
+    """Return the folders with their channels in the order of the first.
+
+    Where a recording has the same channels in another order, a reordered copy is stored beside it.
+    """
+    outlines = [outline_stored(folder) for folder in folders]
+    names = outlines[0].ch_names
+    ordered = []
+    for folder, outline in zip(folders, outlines, strict=True):
+        other = outline.ch_names != names and same_channels(outline.ch_names, names) is not None
+        if other:
+            target = folder.with_name(f"{folder.name}-{digest_json(list(names))[:16]}")
+            if not is_whole(target, files):
+                remove_damaged(target, files)
+                reorder_channels(folder, names, target)
+            ordered.append(target)
+        else:
+            ordered.append(folder)
+    return ordered
 
 
 @dataclass(frozen=True)

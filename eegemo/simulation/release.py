@@ -47,6 +47,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from eegemo.datasets.deap import DEAP_CHANNELS
+from eegemo.datasets.deap.constants import MARKER
 from eegemo.datasets.dreamer.contents import FILE_NAME
 from eegemo.errors import InputError
 from eegemo.simulation.dreamer import is_simulated_dreamer
@@ -59,7 +60,6 @@ from eegemo.store import atomic_file, write_json
 
 __all__ = ["SimulatedRelease", "is_simulated", "read_simulation", "simulate_deap"]
 
-_MARKER = "simulation.json"
 _BETWEEN = 35.0  # seconds from one video of full length to the next
 _MAX_HOURS = 4  # of a raw recording, which is in memory when it is written
 
@@ -203,7 +203,7 @@ def simulate_deap(
     if truth:
         write_json(root / "truth" / "truth.json", _describe(replace(release, complete=True)))
     release = replace(release, complete=True)
-    write_json(root / _MARKER, _describe(release))
+    write_json(root / MARKER, _describe(release))
     return release
 
 
@@ -230,7 +230,7 @@ def read_simulation(root: str | Path) -> SimulatedRelease | None:
     >>> read_simulation("no such folder") is None
     True
     """
-    marker = Path(root) / _MARKER
+    marker = Path(root) / MARKER
     if not marker.is_file():
         return None
     try:
@@ -338,7 +338,7 @@ def _claim_folder(release: SimulatedRelease) -> None:
         if earlier is None or not _is_simulated(path, earlier):
             raise _not_ours(path)
     root.mkdir(parents=True, exist_ok=True)
-    write_json(root / _MARKER, _describe(release))
+    write_json(root / MARKER, _describe(release))
     # Subjects of an earlier, larger simulation would otherwise mingle with the new ones.
     for path in [*old, *(root / "truth").glob("s[0-9][0-9].npz"), root / "truth" / "truth.json"]:
         path.unlink(missing_ok=True)
@@ -358,7 +358,7 @@ def _is_simulated(path: Path, release: SimulatedRelease) -> bool:
 
 def _not_ours(path: Path) -> InputError:
     return InputError(
-        f"{path}: was not written by this simulation (by {_MARKER} next to it, or its lack); it "
+        f"{path}: was not written by this simulation (by {MARKER} next to it, or its lack); it "
         "may be the real DEAP, so nothing was changed. Give a new folder."
     )
 

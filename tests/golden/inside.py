@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 
-from eegemo.config import parse_experiment
+from eegemo.config import parse_experiment, settings_for_digest
 from eegemo.errors import ConfigError
 from eegemo.store import digest_json
 
@@ -20,7 +20,7 @@ class Stopped(BaseException):
 
 def settings_digest(experiment):
     """The digest of all of an experiment file that changes its result."""
-    return digest_json(experiment.model_dump(mode="json", exclude={"name": True, "data": {"root"}}))
+    return digest_json(settings_for_digest(experiment))
 
 
 def result_digests(experiment):

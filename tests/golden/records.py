@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .early import early_lines, early_text
 from .inside import result_digests, settings_digest
 
 GOLDEN = Path(__file__).parent
@@ -64,7 +65,7 @@ def describe_result(folder):
         "provenance": without_times(read_json(folder / "provenance.json")),
         "folds": [describe_fold(path) for path in folds],
         "folds.csv": (folder / "folds.csv").read_text(encoding="utf-8").splitlines(),
-        "experiment.yaml": (folder / "experiment.yaml").read_text(encoding="utf-8").splitlines(),
+        "experiment.yaml": early_lines(folder / "experiment.yaml"),
     }
 
 
@@ -84,7 +85,7 @@ def describe_store(place):
 
 def describe_settings(experiment):
     """Return digests and text of an experiment."""
-    text = experiment.to_yaml()
+    text = early_text(experiment)
     return {
         "settings": settings_digest(experiment),
         "result": result_digests(experiment)["experiment"],

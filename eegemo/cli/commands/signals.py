@@ -17,7 +17,7 @@ def check(
         Path, typer.Argument(help="An experiment file, a folder of them, or a data folder.")
     ],
     full: Annotated[
-        bool, typer.Option("--full", help="Read all signals, not only headers and tables.")
+        bool, typer.Option("--full", help="Of a data folder, read all signals, not only headers.")
     ] = False,
     results: Results = Path("results"),
     jobs: Jobs = None,
@@ -65,7 +65,7 @@ def check(
             data = check_data(target, full=full, on_file=tell)
             code = 0 if data.ok else 2
         found = [
-            check_experiment(experiment, results=results, jobs=work.jobs, full=full, on_file=tell)
+            check_experiment(experiment, results=results, jobs=work.jobs, on_file=tell)
             for experiment in experiments
         ]
     if bare is not None:

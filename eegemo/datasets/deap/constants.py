@@ -7,12 +7,17 @@ __all__ = [
     "DEAP_CHANNELS",
     "DEAP_EEG_CHANNELS",
     "FORMS",
+    "MARKER",
     "PERIPHERAL",
     "SFREQ",
 ]
 
 
 SFREQ = 128.0
+
+
+#: File beside a simulated release that describes it.
+MARKER = "simulation.json"
 
 
 BASELINE_DURATION = 3.0

@@ -29,6 +29,7 @@ from eegemo.datasets.deap.constants import (
     BASELINE_DURATION,
     DEAP_CHANNELS,
     DEAP_EEG_CHANNELS,
+    MARKER,
     PERIPHERAL,
     SFREQ,
 )
@@ -44,6 +45,8 @@ __all__ = [
 
 
 _BASELINE_SAMPLES = round(SFREQ * BASELINE_DURATION)
+_VIDEO_SAMPLES = round(SFREQ * 60.0)
+_N_TIMES = _BASELINE_SAMPLES + _VIDEO_SAMPLES
 
 
 # In the file's units. The amplifier that recorded DEAP ends at 262,144 microvolts.
@@ -56,7 +59,8 @@ class DeapRecording(Recording):
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield the trials as a single run of Epochs (see `Recording.read`)."""
-        yield Run(read_epochs_deap(self.files[0], eeg_only=eeg_only))
+        epochs = read_epochs_deap(self.files[0], eeg_only=eeg_only)
+        yield Run(epochs, None, _note_length(self.files[0], len(epochs.times)))
 
     def least_bytes(self, steps: Mapping[str, Any]) -> int:
         """Return a lower bound of the size of the stored trials (see `Recording.least_bytes`)."""
@@ -168,6 +172,28 @@ def read_epochs_deap(path: str | Path, *, eeg_only: bool = False) -> mne.EpochsA
     )
 
 
+def _is_marked(path: Path) -> bool:
+    """Return whether a file lies in a simulated release, whose videos may have any length."""
+    return any((folder / MARKER).is_file() for folder in path.parents[:2])
+
+
+def _note_length(path: Path, n_times: int) -> tuple[str, ...]:
+    """Say what is missing of trials that are not those of the release."""
+    if n_times == _N_TIMES or _is_marked(path):
+        return ()
+    seconds = n_times / SFREQ
+    lacking = (_N_TIMES - n_times) / SFREQ
+    missing = (
+        f"so {lacking:g} s are missing; it is taken that they are the end of each video"
+        if lacking > 0
+        else f"so there are {-lacking:g} s more than were released"
+    )
+    return (
+        f"{path.name}: its trials have {n_times} samples, {seconds:g} s; those of the release "
+        f"have {_N_TIMES}, 3 s of baseline and 60 s of video, {missing}.",
+    )
+
+
 def _make_metadata(subject: str, labels: NDArray[np.float64]) -> pd.DataFrame:
     trials = np.arange(1, len(labels) + 1)
     table: dict[str, Any] = {
@@ -206,6 +232,12 @@ def _load_checked(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
         raise DataError(
             f"{path}: 'data' has shape {data.shape}; expected (trials, {n_channels}, samples) with "
             f"more than the {_BASELINE_SAMPLES} samples of the baseline ((40, 40, 8064) in DEAP)."
+        )
+    if data.shape[2] == _VIDEO_SAMPLES and not _is_marked(path):
+        raise DataError(
+            f"{path}: its trials have {_VIDEO_SAMPLES} samples, 60 s exactly; those of DEAP have "
+            f"{_N_TIMES}: the 3 s of baseline before each video seem to have been cut off, and the "
+            "first 3 s of the video would be taken for them. Use the file as it was released."
         )
     if labels.shape != (len(data), len(RATINGS)):
         raise DataError(
