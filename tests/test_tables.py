@@ -132,6 +132,7 @@ def test_near_misses():
     assert len(set(map(fold, same))) == 1
     assert fold("gl\u00fcck") == fold("GLU\u0308CK")
     assert fold("clip1") != fold("clip10")
+    assert fold("clip 1 1") == fold("clip1  1") != fold("clip 11")
     assert find_near_misses(["a", "n/a", "N/A", "", "b", "A", "B ", "c"]) == [
         ("a", "A"),
         ("b", "B "),

@@ -8,10 +8,12 @@ looks at the samples.
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mne
@@ -54,6 +56,10 @@ _UNITS = {
     "volts": 1.0,
 }
 _KNOWN_TO_MNE = {"uV": 1e-6, "\u00b5V": 1e-6, "\u03bcV": 1e-6, "\x83\xcaV": 1e-6, "mV": 1e-3}
+# Files that a BrainVision header names, beside it.
+_NAMES_IN_HEADER = re.compile(
+    rb"^([ \t]*(?:DataFile|MarkerFile)[ \t]*[=:][ \t]*)(?=[^\s/])", re.M | re.I
+)
 
 # Parts of MNE's warnings, and what to say instead; None where it does not matter, or is said
 # elsewhere.
@@ -217,10 +223,24 @@ def _read(path: Path, options: Mapping[str, Any]) -> tuple[mne.io.BaseRaw, list[
         warnings.simplefilter("always")
         try:
             # at a lower level of verbosity MNE would not warn at all
-            raw = mne.io.read_raw(path, preload=False, verbose="WARNING", **options)
+            with _in_small_letters(path) as file:
+                raw = mne.io.read_raw(file, preload=False, verbose="WARNING", **options)
         except Exception as error:  # MNE's readers raise many types
             raise DataError(_explain(path, error)) from error
     return raw, translate_warnings(caught)
+
+
+@contextmanager
+def _in_small_letters(path: Path) -> Iterator[Path]:
+    """Yield a file under a name that MNE reads: it refuses a BrainVision header in capitals."""
+    if path.suffix == ".vhdr" or path.suffix.lower() != ".vhdr":
+        yield path
+        return
+    place = f"{path.parent.resolve().as_posix()}/".encode()
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{path.stem}.vhdr"
+        copy.write_bytes(_NAMES_IN_HEADER.sub(lambda found: found[1] + place, path.read_bytes()))
+        yield copy
 
 
 def _explain(path: Path, error: Exception) -> str:

@@ -89,12 +89,13 @@ class CutTrials:
                 f"onset at {sfreq:g} Hz."
             )
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
-        # Which trials fit, and that none overlap, was decided in seconds. Rounding may push one
-        # over an edge or a neighbour by a sample; it is moved back.
-        packed = np.cumsum(lengths) - lengths
-        onsets = np.maximum.accumulate(np.maximum(onsets, -start) - packed) + packed
-        room = np.cumsum(lengths[::-1])[::-1] - lengths  # samples of the trials after each
-        onsets = np.minimum(onsets, len(raw.times) - stops - room)
+        # Which trials fit, and which overlap, was decided in seconds. Rounding may push one over an
+        # edge or a neighbour by a sample; it is moved back.
+        given = self.trials["onset"].to_numpy(dtype=float)
+        ends = given + np.asarray(seconds, dtype=float)
+        onsets = _keep_apart(
+            onsets, stops, start, given + max(self.tmin, 0.0), ends, len(raw.times)
+        )
         about = self.trials.drop(columns=["onset", "duration"], errors="ignore")
         spans = _spans_of_trials(raw, onsets, onsets + start, onsets + stops)
         if any(spans):
@@ -127,6 +128,50 @@ class CutTrials:
                 )
             )
         return parts[0] if len(parts) == 1 else parts
+
+
+def _keep_apart(
+    onsets: np.ndarray,
+    stops: np.ndarray,
+    start: int,
+    begins: np.ndarray,
+    ends: np.ndarray,
+    n_times: int,
+) -> np.ndarray:
+    """Return onsets in samples, such that trials share samples only if they overlap in seconds.
+
+    Parameters
+    ----------
+    onsets, stops : ndarray of int
+        Rounded onset of each trial, and its end from the onset; in the order of onsets.
+    start : int
+        Where a trial starts, from its onset.
+    begins, ends : ndarray of float
+        The part of each trial that no other may have, in seconds.
+    n_times : int
+        Samples of the recording.
+    """
+    onsets = np.maximum(onsets, -start)
+    latest = np.maximum.accumulate(ends)
+    apart = np.concatenate([[True], begins[1:] > latest[:-1] - 2 * _ROUNDING])
+    first = max(start, 0)
+    floor, reached = -first, -first
+    for trial in range(len(onsets)):
+        if apart[trial]:  # all trials before have ended
+            floor = reached
+        onsets[trial] = max(onsets[trial], floor - first)
+        if trial:  # MNE wants no two events at one sample
+            onsets[trial] = max(onsets[trial], onsets[trial - 1] + 1)
+        reached = max(reached, onsets[trial] + stops[trial])
+    ceiling = limit = n_times
+    for trial in range(len(onsets) - 1, -1, -1):
+        onsets[trial] = min(onsets[trial], ceiling - stops[trial])
+        if trial + 1 < len(onsets):
+            onsets[trial] = min(onsets[trial], onsets[trial + 1] - 1)
+        limit = min(limit, onsets[trial] + first)
+        if apart[trial]:  # all trials after begin later
+            ceiling = limit
+    return onsets
 
 
 def _spans_of_trials(

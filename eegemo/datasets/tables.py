@@ -38,6 +38,7 @@ _MAX_CELL = 131_072  # characters, as in Python's own reader of CSV
 _MISSING = ("", "n/a", "nan")
 # Letters and marks that are drawn as nothing; the others are known by their category.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe0e\ufe0f\uffa0")
+_BETWEEN_NUMBERS = re.compile(r"(?<=\d) +(?=\d)")
 _LINES = re.compile(r"\r\n|\n|\r")
 _MARKS = {
     b"\xff\xfe\0\0": "UTF-32",
@@ -281,7 +282,8 @@ def fold(text: str) -> str:
     True
     """
     plain = unicodedata.normalize("NFKC", text)
-    plain = "".join(letter for letter in plain if not _is_invisible(letter))
+    plain = "".join(" " if _is_invisible(letter) else letter for letter in plain)
+    plain = _BETWEEN_NUMBERS.sub("\0", plain).replace(" ", "")  # clip 1 1 is not clip 11
     if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "\"'":
         plain = plain[1:-1]
     return unicodedata.normalize("NFKC", plain.casefold())
