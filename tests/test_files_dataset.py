@@ -7,6 +7,7 @@ import shutil
 import mne
 import numpy as np
 import pytest
+from edf_files import write_edf
 from typer.testing import CliRunner
 
 from bare_files import NAMES, SFREQ, TRIALS, make_codes, make_level, make_raw, write, write_table
@@ -209,6 +210,71 @@ def test_stored_trials_are_named_by_all_that_they_depend_on(formats, tmp_path):
     assert {"vhdr_x.eeg", "vhdr_x.vmrk", "set_x.fdt"} <= files
 
 
+def test_people_recordings_and_trials_are_left_out_by_name(tmp_path):
+    for name in ("a1", "a2", "b1"):
+        write(tmp_path / f"{name}.edf", make_raw())
+    (tmp_path / "a2.edf").write_text("broken")
+    write_table(tmp_path, "a1.edf,a,1", "a2.edf,a,2", "b1.edf,b,1", columns="path,subject,run")
+    with pytest.raises(DataError, match=r"line 3: .*a2\.edf: expected a recording in EDF"):
+        find(tmp_path)
+    epochs, notes = read(tmp_path, exclude=["sub-a_run-2", "sub-a_trial-3"])
+    assert about(epochs, "trial") == [1, 2, 4, 1, 2, 3, 4]
+    assert "a1.edf: 1 trial left out, excluded: 3" in notes
+    assert [r.subject for r in find(tmp_path, exclude=["sub-a"])] == ["b"]
+    with pytest.raises(DataError, match=r"'sub-c' fits nothing in .*recordings\.csv"):
+        find(tmp_path, exclude=["sub-c"])
+    with pytest.raises(DataError, match=r"'sub-b_trial-7' fits no trial"):
+        read(tmp_path, exclude=["sub-a_run-2", "sub-b_trial-7"])
+    with pytest.raises(DataError, match="leaves no recording"):
+        find(tmp_path, exclude=["sub-a", "sub-b"])
+
+
+@pytest.mark.parametrize("from_table", [True, False])
+def test_trials_after_a_gap_are_in_their_place(tmp_path, from_table):
+    """Onsets in a table count the 20 s in which nothing was recorded, as do those in the file."""
+    level = make_level()
+    starts = [second if second < 15 else second + 20 for second in range(31)]
+    told = [(onset + 20 * (onset > 15), length, kind) for onset, length, kind in TRIALS]
+    marks = [(0, f"+{o}\x15{d}\x14{k}") for o, d, k in told] if not from_table else ()
+    write_edf(tmp_path / "a.edf", level, [128] * 3, starts=starts, marks=marks, names=NAMES)
+    lines = ["onset,duration,trial_type", *(f"{o},{d},{k}" for o, d, k in told)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    write_table(tmp_path, f"a.edf,a,{'t.csv' if from_table else ''}", columns="path,subject,events")
+    epochs, notes = read(tmp_path)
+    np.testing.assert_allclose(levels(epochs), [10, 20, 30, 40], atol=0.5)
+    assert any("1 gap in the recording" in note for note in notes)
+    pieces, _ = read(tmp_path, trials="fixed", length=2.0, trial_types=["calm", "tense"])
+    np.testing.assert_allclose(levels(pieces), np.repeat([10, 20, 30, 40], 2), atol=0.5)
+
+
+def test_trials_that_belong_together_are_bundled_and_rows_are_counted(tmp_path):
+    write(tmp_path / "a.edf", make_raw(marks=False))
+    rows = [
+        "onset,duration,trial_type,stim_file", "2,4,calm,Film 1.mp4", "5.5,4,calm,x.mp4",
+        "12,3,tense,film1.mp4", "16,3,tense,film1.mp4", "20,2,BAD_move,", "n/a,1,calm,y.mp4",
+        "25,2,calm,z.mp4",
+    ]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    write_table(tmp_path, "a.edf,a,t.csv", columns="path,subject,events")
+    epochs, notes = read(tmp_path)
+    bundles = about(epochs, "bundle")
+    assert bundles[0] == bundles[1] != ""
+    assert bundles[2] == bundles[3] not in ("", bundles[0])
+    assert bundles[4] == ""
+    assert about(epochs, "stimulus")[0] == "film1.mp4"  # in one spelling
+    counted = "of 7 events, 5 are trials; left out: 1 marks of a break, 1 without an onset"
+    assert f"a.edf: {counted}" in notes
+
+
+def test_onsets_in_milliseconds_are_told(tmp_path):
+    write(tmp_path / "a.edf", make_raw(marks=False))
+    rows = [f"{1000 * onset},{1000 * length},{kind}" for onset, length, kind in TRIALS]
+    (tmp_path / "t.csv").write_text("\n".join(["onset,duration,trial_type", *rows]))
+    write_table(tmp_path, "a.edf,a,t.csv", columns="path,subject,events")
+    with pytest.raises(DataError, match=r"t\.csv: most trials .*look like milliseconds"):
+        read(tmp_path)
+
+
 # --- what is refused ----------------------------------------------------------------------------
 
 
@@ -402,6 +468,17 @@ def test_tables_and_classes_beside_recordings_are_proposed(tmp_path):
     (tmp_path / "anna_calm_events.csv").write_text("onset,duration,trial_type\n2,4,up\n")
     said = propose_table(tmp_path)
     assert said.table.splitlines()[1] == "anna_calm.edf,anna,1,1,calm,anna_calm_events.csv"
+
+
+def test_copies_in_other_formats_and_later_parts_are_not_proposed(tmp_path):
+    for name in ("S01.edf", "S01_raw.fif", "clean/S01_raw.fif", "S02_raw.fif", "S02_raw-1.fif"):
+        write(tmp_path / name, make_raw())
+    write(tmp_path / "derivatives" / "S03.edf", make_raw())
+    said = propose_table(tmp_path)
+    names = [line.split(",")[0] for line in said.table.splitlines()[1:]]
+    assert names == ["S01.edf", "S02_raw.fif", "clean/S01_raw.fif"]
+    assert "the same recording in another format: S01_raw.fif (as S01.edf)" in said.text
+    assert "1 recording has the name of one in another folder: clean/S01_raw.fif" in said.text
 
 
 def test_other_data_sets_are_recognised_first(tmp_path, formats):

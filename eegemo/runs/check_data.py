@@ -121,7 +121,8 @@ def check_data(
     if dataset is None:
         raise InputError(
             f"{root}: expected an experiment file, a folder of them, the folder of DEAP's release, "
-            "or a BIDS data set (with dataset_description.json)."
+            "a BIDS data set (with dataset_description.json), or a folder of recordings (.edf, "
+            ".bdf, .set, .vhdr, .fif, ...)."
         )
     survey = dataset.survey()
     states, outlines = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)

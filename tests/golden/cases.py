@@ -27,6 +27,7 @@ _VARIATIONS = [
     ("deap", "data.exclude=[s05, s01_trial-3]"),
     ("bids",),
     ("bids", "data.task=emotion", "data.subjects=['01']", "data.channels=[Oz]"),
+    ("bids", "data.trials=fixed", "data.length=10.0"),
     ("bids", "data.tmin=-0.5", "data.tmax=4.0", "data.trial_types=[low, high]"),
     ("simulated",),
     ("simulated", "data.root=elsewhere", "data.variant=bdf", "data.subjects=[s01]"),

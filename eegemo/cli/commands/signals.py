@@ -37,13 +37,14 @@ def check(
     from eegemo.config import find_experiments, load_experiment
 
     experiments = []
-    if target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
+    if write:
+        if not target.is_dir():
+            raise InputError(f"check --write: {target} is no folder of recordings.")
+    elif target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
         files = find_experiments([target])
         experiments = [load_experiment(file, overrides=set_ or ()) for file in files]
-    elif set_:
+    if set_ and not experiments:
         raise InputError(f"check: --set changes an experiment, and {target} is a data folder.")
-    if write and experiments:
-        raise InputError(f"check: --write is for a folder of recordings; found {target}.")
     from rich.console import Console
 
     console, code = Console(highlight=False), 0

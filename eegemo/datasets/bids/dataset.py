@@ -53,8 +53,8 @@ class Bids(Dataset):
         Events that are trials, by their `trial_type`. `null` takes all events, except for marks of
         breaks and bad segments.
     trials : {"events", "fixed"}
-        `events`: each event is a trial. `fixed`: recordings are cut into pieces of one length; with
-        `trial_types`, the events of these types are.
+        Whether each event is a trial (`events`), or recordings are cut into pieces of one length
+        (`fixed`): each recording as a whole, or with `trial_types` the events of these types.
     length : float, optional
         Length of a piece in seconds, for `fixed`. What is left at the end is left out.
     sessions : "all", str, int or sequence

@@ -46,8 +46,8 @@ class Files(Dataset):
         Events that are trials, by their type: `trial_type`, description of the annotation, or code.
         `null` takes all events, except for marks of bad segments.
     trials : {"events", "fixed"}
-        `events`: each event is a trial. `fixed`: recordings are cut into pieces of one length; with
-        `trial_types`, the events of these types are.
+        Whether each event is a trial (`events`), or recordings are cut into pieces of one length
+        (`fixed`): each recording as a whole, or with `trial_types` the events of these types.
     length : float, optional
         Length of a piece in seconds, for `fixed`. What is left at the end is left out.
     tmin : float

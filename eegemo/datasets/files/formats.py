@@ -5,6 +5,7 @@ This module is light: a folder is recognised by it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,7 +14,15 @@ from pathlib import Path
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
 
-__all__ = ["FORMATS", "Format", "check_content", "find_bare_files", "format_of", "list_parts"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "check_content",
+    "find_bare_files",
+    "format_of",
+    "list_parts",
+    "split_extension",
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,7 @@ _ELSEWHERE = {
     ".e": "export it as EDF from the system that recorded it",
     ".easy": "name the .nedf of the same recording, or export it as EDF",
 }
+_MADE_LATER = "derivatives"  # a folder of results, made from the recordings
 _MOST_FILES = 100_000  # that a folder is searched for
 
 
@@ -290,8 +300,8 @@ def find_bare_files(folder: Path, *, most: int = _MOST_FILES) -> list[Path]:
     Returns
     -------
     list of pathlib.Path
-        Sorted with numbers in their order. Hidden files, later parts of a split recording, and
-        extensions that other files have as well are left out.
+        In any order. Hidden files, later parts of a split recording, the folder ``derivatives``,
+        and extensions that other files have as well are left out.
 
     Raises
     ------
@@ -310,6 +320,16 @@ def find_bare_files(folder: Path, *, most: int = _MOST_FILES) -> list[Path]:
                 continue
             if kind is not None and kind.bare and (kind.folder or not entry.is_dir()):
                 found.append(entry)
-            elif entry.is_dir() and not entry.is_symlink():
+            elif entry.is_dir() and not entry.is_symlink() and entry.name != _MADE_LATER:
                 pending.append(entry)
-    return found[:most]
+    return [file for file in found if not _is_later_part(file)][:most]
+
+
+def _is_later_part(file: Path) -> bool:
+    """Return whether a FIF goes on with another, which is read with it."""
+    split = re.fullmatch(r"(.+_split-)(\d+)(_.+)?\.fif", file.name, re.I)
+    if split and int(split[2]) > 1:
+        first = f"{split[1]}{1:0{len(split[2])}}{split[3] or ''}.fif"
+        return (file.parent / first).is_file()
+    part = re.fullmatch(r"(.+)-\d+\.fif", file.name, re.I)
+    return part is not None and (file.parent / f"{part[1]}.fif").is_file()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import statistics
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +21,13 @@ import pandas as pd
 import yaml
 
 from eegemo.datasets.files.dataset import TABLE
-from eegemo.datasets.files.formats import check_content, find_bare_files, format_of, list_parts
+from eegemo.datasets.files.formats import (
+    check_content,
+    find_bare_files,
+    format_of,
+    list_parts,
+    split_extension,
+)
 from eegemo.datasets.files.listing import list_annotations, list_codes
 from eegemo.datasets.files.names import Guess, guess_names, sort_paths
 from eegemo.datasets.files.places import Place
@@ -127,10 +134,10 @@ def propose_table(
         if on_file is not None:
             on_file(name, number, len(names))
         recordings.append(_look_into(found[name], name, root))
-    usable = [recording for recording in recordings if not recording.problem]
+    usable, twice = _without_copies([r for r in recordings if not r.problem])
     guess = guess_names([recording.name for recording in usable])
     table = _write_table(usable, guess)
-    parts = [_describe(recordings), *_describe_events(usable)]
+    parts = [_describe(recordings), *twice, *_describe_events(usable)]
     if usable:
         parts += [_describe_table(table, guess), _write_experiment(root, usable, guess)]
     text = "\n".join(parts)
@@ -170,6 +177,36 @@ def write_proposal(proposal: Proposal, *, force: bool = False) -> Path:
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}.") from error
     return file
+
+
+def _without_copies(recordings: list[Bare]) -> tuple[list[Bare], list[str]]:
+    """Return recordings without those that are there in another format, and what to say of it."""
+    known: dict[str, Bare] = {}
+    stems: dict[str, str] = {}
+    left_out, alike = [], []
+    for recording in recordings:
+        stem = split_extension(Path(recording.name))[0]
+        stem = re.sub(r"[_-](raw|eeg)$", "", stem, flags=re.I).casefold()
+        folder = Path(recording.name).parent.as_posix()
+        other = known.setdefault(f"{folder}/{stem}", recording)
+        if other is not recording:
+            left_out.append(f"{recording.name} (as {other.name})")
+        elif stems.setdefault(stem, folder) != folder:
+            alike.append(recording.name)
+    lines = []
+    if left_out:
+        lines.append(f"Left out, the same recording in another format: {_shorten(left_out)}.")
+    if alike:
+        have = "recording has" if len(alike) == 1 else "recordings have"
+        lines.append(
+            f"{len(alike)} {have} the name of one in another folder: {_shorten(alike)}. List a "
+            "recording once, not its copies too."
+        )
+    return list(known.values()), lines
+
+
+def _shorten(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _look_into(path: Path, name: str, root: Path) -> Bare:
