@@ -122,6 +122,15 @@ def test_recordings_joined_by_mne_break_once():
     assert (found.start, found.end, found.name) == (10.0, 10.0, "EDGE boundary")
 
 
+def test_a_gap_that_is_marked_as_a_boundary_too_stays_a_gap():
+    raw = make_raw()
+    marks = [Break(10, 10, "BAD boundary"), Break(10, 10, gap_name(7.0)), Break(10, 10, "boundary")]
+    for order in (marks, marks[::-1]):
+        add_breaks(raw, order)
+        assert [found.name for found in find_breaks(raw)] == ["EDGE gap of 7 s"]
+        raw.set_annotations(None)
+
+
 # --- filters ------------------------------------------------------------------------------------
 
 
@@ -206,6 +215,25 @@ def test_eye_movements_are_removed_around_breaks(eog):
     for part in (middle, slice(21 * 128, 39 * 128)):
         left = new.get_data()[:, part] - expected.get_data()[:, part]
         assert np.sqrt((left**2).mean()) < 0.4e-5
+
+
+def test_eyes_are_found_in_what_is_too_short_for_the_high_pass():
+    data = np.random.default_rng(6).normal(0, 1e-5, (2, 768))
+    raw = make_raw(data=data, marks=[(3.0, 0.0, "boundary")])
+    raw.set_channel_types({"Cz": "eog"}, on_unit_change="ignore")
+    assert preprocess(raw, eog="regression").ch_names == ["Fz"]
+
+
+def test_spectra_are_those_of_the_pieces():
+    """A jump has power at every frequency."""
+    data = np.random.default_rng(7).normal(0, 1e-5, (2, 40 * 128))
+    jumped = data.copy()
+    jumped[:, 21 * 128 :] += 0.05
+    record = Record()
+    preprocess(make_raw(marks=[(21.0, 0.0, "boundary")], data=jumped), record=record)
+    plain = Record()
+    preprocess(make_raw(data=data), record=plain)
+    np.testing.assert_allclose(record.before.mean(), plain.before.mean(), rtol=0.2)
 
 
 # --- trials -------------------------------------------------------------------------------------

@@ -155,9 +155,9 @@ def test_a_file_without_a_unit_takes_that_of_the_table(tmp_path):
     ],
 )
 def test_amplitudes_that_a_unit_explains(tmp_path, factor, says):
-    """An offset of a thousand times the EEG and a slow drift do not count."""
+    """An offset of a thousand times the EEG and a drift of 5 mV in a second do not count."""
     data = noise() * 1e-6 * factor
-    data += 0.02 * factor + np.linspace(0, 1e-3 * factor, data.shape[1])
+    data += 0.02 * factor + np.linspace(0, 0.1 * factor, data.shape[1])
     info = mne.create_info(list(CHANNELS), RATE, "eeg")
     notes = check_signals(mne.io.RawArray(data, info, verbose="ERROR"), tmp_path)
     assert len(notes) == (says is not None)
@@ -169,7 +169,7 @@ def test_clipped_channels_are_named(tmp_path):
     data = rng.normal(0, 20e-6, (5, 5000))
     data[1] = np.clip(data[1], -30e-6, None)
     data[2] = np.clip(data[2], None, 50e-6)
-    data[3] = np.round(data[3] * 1e5) * 1e-5  # coarse, but not clipped
+    data[3] = np.clip(np.round(data[3] / 4e-5), -1, 1) * 4e-5  # coarse, but not clipped
     data[4] = 5e-6
     info = mne.create_info(["whole", "low", "high", "coarse", "flat"], RATE, "eeg")
     notes = check_signals(mne.io.RawArray(data, info, verbose="ERROR"), tmp_path)
