@@ -1,8 +1,7 @@
 """Tables of BIDS: each row is a trial or counted, each column reaches the metadata."""
 
-from itertools import pairwise
-
 import numpy as np
+import pandas as pd
 import pytest
 from test_bids import EVENTS, SFREQ, make_signal, write_run, write_tsv
 
@@ -202,8 +201,6 @@ def test_trials_last_as_long_as_their_own_duration(tmp_path):
     (recording,) = find_recordings_bids(tmp_path)
     (run,) = recording.read()
     assert [len(epochs.times) / SFREQ for epochs in run.cut()] == [4.5, 2.0, 2.5]
-    (note,) = notes_of(tmp_path)
-    assert note.startswith("Trials differ in length, from 2 to 4.5 s; each is used to its end")
     (run,) = find_recordings_bids(tmp_path, tmax=2.0)[0].read()
     assert [len(epochs.times) / SFREQ for epochs in run.cut()] == [2.0]
     with pytest.raises(DataError, match=r"line 3: a trial of 2 s has no samples after its onset"):
@@ -279,22 +276,28 @@ def test_trials_share_samples_only_within_a_bundle(tmp_path, sfreq):
     assert spans[1][0] < spans[0][1]  # these do share samples
     last = max(stop for _, stop, name in spans if name)
     assert spans[-1][0] >= last
-    for (start, *_), (other, *_) in pairwise(spans):
-        assert start < other
     np.testing.assert_allclose(
         [s / sfreq for s, *_ in spans], [0.013, 1.2, 4.013, 5.013], atol=1.01 / sfreq
     )
 
 
-def read_only(root, events):
-    write_run(root, events=events)
+def read_only(root, events, columns=COLUMNS):
+    write_run(root, events=events, columns=columns)
     return find_recordings_bids(root)[0].read()
 
 
-def test_two_trials_within_a_sample(tmp_path):
-    (run,) = read_only(tmp_path, [(1, 2, "a"), (1.0001, 2, "b"), (8, 2, "a"), (8.00001, 2, "a")])
-    metadata = [epochs.metadata for epochs in run.cut()]
-    assert sum(map(len, metadata)) >= 3  # the last one ends after the recording
+def test_trials_at_one_moment(tmp_path):
+    """Which of two events is the trial, trial_type says; without one they are held together."""
+    rows = [(1, 2, "787"), (1, 2, "301"), (1.0001, 2, "800"), (5, 1, "302")]
+    (run,) = read_only(tmp_path, rows, columns=("onset", "duration", "value"))
+    parts = run.cut()
+    metadata = pd.concat([epochs.metadata for epochs in parts])
+    assert metadata["value"].tolist() == ["787", "301", "800", "302"]
+    assert metadata["bundle"].tolist() == ["01/1/1/trials#1"] * 3 + [""]
+    starts = [sample / SFREQ for epochs in parts for sample in epochs.events[:, 0]]
+    assert starts == [1, 1, 1, 5]
+    with pytest.raises(DataError, match=r"several events at 1 s \(a, b; lines 2, 3\)"):
+        read_only(tmp_path, [(1, 2, "a"), (1, 2, "b"), (5, 2, "c")])
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def functions():
         (files, {"channels"}, find_recordings_files, set()),
         (
             simulated,
-            {"root", "variant", "subjects", "channels"},
+            {"root", "variant", "subjects", "channels", "exclude"},
             simulate_deap,
             {"root", "formats", "truth", "on_subject"},
         ),

@@ -91,10 +91,10 @@ class CutTrials:
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
         # Which trials fit, and which overlap, was decided in seconds. Rounding may push one over an
         # edge or a neighbour by a sample; it is moved back.
-        given = self.trials["onset"].to_numpy(dtype=float)
-        ends = given + np.asarray(seconds, dtype=float)
+        moments = self.trials["onset"].to_numpy(dtype=float)
+        ends = moments + np.asarray(seconds, dtype=float)
         onsets = _keep_apart(
-            onsets, stops, start, given + max(self.tmin, 0.0), ends, len(raw.times)
+            onsets, stops, start, moments + max(self.tmin, 0.0), ends, len(raw.times)
         )
         about = self.trials.drop(columns=["onset", "duration"], errors="ignore")
         spans = _spans_of_trials(raw, onsets, onsets + start, onsets + stops)
@@ -107,7 +107,11 @@ class CutTrials:
                 ]
             )
         parts = []
-        for stop, group in groupby(range(len(onsets)), key=lambda row: int(stops[row])):
+        # MNE wants no two events at one sample in an Epochs
+        part = np.cumsum(np.diff(onsets, prepend=onsets[:1] - 1) < 1)
+        for (stop, _), group in groupby(
+            range(len(onsets)), key=lambda row: (int(stops[row]), int(part[row]))
+        ):
             rows = list(group)
             events = np.column_stack(
                 [onsets[rows] + raw.first_samp, np.zeros_like(rows), np.ones_like(rows)]
@@ -160,14 +164,10 @@ def _keep_apart(
         if apart[trial]:  # all trials before have ended
             floor = reached
         onsets[trial] = max(onsets[trial], floor - first)
-        if trial:  # MNE wants no two events at one sample
-            onsets[trial] = max(onsets[trial], onsets[trial - 1] + 1)
         reached = max(reached, onsets[trial] + stops[trial])
     ceiling = limit = n_times
     for trial in range(len(onsets) - 1, -1, -1):
         onsets[trial] = min(onsets[trial], ceiling - stops[trial])
-        if trial + 1 < len(onsets):
-            onsets[trial] = min(onsets[trial], onsets[trial + 1] - 1)
         limit = min(limit, onsets[trial] + first)
         if apart[trial]:  # all trials after begin later
             ceiling = limit

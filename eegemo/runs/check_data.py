@@ -25,6 +25,7 @@ OnFile = Callable[[str, int, int], None]
 
 # State -> phrases in the messages of readers that indicate it.
 _STATES = {
+    "to be chosen": ("Say how long a trial", "Say by trial_types", "Choose one of them"),
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),

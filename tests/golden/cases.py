@@ -25,6 +25,8 @@ _VARIATIONS = [
     ("deap", "data.variant=bdf", "data.channels=emotiv"),
     ("deap", "data.subjects=[1, s02]", "data.channels=[Fz, Cz]"),
     ("deap", "data.exclude=[s05, s01_trial-3]"),
+    ("bids", "data.sessions=[1]", "data.runs=[1, 2]", "data.acquisition=clean"),
+    ("bids", "data.processing=n/a", "data.exclude=[sub-03]"),
     ("bids",),
     ("bids", "data.task=emotion", "data.subjects=['01']", "data.channels=[Oz]"),
     ("bids", "data.trials=fixed", "data.length=10.0"),

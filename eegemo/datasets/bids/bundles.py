@@ -68,12 +68,11 @@ def bundle_trials(run: RunEvents, tmin: float, tmax: float | None) -> tuple[RunE
     if not joined.any():
         return run, Bundled()
     group = np.concatenate([[0], np.cumsum(~joined)])
-    sizes = np.bincount(group)
+    sizes, firsts = np.bincount(group), np.unique(group, return_index=True)[1]
     where = f"{run.path.subject}/{run.path.session}/{run.path.run_label}"
     names = []
     for number in group.tolist():
-        first = int(np.flatnonzero(group == number)[0])
-        what = trials["stimulus"].iloc[first] or "trials"
+        what = trials["stimulus"].iloc[int(firsts[number])] or "trials"
         names.append(f"{where}/{what}#{number + 1}" if sizes[number] > 1 else "")
     bundled = Bundled(
         int(overlaps.sum()), float(overlap.max(initial=0.0, where=overlaps)), int(repeats.sum())

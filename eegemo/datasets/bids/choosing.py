@@ -172,12 +172,14 @@ def leave_out_excluded(
 def name_runs(paths: list[RunPath]) -> list[RunPath]:
     """Give recordings of a session labels that differ, where ``run-`` does not tell them apart."""
     named = []
+    together: dict[tuple[str, str], list[RunPath]] = {}
+    for path in paths:
+        together.setdefault((path.subject, path.session), []).append(path)
     for path in paths:
         others = [
             other
-            for other in paths
+            for other in together[path.subject, path.session]
             if other is not path
-            and (other.subject, other.session) == (path.subject, path.session)
             and same_label(other.labels.get("run", "1"), path.labels.get("run", "1"))
         ]
         keys = [

@@ -121,7 +121,18 @@ def check_trial_types(
             alike = [other for other in present if fold(other) == fold(kind)]
             close = alike or difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            found = show_names(present) or "no column trial_type"
+            found = show_names(name or "n/a" for name in present) or "no column trial_type"
+            elsewhere = dict.fromkeys(
+                str(name)
+                for table in tables
+                for name in table.columns
+                if name != "trial_type" and kind in set(table[name])
+            )
+            if elsewhere and not alike:
+                hint = (
+                    f" It stands in the column {show_names(elsewhere)}: write labels.column: "
+                    f"{next(iter(elsewhere))}, without trial_types."
+                )
             raise DataError(f"{root}: no event has the trial_type {kind!r}.{hint} Found: {found}.")
 
 
@@ -192,7 +203,8 @@ def read_events(
     rows = rows[~copies.to_numpy(dtype=bool)]
     trials = _make_trials(path, rows, onsets[rows.index], file)
     twice = trials["onset"].duplicated(keep=False)
-    if twice.any():
+    # without a trial_type nothing says which is the trial; labels.column can, and they are bundled
+    if twice.any() and trials["trial_type"].any():
         moment = trials.loc[twice, "onset"].iloc[0]
         same = trials["onset"] == moment
         what = show_names(dict.fromkeys(kind or "n/a" for kind in trials.loc[same, "trial_type"]))
@@ -291,8 +303,9 @@ def check_durations(runs: Sequence[RunEvents], root: Path) -> None:
         return
     total = sum(len(run.trials) for run in runs)
     places = [f"{run.file.name}, line {line}" for run, line in without]
+    where = f" ({shorten(places)})" if len(without) < total else ""
     raise DataError(
         f"{root}: not every trial has a duration in its events.tsv: {len(without)} of {total} have "
-        f"none or 0 ({shorten(places)}). Say how long a trial lasts with tmax, in seconds from its "
-        "onset, or by trial_types which events are trials."
+        f"none or 0{where}. Say how long a trial lasts with tmax, in seconds from its onset, or by "
+        "trial_types which events are trials."
     )

@@ -178,7 +178,7 @@ def find_recordings_bids(
         "tmax": tmax,
         "trial_types": None if trial_types is None else sorted(trial_types),
     }
-    recordings = []
+    recordings: list[BidsRecording] = []
     for subject, group in subjects_of.items():
         columns = [around.describe(run.path) for run in group]
         bundled = [bundle_trials(run, tmin, tmax) for run in group]

@@ -117,12 +117,14 @@ def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
 
 def check_stored_once(found: Sequence[RunEvents]) -> None:
     """Refuse recordings of one run with the same events: one recording, stored several times."""
-    for position, run in enumerate(found):
+    together: dict[tuple[str, str], list[RunEvents]] = {}
+    for run in found:
+        together.setdefault((run.path.subject, run.path.session), []).append(run)
+    for run in found:
         same = [
             other.path
-            for other in found[position:]
-            if (other.path.subject, other.path.session) == (run.path.subject, run.path.session)
-            and same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
+            for other in together[run.path.subject, run.path.session]
+            if same_label(other.path.labels.get("run", "1"), run.path.labels.get("run", "1"))
             and _moments(other) == _moments(run)
         ]
         if len(same) > 1 and len(run.trials):
@@ -144,18 +146,19 @@ def unify_stimuli(
     runs = [run for group in subjects.values() for run in group]
     counts = Counter(name for run in runs for name in run.trials["stimulus"] if name)
     names: dict[str, str] = {}
-    for group in find_near_misses(counts):
-        usual = max(group, key=lambda name: counts[name])
-        names |= {name: usual for name in group if name != usual}
+    for alike in find_near_misses(counts):
+        usual = max(alike, key=lambda name: counts[name])
+        names |= {name: usual for name in alike if name != usual}
         told.append(
             (
                 "stimuli that differ only in case or blanks, taken for one",
-                " and ".join(map(repr, group)),
+                " and ".join(map(repr, alike)),
             )
         )
     if not names:
         return subjects, {}
-    renamed, changed = {}, {}
+    renamed: dict[str, list[RunEvents]] = {}
+    changed: dict[str, dict[str, str]] = {}
     for subject, group in subjects.items():
         here = {
             name: names[name] for run in group for name in run.trials["stimulus"] if name in names

@@ -22,7 +22,6 @@ def sum_up(recordings: Sequence[BidsRecording]) -> list[str]:
     """
     return [
         *_rows(recordings),
-        *_lengths(recordings),
         *_bundles(recordings),
         *_told(recordings),
     ]
@@ -37,24 +36,8 @@ def _rows(recordings: Sequence[BidsRecording]) -> list[str]:
     if not left_out:
         return []
     n_rows = n_trials + left_out.total()
-    reasons = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
-    return [f"events.tsv: of {n_rows} rows, {n_trials} are trials; left out: {reasons}."]
-
-
-def _lengths(recordings: Sequence[BidsRecording]) -> list[str]:
-    lengths = [
-        float(seconds)
-        for recording in recordings
-        if recording.tmax is None and recording.length is None
-        for events in recording.events
-        for seconds in events["duration"]
-    ]
-    if not lengths or min(lengths) == max(lengths):
-        return []
-    return [
-        f"Trials differ in length, from {min(lengths):g} to {max(lengths):g} s; each is used to "
-        "its end (data.tmax would cut them)."
-    ]
+    why = ", ".join(f"{n} {reason}" for reason, n in left_out.items())
+    return [f"events.tsv: of {n_rows} rows, {n_trials} are trials; left out: {why}."]
 
 
 def _bundles(recordings: Sequence[BidsRecording]) -> list[str]:
