@@ -266,6 +266,16 @@ def test_trials_that_belong_together_are_bundled_and_rows_are_counted(tmp_path):
     assert f"a.edf: {counted}" in notes
 
 
+@pytest.mark.parametrize("name", ["a.edf", "a_raw.fif"])
+def test_trials_that_a_cut_off_recording_lacks_are_told(tmp_path, name):
+    content = write(tmp_path / name, make_raw()).read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])  # it ends in the third trial
+    write_table(tmp_path, f"{name},a")
+    epochs, notes = read(tmp_path)
+    np.testing.assert_allclose(levels(epochs)[:2], [10, 20], atol=0.5)
+    assert any("outside its signals were passed over" in note for note in notes)
+
+
 def test_onsets_in_milliseconds_are_told(tmp_path):
     write(tmp_path / "a.edf", make_raw(marks=False))
     rows = [f"{1000 * onset},{1000 * length},{kind}" for onset, length, kind in TRIALS]
@@ -326,7 +336,7 @@ def small(tmp_path_factory):
         ("path,subject", ["a.edf,../x"], r"line 2: subject is '\.\./x'; expected letters"),
         ("path,subjct", ["a.edf,x"], r"column 'subjct' is not known; did you mean 'subject'\?"),
         ("file,subject", ["a.edf,x"], r"column 'file' is not known; did you mean 'path'\?"),
-        ("path,subject,sesion", ["a.edf,x,1"], r"column 'sesion' .* did you mean 'session'"),
+        ("path,subject,sesssion", ["a.edf,x,1"], r"column 'sesssion' .* did you mean 'session'"),
         ("path", ["a.edf"], r"has no column 'subject'; it has path"),
         ("path,subject", ["a.edf"], r"line 2: 1 cells; expected one for each of the 2 columns"),
         ("path,subject,label", ["a.edf,x,joy", "b.edf,y,"], r"line 3: label is empty, as in 1"),
@@ -340,7 +350,7 @@ def test_tables_that_are_wrong(small, columns, rows, message):
     write_table(small, *rows, columns=columns)
     with pytest.raises(DataError, match=message) as raised:
         read(small)
-    assert "recordings" in str(raised.value)
+    assert "recordings.csv" in str(raised.value)
     assert "\n" not in str(raised.value)
 
 

@@ -185,10 +185,7 @@ def _rating(text: str, name: str, row: Row) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(
-            f"the table of recordings, line {row.line}: {name} is {text[:60]!r}; expected a number "
-            "or n/a."
-        )
+        raise DataError(f"{name} is {text[:60]!r}; expected a number or n/a.")
     return number
 
 

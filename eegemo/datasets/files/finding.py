@@ -96,6 +96,7 @@ def find_recordings_files(
                 key=lambda place: (natural_key(place.row.session), natural_key(place.row.run)),
             ),
             options,
+            root / table,
             root,
         )
         for subject in sorted({row.subject for row, _ in kept})

@@ -20,6 +20,8 @@ from eegemo.errors import DataError
 
 __all__ = ["list_annotations", "list_codes", "read_listed"]
 
+# Channels that join several others, or are the one of their format.
+_USUAL = ("STI101", "STI 101", "STI 014", "Status", "STATUS")
 _STATUS_BITS = 16  # of a BDF's Status that are codes; those above tell the amplifier's state
 
 
@@ -43,7 +45,9 @@ def list_annotations(raw: Any) -> pd.DataFrame:
     )
 
 
-def list_codes(raw: Any, path: Path, stim_channel: str | None) -> tuple[pd.DataFrame, str]:
+def list_codes(
+    raw: Any, path: Path, stim_channel: str | None, *, asked: bool = False
+) -> tuple[pd.DataFrame, str]:
     """Return the events of the stimulus channel as a table of text, and the channel's name.
 
     Raises
@@ -52,9 +56,19 @@ def list_codes(raw: Any, path: Path, stim_channel: str | None) -> tuple[pd.DataF
         If several channels have events, or the one that was asked for is missing or has no codes.
     """
     bits = _STATUS_BITS if path.suffix.lower() == ".bdf" else None
-    names = choose_stim(raw, stim_channel, str(path))
-    found = {name: find_codes(raw, name, str(path), bits=bits) for name in names}
-    filled = {name: table for name, table in found.items() if len(table)}
+    filled: dict[str, pd.DataFrame] = {}
+    for name in choose_stim(raw, stim_channel, str(path)):
+        try:
+            table = find_codes(raw, name, str(path), bits=bits)
+        except DataError:
+            if asked:
+                raise
+            continue  # a channel of another kind
+        if len(table):
+            filled[name] = table
+    usual = [name for name in filled if name in _USUAL]
+    if len(filled) > 1 and len(usual) == 1:
+        filled = {usual[0]: filled[usual[0]]}
     if len(filled) > 1:
         raise DataError(
             f"{path} has events in several stimulus channels: {', '.join(filled)}. Name one of "
@@ -93,13 +107,19 @@ def read_listed(raw: Any, place: Place, chosen: Options) -> RunEvents | None:
     if way in ("auto", "annotations"):
         listings.append(("its annotations", list_annotations(raw)))
     if way == "stim" or (way == "auto" and not any(_some(t) for _, t in listings)):
-        codes, name = list_codes(raw, path, chosen.stim_channel)
+        codes, name = list_codes(
+            raw, path, chosen.stim_channel, asked=way == "stim" or bool(chosen.stim_channel)
+        )
         listings.append((f"its channel {name}", codes))
     for where, listed in listings:
         if _some(listed):
             # without the double blanks of BrainVision
             wanted = chosen.trial_types and [" ".join(kind.split()) for kind in chosen.trial_types]
             found = _read(place, path, listed, wanted)
+            # what is left of one that goes on beyond a recording that is cut off
+            last = (len(raw.times) - 1) / float(raw.info["sfreq"])
+            late = (found.trials["onset"] >= last).to_numpy(dtype=bool)
+            found = found.without(late, "at the end of the signals")
             if found.trials.empty:
                 raise DataError(_no_such_type(path, where, listed, wanted or ()))
             return found

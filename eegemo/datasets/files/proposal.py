@@ -61,6 +61,8 @@ class Bare:
         With onset, duration and trial_type, as text.
     table : str
         The table of its events; empty if there is none.
+    remark : str
+        Why its events cannot be read, although it can.
     problem : str
         Why it cannot be read; empty if it can.
     """
@@ -73,6 +75,7 @@ class Bare:
     where: str = ""
     events: pd.DataFrame = field(default_factory=pd.DataFrame)
     table: str = ""
+    remark: str = ""
     problem: str = ""
 
 
@@ -221,11 +224,15 @@ def _look_into(path: Path, name: str, root: Path) -> Bare:
         if table is None:
             events = list_annotations(raw)
             where = "annotations" if len(_without_marks(events)) else ""
-        if not where:
-            events, stim = list_codes(raw, path, None)
-            where = "stim" if stim else ""
     except DataError as error:
         return Bare(name, problem=str(error).replace(str(path), name))
+    remark = ""
+    if not where:
+        try:
+            events, stim = list_codes(raw, path, None)
+            where = "stim" if stim else ""
+        except DataError as error:
+            remark = str(error).replace(str(path), name)
     types = raw.get_channel_types()
     return Bare(
         name,
@@ -236,6 +243,7 @@ def _look_into(path: Path, name: str, root: Path) -> Bare:
         where=where,
         events=_without_marks(events),
         table="" if table is None else table.relative_to(root).as_posix(),
+        remark=remark,
     )
 
 
@@ -289,7 +297,7 @@ def _describe(recordings: list[Bare]) -> str:
         events = (
             f"{len(recording.events)} events in {place.get(recording.where, 'its annotations')}"
             if recording.where
-            else "no events"
+            else recording.remark or "no events"
         )
         lines.append(
             f"  {recording.name}: {recording.n_eeg} EEG{others} channels, {recording.sfreq:g} Hz, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,15 +32,20 @@ class FilesRecording(Recording):
     ----------
     places : tuple of Place
     chosen : Options
+    table : pathlib.Path
+        The table of the recordings, for messages.
     root : pathlib.Path
     """
 
     places: tuple[Place, ...]
     chosen: Options
+    table: Path
     root: Path
 
     @classmethod
-    def of(cls, places: Sequence[Place], chosen: Options, root: Path) -> FilesRecording:
+    def of(
+        cls, places: Sequence[Place], chosen: Options, table: Path, root: Path
+    ) -> FilesRecording:
         """Return the recording of a person from the files of the rows of the table."""
         files = {file for place in places for file in place.parts}
         files |= {place.events for place in places if place.events is not None}
@@ -60,6 +66,7 @@ class FilesRecording(Recording):
             options={"rows": rows, **settings},
             places=tuple(places),
             chosen=chosen,
+            table=table,
             root=root,
         )
 
@@ -78,8 +85,7 @@ class FilesRecording(Recording):
             raw, found = self._look(place, numbering)
             notes += found.notes
             if not found.trials.empty:
-                select_channels(raw, {}, place.path, eeg_only=eeg_only)
-                notes += [f"{place.row.name}: {note}" for note in load_signals(raw, place.path)]
+                notes += self._load(place, raw, eeg_only=eeg_only)
                 yield Run(raw, CutTrials(found.trials, found.tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next one is read
@@ -96,7 +102,7 @@ class FilesRecording(Recording):
             raw, found = self._look(place, numbering)
             notes += found.notes
             if full:
-                load_signals(raw, place.path)
+                self._load(place, raw, eeg_only=False)
             if found.trials.empty:
                 continue
             sfreq = float(raw.info["sfreq"])
@@ -118,10 +124,25 @@ class FilesRecording(Recording):
     def _check_excluded(self, numbering: Numbering) -> None:
         numbering.check(found for place in self.places for found in place.exclusions)
 
+    @contextmanager
+    def _named(self, place: Place) -> Iterator[None]:
+        """Name the row of the table in a message."""
+        try:
+            yield
+        except DataError as error:
+            raise DataError(f"{self.table}, line {place.row.line}: {error}") from error
+
+    def _load(self, place: Place, raw: mne.io.BaseRaw, *, eeg_only: bool) -> list[str]:
+        """Read the signals of a recording, and return notes on them."""
+        with self._named(place):
+            select_channels(raw, {}, place.path, eeg_only=eeg_only)
+            return [f"{place.row.name}: {note}" for note in load_signals(raw, place.path)]
+
     def _look(self, place: Place, numbering: Numbering) -> tuple[mne.io.BaseRaw, Found]:
         """Open a recording and find its trials."""
-        raw, told = open_raw(place, self.root)
-        found = find_trials(raw, place, self.chosen, numbering)
+        with self._named(place):
+            raw, told = open_raw(place, self.root)
+            found = find_trials(raw, place, self.chosen, numbering)
         notes = [f"{place.row.name}: {note}" for note in (*told, *found.notes)]
         return raw, replace(found, notes=tuple(notes))
 
@@ -148,7 +169,7 @@ def open_raw(place: Place, root: Path) -> tuple[mne.io.BaseRaw, list[str]]:
         If it cannot be read.
     """
     try:
-        raw, notes = read_continuous(place.path, root=root, load=False)
+        raw, notes = read_continuous(place.path, root=root, load=False, marks=True)
     except DataError as error:
         raise DataError(str(error).replace(" as a continuous recording", "")) from error
     known = {part.resolve() for part in place.parts}
