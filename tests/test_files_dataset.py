@@ -266,14 +266,24 @@ def test_trials_that_belong_together_are_bundled_and_rows_are_counted(tmp_path):
     assert f"a.edf: {counted}" in notes
 
 
-@pytest.mark.parametrize("name", ["a.edf", "a_raw.fif"])
-def test_trials_that_a_cut_off_recording_lacks_are_told(tmp_path, name):
-    content = write(tmp_path / name, make_raw()).read_bytes()
-    (tmp_path / name).write_bytes(content[: len(content) // 2])  # it ends in the third trial
-    write_table(tmp_path, f"{name},a")
+def test_trials_that_a_cut_off_recording_lacks_are_told(tmp_path):
+    content = write(tmp_path / "a.edf", make_raw()).read_bytes()
+    (tmp_path / "a.edf").write_bytes(content[: len(content) // 2])
+    write_table(tmp_path, "a.edf,a")
     epochs, notes = read(tmp_path)
-    np.testing.assert_allclose(levels(epochs)[:2], [10, 20], atol=0.5)
-    assert any("outside its signals were passed over" in note for note in notes)
+    np.testing.assert_allclose(levels(epochs), [10, 20], atol=0.5)
+    assert notes == ["a.edf: it is cut off: 14 s of signals, and its header says 31 s"]
+    write(tmp_path / "a.vhdr", make_raw())
+    signals = (tmp_path / "a.eeg").read_bytes()
+    (tmp_path / "a.eeg").write_bytes(signals[: 18 * 128 * 12])  # it ends in the third trial
+    write_table(tmp_path, "a.vhdr,a")
+    epochs, notes = read(tmp_path)
+    np.testing.assert_allclose(levels(epochs), [10, 20, 30], atol=0.5)
+    assert [len(part.times) for part in epochs] == [4 * 128, 2 * 128]
+    assert notes == [
+        "a.vhdr: annotations outside its signals were passed over",
+        "a.vhdr: annotations that go on beyond its signals were shortened",
+    ]
 
 
 def test_onsets_in_milliseconds_are_told(tmp_path):
