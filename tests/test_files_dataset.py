@@ -252,17 +252,18 @@ def test_trials_that_belong_together_are_bundled_and_rows_are_counted(tmp_path):
     rows = [
         "onset,duration,trial_type,stim_file", "2,4,calm,Film 1.mp4", "5.5,4,calm,x.mp4",
         "12,3,tense,film1.mp4", "16,3,tense,film1.mp4", "20,2,BAD_move,", "n/a,1,calm,y.mp4",
-        "25,2,calm,z.mp4",
+        "25,2,calm,z.mp4", "26,0.5,BAD_blink,",
     ]  # fmt: skip
     (tmp_path / "t.csv").write_text("\n".join(rows))
     write_table(tmp_path, "a.edf,a,t.csv", columns="path,subject,events")
     epochs, notes = read(tmp_path)
+    assert about(epochs, "breaks") == ["", "", "", "", "1 1.5"]
     bundles = about(epochs, "bundle")
     assert bundles[0] == bundles[1] != ""
     assert bundles[2] == bundles[3] not in ("", bundles[0])
     assert bundles[4] == ""
     assert about(epochs, "stimulus")[0] == "film1.mp4"  # in one spelling
-    counted = "of 7 events, 5 are trials; left out: 1 marks of a break, 1 without an onset"
+    counted = "of 8 events, 5 are trials; left out: 2 marks of a break, 1 without an onset"
     assert f"a.edf: {counted}" in notes
 
 
@@ -362,6 +363,25 @@ def test_tables_that_are_wrong(small, columns, rows, message):
         read(small)
     assert "recordings.csv" in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_files_beside_a_recording_do_not_lead_out_of_the_folder(tmp_path):
+    root = tmp_path / "data"
+    write(root / "a.vhdr", make_raw())
+    write(root / "b.set", make_raw())
+    for name in ("a.eeg", "b.fdt"):
+        (root / name).rename(tmp_path / name)
+        (root / name).symlink_to(tmp_path / name)
+    for name in ("a.vhdr", "b.set"):
+        write_table(root, f"{name},x")
+        with pytest.raises(DataError, match=r"line 2: .*outside the data folder"):
+            find(root)
+    (root / "a.eeg").unlink()
+    header = (root / "a.vhdr").read_text().replace("DataFile=a.eeg", "DataFile=../a.eeg")
+    (root / "a.vhdr").write_text(header)
+    write_table(root, "a.vhdr,x")
+    with pytest.raises(DataError, match=r"line 2: .*names a file elsewhere"):
+        find(root)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,11 @@ def test_pieces_of_events_are_bundled(tmp_path):
         "a_raw.fif: 4 s left out at the ends of 2 stretches, less than a piece of 4 s; no piece at "
         "40 s"
     )
+    (tmp_path / "t.csv").write_text("onset,duration,trial_type\n50,20,calm\n")
+    write_table(tmp_path, "a_raw.fif,a,t.csv", columns="path,subject,events")
+    epochs, notes = read(tmp_path, length=4.0, trial_types=["calm"])
+    np.testing.assert_allclose(first_times(epochs), [50, 54], atol=1e-3)
+    assert any("3 trials left out, outside the recording: 3, 4, 5" in note for note in notes)
     write_table(tmp_path, "a_raw.fif,a,film7", columns="path,subject,stimulus")
     epochs, _ = read(tmp_path, length=30.0)
     assert about(epochs, "bundle") == ["a/1/1/film7#1"] * 2  # one clip

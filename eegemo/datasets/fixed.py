@@ -187,8 +187,7 @@ def cut_run(
         spans = name_bundles(spans)
     if with_gaps:
         spans, notes = place_spans(spans, raw)
-    end = len(raw.times) / float(raw.info["sfreq"])
-    pieces, told = cut_pieces(spans, length, tmin=tmin, end=end)
+    pieces, told = cut_pieces(spans, length, tmin=tmin)
     return pieces, [*notes, *told]
 
 
@@ -197,7 +196,6 @@ def cut_pieces(
     length: float,
     *,
     tmin: float = 0.0,
-    end: float = WHOLE,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Cut spans of a recording into pieces of the same length.
 
@@ -209,8 +207,6 @@ def cut_pieces(
         Of a piece in seconds.
     tmin : float
         Start of the first piece, in seconds from the onset of its span.
-    end : float
-        Of the recording, in seconds. No piece goes beyond it.
 
     Returns
     -------
@@ -237,7 +233,7 @@ def cut_pieces(
         zip(spans["onset"].astype(float), spans["duration"].astype(float), strict=True)
     ):
         first = onset + tmin
-        seconds = max(min(onset + duration, end) - first, 0.0)
+        seconds = max(onset + duration - first, 0.0)
         n_pieces = int((seconds + _ROUNDING) // length)
         rows += [row] * n_pieces
         onsets += [first + number * length for number in range(n_pieces)]

@@ -60,7 +60,7 @@ def guess_names(paths: Sequence[str]) -> Guess:
     >>> [row["subject"] for row in guess_names(["anna_1.edf", "anna_2.edf", "ben_1.edf"]).rows]
     ['anna', 'anna', 'ben']
     >>> guess_names(["anna_calm.edf", "anna_tense.edf", "ben_calm.edf", "ben_tense.edf"]).rows[3]
-    {'subject': 'ben', 'session': '1', 'run': '1', 'label': 'tense'}
+    {'subject': 'ben', 'session': '1', 'run': '2', 'label': 'tense'}
     """
     read = [_read_path(path) for path in paths]
     how: list[str] = []
