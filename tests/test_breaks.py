@@ -4,7 +4,11 @@ import mne
 import numpy as np
 import pandas as pd
 import pytest
+from edf_files import write_edf
+from folders import CHANNELS, COLUMNS, make_events, make_noise, make_sections, write_recording
 
+from eegemo.config import Experiment
+from eegemo.datasets.base import Run
 from eegemo.datasets.breaks import (
     Break,
     add_breaks,
@@ -14,7 +18,9 @@ from eegemo.datasets.breaks import (
     sample_times,
 )
 from eegemo.datasets.cutting import CutTrials, leave_out, place_trials
+from eegemo.datasets.memory import Memory
 from eegemo.errors import DataError
+from eegemo.execution import RunContext
 from eegemo.labels import Labels
 from eegemo.preprocessing import (
     NoTrialLeftError,
@@ -25,6 +31,8 @@ from eegemo.preprocessing import (
     preprocess,
     resample,
 )
+from eegemo.runs.check import check_experiment
+from eegemo.runs.prepare import prepare_experiment
 from eegemo.trials import make_trials
 from eegemo.windows import break_notes, count_breaks, make_windows
 
@@ -309,7 +317,7 @@ def test_a_baseline_across_a_break_leaves_its_trial_out():
     cut = CutTrials(table([2.0, 10.0, 20.0]), -1.0, 4.0)
     new = preprocess(raw, make_epochs=cut, baseline=[-1.0, 0.0], record=record)
     assert new.metadata["trial"].tolist() == [1, 3]  # the break of 3 is after its onset
-    assert "1 trial left out, their baseline holds a break: 2" in record.notes
+    assert "1 trial left out, a break lies in their baseline or after it: 2" in record.notes
     without = preprocess(raw, make_epochs=cut)
     assert without.metadata["breaks"].tolist() == ["", "-0.5 -0.5", "1.5 1.5"]
     assert len(windows_of(without)[2]) == 11
@@ -335,6 +343,42 @@ def test_trials_wholly_bad_or_outside_are_left_out():
     ]
     alone, _ = leave_out(table([10.0]), 0.0, 4.0, 40.0, [(9.0, 12.0), (13.0, 15.0)])
     assert len(alone) == 1  # a second is left between them
+
+
+@pytest.mark.parametrize(
+    ("break_at", "baseline", "left"),
+    [
+        ((10.0, 0.0, "boundary"), [-1.0, 0.0], [1]),  # nothing before the jump is of this trial
+        ((9.75, 0.0, "boundary"), [-1.0, -0.5], [1]),
+        ((9.0, 0.0, "boundary"), [-1.0, 0.0], [1, 2]),  # the first sample after it is the first
+        ((8.5, 0.4, "BAD_x"), [-1.0, 0.0], [1, 2]),
+        ((9.4, 0.4, "BAD_x"), [-1.0, -0.7], [1, 2]),
+        ((9.2, 0.4, "BAD_x"), [-1.0, -0.7], [1]),
+        ((10.5, 1.0, "BAD_x"), [-1.0, 0.0], [1, 2]),
+    ],
+)
+def test_a_baseline_is_of_the_signal_that_it_is_taken_from(break_at, baseline, left):
+    cut = CutTrials(table([2.0, 10.0]), -1.0, 4.0)
+    new = preprocess(make_raw(marks=[break_at]), make_epochs=cut, baseline=baseline)
+    assert new.metadata["trial"].tolist() == left
+
+
+def test_trials_cut_by_a_function_of_ones_own_are_treated_alike():
+    raw = make_raw(marks=[(4.5, 3.0, "boundary"), (21.0, 1.0, "BAD_x"), (30.0, 0.0, "boundary")])
+
+    def cut(found):
+        events = [
+            [round(onset * found.info["sfreq"]) + found.first_samp, 0, 1] for onset in (3, 20, 30)
+        ]
+        about = table([3, 20, 30]).drop(columns=["onset", "duration"])
+        options = {"baseline": None, "preload": True, "reject_by_annotation": False}
+        return mne.Epochs(
+            found, np.array(events), tmin=0, tmax=4, metadata=about, verbose="ERROR", **options
+        )
+
+    new = preprocess(raw, notch=25.0, sfreq=64.0, make_epochs=cut)
+    expected = [[(-3, 1.5), (1.5, 1.5)], [(1, 2)], []]
+    assert [sorted(parse_spans(text)) for text in new.metadata["breaks"]] == expected
 
 
 # --- gaps ---------------------------------------------------------------------------------------
@@ -401,6 +445,16 @@ def test_annotations_of_given_epochs_are_breaks(clock):
     assert any("2 trials hold a break: 2, 3." in note for note in record.notes)
 
 
+def test_marks_are_part_of_what_is_given():
+    """Else trials that were stored without them would be taken for these."""
+    marks = [[], [(15.5, 1.0, "happy")], [(15.5, 1.0, "BAD_move")], [(15.5, 2.0, "BAD_move")]]
+    contents = [Memory.of([given(found)]).content for found in marks]
+    assert contents[0] == contents[1]
+    assert len(set(contents)) == 3
+    raws = [Run(make_raw(marks=found), CutTrials(table([2.0]), 0.0, 4.0)) for found in marks]
+    assert len({Memory.of([run]).content for run in raws}) == 3
+
+
 def test_pieces_of_given_epochs_are_filtered_alone():
     epochs = given([(14.0, 6.0, "boundary")])
     found = band_pass(epochs, 4.0, None).get_data()
@@ -411,3 +465,66 @@ def test_pieces_of_given_epochs_are_filtered_alone():
         )
     short = preprocess(given([(12.5, 1.0, "boundary")]), l_freq=4.0)
     assert parse_spans(short.metadata["breaks"][1])[0] == (0.0, 0.5)
+
+
+# --- from check to windows ----------------------------------------------------------------------
+
+
+def experiment_of(root, **changes):
+    return Experiment.model_validate(make_sections(root, **changes))
+
+
+def test_breaks_of_files_and_tables_are_told_by_check_and_run(tmp_path):
+    """A marker of the file and three rows of the table; each costs the windows that hold it."""
+    marker = f"New Segment,,{round(22.5 * 128) + 1},1,0"
+    marks = [(7.5, 90.0, "boundary"), (12.0, "n/a", "BAD_movement"), (36.0, 4.0, "BAD_talk")]
+    events = [*make_events(12), *marks]
+    write_recording(tmp_path / "bids", events=events, markers=["New Segment,,1,1,0", marker])
+    experiment = experiment_of(tmp_path / "bids")
+    checked = check_experiment(experiment, results=tmp_path / "r", calibrate=False)
+    prepared = prepare_experiment(experiment, RunContext(tmp_path / "r"))
+    assert list(checked.notes) == list(prepared.notes)
+    windows = prepared.windows
+    about = windows.trials.metadata
+    assert about["trial"].tolist() == [1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12]  # 8 is bad as a whole
+    counts = dict(zip(about["trial"], np.bincount(windows.trial), strict=True))
+    assert counts == dict.fromkeys(about["trial"], 4) | {2: 3, 3: 3, 5: 3}
+    notes = " ".join(prepared.notes)
+    assert "1 trial left out, marked bad: 8" in notes
+    assert "3 trials hold a break (boundary, BAD_movement, New Segment/): 2, 3, 5." in notes
+    assert "3 windows of 3 trials left out for breaks of the recording: subject 01, " in notes
+    strict = experiment_of(tmp_path / "bids", preprocessing={"breaks": "drop_trial"})
+    strictly = prepare_experiment(strict, RunContext(tmp_path / "r"))
+    assert strictly.windows.trials.metadata["trial"].tolist() == [1, 4, 6, 7, 9, 10, 11, 12]
+    assert "3 trials left out, they hold a break (breaks: drop_trial): 2, 3, 5" in " ".join(
+        strictly.notes
+    )
+
+
+@pytest.mark.parametrize("suffix", [".edf", ".bdf"])
+def test_a_film_with_two_gaps_is_cut_at_the_right_places(tmp_path, suffix):
+    """Every second of signal has the second at which it was recorded as its level in microvolts."""
+    starts = [*range(20), *range(50, 70), *range(71, 93)]
+    levels = np.repeat(np.array(starts, float), 128) * 20
+    data = levels + make_noise(62)
+    folder, stem = write_recording(tmp_path / "bids", events=[])
+    for file in folder.glob("*_eeg.v*"):
+        file.unlink()
+    (folder / f"{stem}_eeg.eeg").unlink()
+    write_edf(folder / f"{stem}_eeg{suffix}", data, [128] * 8, CHANNELS, starts=starts)
+    onsets = [1.0, 6.0, 11.0, 18.0, 30.0, 52.0, 58.0, 64.0, 69.0, 75.0, 80.0, 85.0]
+    rows = [(onset, 4.0, ("happy", "sad")[k % 2]) for k, onset in enumerate(onsets)]
+    text = "".join("\t".join(map(str, row)) + "\n" for row in [COLUMNS, *rows])
+    (folder / f"{stem}_events.tsv").write_text(text)
+    prepared = prepare_experiment(experiment_of(tmp_path / "bids"), RunContext(tmp_path / "r"))
+    windows = prepared.windows
+    trials = windows.trials.metadata["trial"].to_numpy()
+    assert sorted(trials) == [1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12]
+    means = windows.gather(np.arange(len(windows))).mean(axis=(1, 2)) * 1e6 / 20
+    first = np.array([onsets[trials[trial] - 1] for trial in windows.trial])
+    seconds = windows.first / 128
+    lost = np.where((trials[windows.trial] == 9) & (seconds >= 1), 1, 0)  # 70 to 71 s
+    np.testing.assert_allclose(means, first + seconds + lost, atol=0.5)
+    counts = dict(zip(trials, np.bincount(windows.trial), strict=True))
+    assert counts == dict.fromkeys(trials, 4) | {4: 2, 9: 3}
+    assert any("their onset lies in a gap of the recording: 5" in note for note in prepared.notes)

@@ -199,6 +199,11 @@ def test_files_that_cannot_be_read_are_told_in_our_words(tmp_path):
             (tmp_path / name).write_bytes(content)
         with pytest.raises(DataError, match=f"{name} cannot be read.*{says}"):
             read_continuous(tmp_path / name)
+    info = mne.create_info(["A"], RATE, "eeg")
+    epochs = mne.EpochsArray(np.zeros((2, 1, 9)), info, verbose="ERROR")
+    epochs.save(tmp_path / "g-epo.fif", verbose="ERROR")
+    with pytest.raises(DataError, match="it holds no continuous signals, perhaps epochs"):
+        read_continuous(tmp_path / "g-epo.fif")
     with pytest.raises(DataError, match="expected a file, found nothing"):
         read_continuous(tmp_path / "absent.edf")
 

@@ -266,6 +266,8 @@ def _explain(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         missing = Path(error.filename).name if error.filename else _last_path(said)
         return f"{cannot}it needs {missing or 'another file'}, which is not beside it."
+    if path.name.lower().endswith((".fif", ".fif.gz")) and "No raw data" in said:
+        return f"{cannot}it holds no continuous signals, perhaps epochs or averages."
     if isinstance(error, MemoryError):
         return f"{cannot}it does not fit into memory."
     if "Unsupported file type" in said:

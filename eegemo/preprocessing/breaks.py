@@ -193,16 +193,16 @@ def _texts(epochs: Any) -> list[str]:
     if not any(map(is_break, getattr(epochs.annotations, "description", ()))):
         return [""] * len(epochs)
     sfreq = float(epochs.info["sfreq"])
-    end = float(epochs.times[-1]) + 1 / sfreq
+    tmin, n_times = float(epochs.tmin), len(epochs.times)
     texts = []
     for found in epochs.get_annotations_per_epoch():
-        breaks = [
-            make_break(str(name), float(onset), float(duration), sfreq)
-            for onset, duration, name in (mark[:3] for mark in found)
-            if is_break(str(name))
-        ]
-        inside = [b for b in breaks if b.start < end and b.end >= float(epochs.tmin)]
-        texts.append(write_spans(sorted({(round(b.start, 9), round(b.end, 9)) for b in inside})))
+        spans = set()
+        for onset, duration, name in (mark[:3] for mark in found if is_break(str(mark[2]))):
+            start, end, _ = make_break(str(name), float(onset), float(duration), sfreq)
+            first, last = break_samples(start - tmin, end - tmin, sfreq)
+            if first < n_times and last > 0:
+                spans.add((round(start, 9), round(end, 9)))
+        texts.append(write_spans(sorted(spans)))
     return texts
 
 
@@ -219,7 +219,7 @@ def with_breaks(epochs: Any) -> Any:
 
 
 def drop_broken(
-    parts: Sequence[Any], interval: tuple[float, float] | None = None
+    parts: Sequence[Any], baseline: Sequence[float] | None = None
 ) -> tuple[list[Any], list[str]]:
     """Leave out trials that hold a break.
 
@@ -227,8 +227,9 @@ def drop_broken(
     ----------
     parts : sequence of mne.BaseEpochs
         Trials of a run.
-    interval : (float, float), optional
-        Only those that hold one in this interval, in seconds from onset.
+    baseline : (float, float), optional
+        Only those whose baseline, in seconds from onset, holds one or is cut off from the onset by
+        a jump: the mean before a jump is none of the signal after it.
 
     Returns
     -------
@@ -242,11 +243,12 @@ def drop_broken(
             kept.append(part)
             continue
         sfreq = float(part.info["sfreq"])
-        low, high = interval or (float(part.tmin), float(part.times[-1]) + 1 / sfreq)
         stays = np.array(
             [
-                not any(_meets(span, low, high, sfreq) for span in parse_spans(text))
-                for text in part.metadata["breaks"]
+                not any(
+                    baseline is None or _meets(span, baseline, sfreq) for span in parse_spans(text)
+                )
+                for text in _texts(part)
             ]
         )
         names += _numbers(part, ~stays)
@@ -255,11 +257,13 @@ def drop_broken(
     return kept, names
 
 
-def _meets(span: tuple[float, float], low: float, high: float, sfreq: float) -> bool:
-    """Return whether samples of an interval are on both sides of a jump, or in a span."""
-    start, stop = (round(time * sfreq) for time in (low, high))
+def _meets(span: tuple[float, float], baseline: Sequence[float], sfreq: float) -> bool:
+    """Return whether a break is inside a baseline, or a jump between its start and the onset."""
+    start, stop = (round(float(time) * sfreq) for time in baseline)
     first, last = break_samples(*span, sfreq)
-    return start < last and stop > first
+    if first == last:
+        return start < first <= max(stop, 0)
+    return start < last and stop >= first
 
 
 def _numbers(part: Any, which: np.ndarray) -> list[str]:
@@ -282,7 +286,7 @@ def say_breaks(parts: Sequence[Any], names: Sequence[str]) -> list[str]:
     numbers: list[str] = []
     for part in parts:
         if is_broken(part):
-            which = np.array([bool(parse_spans(text)) for text in part.metadata["breaks"]])
+            which = np.array([bool(parse_spans(text)) for text in _texts(part)])
             numbers += _numbers(part, which)
     if not numbers:
         return []

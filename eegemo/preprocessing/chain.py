@@ -75,8 +75,8 @@ def run_steps(
     else:
         new = pick_channels(inst, names) if copy else apply_pick(inst, names)
     mark_eog(new, eyes)
-    if isinstance(new, mne.BaseEpochs) and (about := with_breaks(new)) is not new.metadata:
-        new.metadata = about
+    if isinstance(new, mne.BaseEpochs):
+        _write_breaks(new)
     log.steps.append(f"{len(keep)} channels")
     if montage is not None:
         unknown = apply_montage(new, montage)
@@ -109,8 +109,11 @@ def run_steps(
     names_of_breaks: list[str] = []
     if isinstance(new, mne.io.BaseRaw) and make_epochs is not None:
         raw, new = new, make_epochs(new)
-        names_of_breaks = break_names(raw, new if isinstance(new, list) else [new])
-        del raw
+        cut = new if isinstance(new, list) else [new]
+        for part in cut:
+            _write_breaks(part)
+        names_of_breaks = break_names(raw, cut)
+        del raw, cut
     parts = new if isinstance(new, list) else [new]
     n_trials = sum(len(part) for part in parts if isinstance(part, mne.BaseEpochs))
     if isinstance(parts[0], mne.BaseEpochs):
@@ -134,6 +137,13 @@ def run_steps(
     return parts if isinstance(new, list) else parts[0]
 
 
+def _write_breaks(epochs: mne.BaseEpochs) -> None:
+    about = with_breaks(epochs)
+    if about is not epochs.metadata:
+        with mne.use_log_level("ERROR"):
+            epochs.metadata = about
+
+
 def _treat_breaks(
     parts: list[Any],
     breaks: str,
@@ -146,8 +156,7 @@ def _treat_breaks(
     if breaks == "drop_trial":
         kept, dropped["they hold a break (breaks: drop_trial)"] = drop_broken(kept)
     elif baseline is not None:
-        interval = (float(baseline[0]), float(baseline[1]))
-        kept, dropped["their baseline holds a break"] = drop_broken(kept, interval)
+        kept, dropped["a break lies in their baseline or after it"] = drop_broken(kept, baseline)
     for reason, numbers in dropped.items():
         if numbers:
             several = "s" * (len(numbers) > 1)
