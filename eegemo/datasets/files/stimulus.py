@@ -23,8 +23,8 @@ _TYPES = (
     (re.compile(r"(^|[^a-z])resp", re.I), "resp"),
     (
         re.compile(
-            r"^(acc|gyro|mag|accel)[_ ]?[xyz]?$|^(plet|ppg|temp($|[^a-z]|erature)|photo|battery|counter|sample)|"
-            r"^(time ?stamp|interpolated|cq_|raw_cq|spo2|pulse)",
+            r"^(acc|gyro|mag|accel)[_ ]?[xyz]?$|^temp($|[^a-z]|erature)|"
+            r"^(plet|ppg|photo|battery|counter|sample)|^(time ?stamp|interpolated|cq_|raw_cq|spo2|pulse)",
             re.I,
         ),
         "misc",
