@@ -439,10 +439,10 @@ def test_events_without_a_duration_are_told(tmp_path):
     ("paths", "expected"),
     [
         (["sub-01_run-1.edf", "sub-01_run-2.edf"], [("01", "1", "1"), ("01", "1", "2")]),
-        (["S01.edf", "S02.edf"], [("01", "1", "1"), ("02", "1", "1")]),
+        (["S01.edf", "S02.edf"], [("S01", "1", "1"), ("S02", "1", "1")]),
         (["S01.edf", "P01.edf"], [("S01", "1", "1"), ("P01", "1", "1")]),
-        (["S001R03.edf", "S002R04.edf"], [("001", "1", "03"), ("002", "1", "04")]),
-        (["P3_run2.bdf", "P3_run10.bdf"], [("3", "1", "2"), ("3", "1", "10")]),
+        (["S001R03.edf", "S002R04.edf"], [("S001", "1", "03"), ("S002", "1", "04")]),
+        (["P3_run2.bdf", "P3_run10.bdf"], [("P3", "1", "2"), ("P3", "1", "10")]),
         (["anna_1.edf", "ben_1.edf"], [("anna", "1", "1"), ("ben", "1", "1")]),
         (["anna/1.fif", "anna/2.fif", "ben/1.fif"],
          [("anna", "1", "1"), ("anna", "1", "2"), ("ben", "1", "1")]),
@@ -477,9 +477,9 @@ def test_a_folder_of_bare_files_is_checked_and_gets_a_table(tmp_path):
     table = (root / "recordings.csv").read_text()
     assert table.splitlines() == [
         "path,subject,session,run",
-        "S01_run2.edf,01,1,2",
-        "S01_run10_raw.fif,01,1,10",
-        "more/S02_run1.set,02,1,1",
+        "S01_run2.edf,S01,1,2",
+        "S01_run10_raw.fif,S01,1,10",
+        "more/S02_run1.set,S02,1,1",
     ]
     epochs, _ = read(root)
     assert about(epochs, "run") == ["2"] * 4 + ["10"] * 4 + ["1"] * 4
@@ -518,7 +518,8 @@ def test_copies_in_other_formats_and_later_parts_are_not_proposed(tmp_path):
     names = [line.split(",")[0] for line in said.table.splitlines()[1:]]
     assert names == ["S01.edf", "S02_raw.fif", "clean/S01_raw.fif"]
     assert "the same recording in another format: S01_raw.fif (as S01.edf)" in said.text
-    assert "1 recording has the name of one in another folder: clean/S01_raw.fif" in said.text
+    alike = "1 recording has the name of another of the same person in another folder"
+    assert f"{alike}: clean/S01_raw.fif" in said.text
 
 
 def test_other_data_sets_are_recognised_first(tmp_path, formats):

@@ -30,6 +30,7 @@ _STATES = {
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
     "not fetched": ("broken link",),
+    "needs tmax": ("have no duration",),
     "missing": ("no such", "found nothing", "holds no", "does not exist"),
 }
 

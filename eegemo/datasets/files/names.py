@@ -56,7 +56,7 @@ def guess_names(paths: Sequence[str]) -> Guess:
     Examples
     --------
     >>> guess_names(["S01/S01_run2.edf", "S01/S01_run10.edf", "S02/S02_run2.edf"]).rows[1]
-    {'subject': '01', 'session': '1', 'run': '10'}
+    {'subject': 'S01', 'session': '1', 'run': '10'}
     >>> [row["subject"] for row in guess_names(["anna_1.edf", "anna_2.edf", "ben_1.edf"]).rows]
     ['anna', 'anna', 'ben']
     >>> guess_names(["anna_calm.edf", "anna_tense.edf", "ben_calm.edf", "ben_tense.edf"]).rows[3]
@@ -114,7 +114,8 @@ def _take_apart(text: str) -> tuple[dict[str, str], list[str]]:
             continue
         pending = ""
         if numbered and numbered[1].lower() in _KINDS:
-            _note(known, numbered[1].lower(), numbered[2])
+            short = len(numbered[1]) <= 2 and _KINDS[numbered[1].lower()] == "subject"
+            _note(known, numbered[1].lower(), piece if short else numbered[2])
         elif bids and bids[1].lower() in ("sub", "ses", "run"):
             _note(known, bids[1].lower(), bids[2])
         elif bids and bids[1].lower() in ("task", "acq", "rec", "proc"):
@@ -139,10 +140,12 @@ def _find_subjects(
 ) -> list[str]:
     if all("subject" in known for known, _ in read):
         how.append("subject is what names call sub-01, S01, P1, subject_1 or alike.")
-        keys = {known[_KEY] for known, _ in read}
-        # P01 and S01 are two people
+        keys = {known[_KEY] for known, _ in read if len(known[_KEY]) > 2}
+        # sub-01 and subject_01 may be two people; S01 and P01 are called so
+        several = len(keys) > 1
         return [
-            (known[_KEY].upper() if len(keys) > 1 else "") + known["subject"] for known, _ in read
+            known[_KEY] + known["subject"] if several and len(known[_KEY]) > 2 else known["subject"]
+            for known, _ in read
         ]
     parents = [PurePosixPath(path).parts[:-1] for path in paths]
     if all(parents) and len({folders[0] for folders in parents}) > 1:

@@ -140,6 +140,7 @@ def propose_table(
     usable, twice = _without_copies([r for r in recordings if not r.problem])
     guess = guess_names([recording.name for recording in usable])
     table = _write_table(usable, guess)
+    twice += _tell_alike(usable, guess)
     parts = [_describe(recordings), *twice, *_describe_events(usable)]
     if usable:
         parts += [_describe_table(table, guess), _write_experiment(root, usable, guess)]
@@ -182,30 +183,38 @@ def write_proposal(proposal: Proposal, *, force: bool = False) -> Path:
     return file
 
 
+def _stem(recording: Bare) -> str:
+    stem = split_extension(Path(recording.name))[0]
+    return re.sub(r"[_-](raw|eeg)$", "", stem, flags=re.I).casefold()
+
+
 def _without_copies(recordings: list[Bare]) -> tuple[list[Bare], list[str]]:
     """Return recordings without those that are there in another format, and what to say of it."""
-    known: dict[str, Bare] = {}
-    stems: dict[str, str] = {}
-    left_out, alike = [], []
+    known: dict[tuple[Path, str], Bare] = {}
+    left_out = []
     for recording in recordings:
-        stem = split_extension(Path(recording.name))[0]
-        stem = re.sub(r"[_-](raw|eeg)$", "", stem, flags=re.I).casefold()
-        folder = Path(recording.name).parent.as_posix()
-        other = known.setdefault(f"{folder}/{stem}", recording)
+        other = known.setdefault((Path(recording.name).parent, _stem(recording)), recording)
         if other is not recording:
             left_out.append(f"{recording.name} (as {other.name})")
-        elif stems.setdefault(stem, folder) != folder:
+    lines = [f"Left out, the same recording in another format: {_shorten(left_out)}."]
+    return list(known.values()), lines if left_out else []
+
+
+def _tell_alike(recordings: list[Bare], guess: Guess) -> list[str]:
+    """Return what to say of recordings of a person that have the same name in several folders."""
+    known: dict[tuple[str, str, str], Bare] = {}
+    alike = []
+    for recording, row in zip(recordings, guess.rows, strict=True):
+        key = (row["subject"], row["session"], _stem(recording))
+        if known.setdefault(key, recording) is not recording:
             alike.append(recording.name)
-    lines = []
-    if left_out:
-        lines.append(f"Left out, the same recording in another format: {_shorten(left_out)}.")
-    if alike:
-        have = "recording has" if len(alike) == 1 else "recordings have"
-        lines.append(
-            f"{len(alike)} {have} the name of one in another folder: {_shorten(alike)}. List a "
-            "recording once, not its copies too."
-        )
-    return list(known.values()), lines
+    if not alike:
+        return []
+    have = "recording has" if len(alike) == 1 else "recordings have"
+    return [
+        f"{len(alike)} {have} the name of another of the same person in another folder: "
+        f"{_shorten(alike)}. List a recording once, not its copies too."
+    ]
 
 
 def _shorten(names: list[str]) -> str:
@@ -407,7 +416,8 @@ def _write_experiment(root: Path, usable: list[Bare], guess: Guess) -> str:
         "labels: {task: given}",
         *(f"# {sentence}" for sentence in said),
     ]
-    return "\n".join(["", "Experiment file to use it with:", *(f"  {line}" for line in lines)])
+    head = "Experiment file to use it with (save it, then `eegemo check` it):"
+    return "\n".join(["", head, *(f"  {line}" for line in lines)])
 
 
 def _length(usable: list[Bare]) -> float:

@@ -24,7 +24,8 @@ _TYPES = (
     (
         re.compile(
             r"^(acc|gyro|mag|accel)[_ ]?[xyz]?$|^temp($|[^a-z]|erature)|"
-            r"^(plet|ppg|photo|battery|counter|sample)|^(time ?stamp|interpolated|cq_|raw_cq|spo2|pulse)",
+            r"^(plet|ppg|photo|battery|counter|sample)|"
+            r"^(time ?stamp|interpolated|cq_|raw_cq|spo2|pulse)",
             re.I,
         ),
         "misc",
