@@ -175,6 +175,7 @@ def test_the_label_is_the_class_of_every_trial_of_its_recording(tmp_path):
     epochs, _ = read(tmp_path)
     assert about(epochs, "trial_type") == ["joy"] * 4
     assert about(epochs, "events.trial_type") == KINDS
+    assert about(epochs, "recordings.label") == ["joy"] * 4
 
 
 def test_channels_that_are_no_eeg_by_their_names(tmp_path):
@@ -443,6 +444,8 @@ def test_events_without_a_duration_are_told(tmp_path):
         (["S01.edf", "P01.edf"], [("S01", "1", "1"), ("P01", "1", "1")]),
         (["S001R03.edf", "S002R04.edf"], [("S001", "1", "03"), ("S002", "1", "04")]),
         (["P3_run2.bdf", "P3_run10.bdf"], [("P3", "1", "2"), ("P3", "1", "10")]),
+        (["sub-01_run-1.edf", "sub-01_run-2.edf", "pilot.edf"],
+         [("01", "1", "1"), ("01", "1", "2"), ("pilot", "1", "1")]),
         (["anna_1.edf", "ben_1.edf"], [("anna", "1", "1"), ("ben", "1", "1")]),
         (["anna/1.fif", "anna/2.fif", "ben/1.fif"],
          [("anna", "1", "1"), ("anna", "1", "2"), ("ben", "1", "1")]),

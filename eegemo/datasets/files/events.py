@@ -161,7 +161,8 @@ def _describe(spans: pd.DataFrame, row: Row, chosen: Options) -> pd.DataFrame:
     added: dict[str, Any] = {}
     if row.label:
         label = "" if is_missing(row.label) else row.label
-        added |= {"events.trial_type": spans["trial_type"], "trial_type": label}
+        own = spans["trial_type"]
+        added |= {"events.trial_type": own, "trial_type": label, "recordings.label": label}
     stimuli = spans["stimulus"].replace("", row.stimulus)
     added["stimulus"] = stimuli.replace(dict(chosen.renamed)) if chosen.renamed else stimuli
     for name, text in row.further.items():

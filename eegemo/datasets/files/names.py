@@ -21,6 +21,10 @@ _KINDS = {**dict.fromkeys(_SUBJECT, "subject"), **dict.fromkeys(_SESSION, "sessi
 # Words that stand in the name of every recording and tell nothing.
 _EMPTY = ("eeg", "raw", "data", "export", "edf", "bdf", "filtered", "clean", "cleaned")
 _MOST_CLASSES = 12
+_CORRECT = (
+    "CORRECT THE COLUMN subject if that is not so, or one person's signals may stand in training "
+    "and test."
+)
 _KEY = "key of subject"  # in what is known of a name
 
 
@@ -138,15 +142,26 @@ def _note(known: dict[str, str], key: str, text: str) -> None:
 def _find_subjects(
     paths: Sequence[str], read: Sequence[tuple[dict[str, str], list[str]]], how: list[str]
 ) -> list[str]:
-    if all("subject" in known for known, _ in read):
+    named = [known for known, _ in read if "subject" in known]
+    if named:
         how.append("subject is what names call sub-01, S01, P1, subject_1 or alike.")
-        keys = {known[_KEY] for known, _ in read if len(known[_KEY]) > 2}
+        if len(named) < len(read):
+            how.append(
+                f"{len(read) - len(named)} recordings have no such name: each of them is taken as "
+                f"a person of its own. {_CORRECT}"
+            )
         # sub-01 and subject_01 may be two people; S01 and P01 are called so
-        several = len(keys) > 1
-        return [
-            known[_KEY] + known["subject"] if several and len(known[_KEY]) > 2 else known["subject"]
-            for known, _ in read
-        ]
+        several = len({known[_KEY] for known in named if len(known[_KEY]) > 2}) > 1
+        found = []
+        for path, (known, words) in zip(paths, read, strict=True):
+            if "subject" not in known:
+                found.append(_clean(split_extension(Path(path))[0]))
+                words.clear()
+            elif several and len(known[_KEY]) > 2:
+                found.append(known[_KEY] + known["subject"])
+            else:
+                found.append(known["subject"])
+        return found
     parents = [PurePosixPath(path).parts[:-1] for path in paths]
     if all(parents) and len({folders[0] for folders in parents}) > 1:
         how.append("subject is the folder of a recording.")
@@ -162,8 +177,7 @@ def _find_subjects(
         return [_clean(word) for word in first]
     how.append(
         "No name tells which recordings are of one person: each file is taken as a person of its "
-        "own. CORRECT THE COLUMN subject if that is not so, or one person's signals may stand in "
-        "training and test."
+        f"own. {_CORRECT}"
     )
     for _, words in read:
         words.clear()
