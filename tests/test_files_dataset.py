@@ -348,7 +348,7 @@ def small(tmp_path_factory):
         ("path,subject", ["a.edf,../x"], r"line 2: subject is '\.\./x'; expected letters"),
         ("path,subjct", ["a.edf,x"], r"column 'subjct' is not known; did you mean 'subject'\?"),
         ("file,subject", ["a.edf,x"], r"column 'file' is not known; did you mean 'path'\?"),
-        ("path,subject,sesssion", ["a.edf,x,1"], r"column 'sesssion' .* did you mean 'session'"),
+        ("path,subject,sessiom", ["a.edf,x,1"], r"column 'sessiom' .* did you mean 'session'"),
         ("path", ["a.edf"], r"has no column 'subject'; it has path"),
         ("path,subject", ["a.edf"], r"line 2: 1 cells; expected one for each of the 2 columns"),
         ("path,subject,label", ["a.edf,x,joy", "b.edf,y,"], r"line 3: label is empty, as in 1"),
