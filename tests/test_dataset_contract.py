@@ -376,6 +376,7 @@ def test_an_experiment_names_the_data_set_that_it_is_given(tmp_path):
         "variant": "python",
         "subjects": ["s01", "s02"],
         "channels": "eeg",
+        "exclude": None,
     }
     assert make_dataset(changed) == replace(given, subjects=["s01", "s02"])
     others = set(type(experiment).model_fields) - {"data"}

@@ -8,10 +8,12 @@ looks at the samples.
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mne
@@ -26,6 +28,7 @@ from eegemo.formats.files import check_file, check_inside
 
 __all__ = ["load_signals", "read_continuous", "select_channels"]
 
+_FOLDERS = (".ds", ".mefd", ".mff")  # formats in which a recording is a folder
 # Labels of signals that are not EEG, where nothing else says what a channel is.
 _PERIPHERAL = re.compile(
     r"(ecg|ekg|emg|h?v?eog|gsr|eda|resp|temp|pleth|ppg|bvp|spo2|sao2|pulse|acc|gyr|aux|audio|"
@@ -53,14 +56,20 @@ _UNITS = {
     "volts": 1.0,
 }
 _KNOWN_TO_MNE = {"uV": 1e-6, "\u00b5V": 1e-6, "\u03bcV": 1e-6, "\x83\xcaV": 1e-6, "mV": 1e-3}
+# Files that a BrainVision header names, beside it.
+_NAMES_IN_HEADER = re.compile(
+    rb"^([ \t]*(?:DataFile|MarkerFile)[ \t]*[=:][ \t]*)(?=[^\s/])", re.M | re.I
+)
 
+_OUTSIDE = "annotations outside its signals were passed over"
+_SHORTENED = "annotations that go on beyond its signals were shortened"
 # Parts of MNE's warnings, and what to say instead; None where it does not matter, or is said
 # elsewhere.
 _WARNINGS: tuple[tuple[str, str | None], ...] = (
     ("boundary", None),
-    ("outside data range", None),
-    ("outside the data range", None),
-    ("expanding outside", None),
+    ("expanding outside", _SHORTENED),
+    ("outside data range", _OUTSIDE),
+    ("outside the data range", _OUTSIDE),
     ("Number of records from the header", None),
     ("different highpass filters", None),
     ("different lowpass filters", None),
@@ -93,6 +102,7 @@ def read_continuous(
     units: Mapping[str, str] | None = None,
     root: Path | None = None,
     load: bool = True,
+    marks: bool = False,
 ) -> tuple[mne.io.BaseRaw, list[str]]:
     """Read one continuous recording.
 
@@ -111,6 +121,8 @@ def read_continuous(
         Folder that no file of the recording may lie outside of; that of `path` if not given.
     load : bool
         Load the signals and check them; else they stay on disk where the format allows it.
+    marks : bool
+        Whether annotations are what trials come from, so that lost ones matter.
 
     Returns
     -------
@@ -140,7 +152,8 @@ def read_continuous(
     """
     path = Path(path)
     root = path.parent if root is None else root
-    check_file(path)
+    if path.suffix.lower() not in _FOLDERS:
+        check_file(path)
     _check_named_files(path, root)
     types, units = types or {}, units or {}
     header = read_edf_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
@@ -158,7 +171,7 @@ def read_continuous(
             spelled = ", ".join(sorted(set(stated.values())))
             notes.append(f"states no unit of {len(stated)} channels; {spelled} is taken, as listed")
     raw, warned = _read(path, options)
-    notes += warned
+    notes += [note for note in warned if marks or note not in (_OUTSIDE, _SHORTENED)]
     for file in filter(None, raw.filenames):
         check_inside(Path(file), root)
     if header is not None:
@@ -219,10 +232,24 @@ def _read(path: Path, options: Mapping[str, Any]) -> tuple[mne.io.BaseRaw, list[
         warnings.simplefilter("always")
         try:
             # at a lower level of verbosity MNE would not warn at all
-            raw = mne.io.read_raw(path, preload=False, verbose="WARNING", **options)
+            with _in_small_letters(path) as file:
+                raw = mne.io.read_raw(file, preload=False, verbose="WARNING", **options)
         except Exception as error:  # MNE's readers raise many types
             raise DataError(_explain(path, error)) from error
     return raw, translate_warnings(caught)
+
+
+@contextmanager
+def _in_small_letters(path: Path) -> Iterator[Path]:
+    """Yield a file under a name that MNE reads: it refuses a BrainVision header in capitals."""
+    if path.suffix == ".vhdr" or path.suffix.lower() != ".vhdr":
+        yield path
+        return
+    place = f"{path.parent.resolve().as_posix()}/".encode()
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / f"{path.stem}.vhdr"
+        copy.write_bytes(_NAMES_IN_HEADER.sub(lambda found: found[1] + place, path.read_bytes()))
+        yield copy
 
 
 def _explain(path: Path, error: Exception) -> str:

@@ -89,12 +89,13 @@ class CutTrials:
                 f"onset at {sfreq:g} Hz."
             )
         onsets = np.round(self.trials["onset"].to_numpy() * sfreq).astype(int)
-        # Which trials fit, and that none overlap, was decided in seconds. Rounding may push one
-        # over an edge or a neighbour by a sample; it is moved back.
-        packed = np.cumsum(lengths) - lengths
-        onsets = np.maximum.accumulate(np.maximum(onsets, -start) - packed) + packed
-        room = np.cumsum(lengths[::-1])[::-1] - lengths  # samples of the trials after each
-        onsets = np.minimum(onsets, len(raw.times) - stops - room)
+        # Which trials fit, and which overlap, was decided in seconds. Rounding may push one over an
+        # edge or a neighbour by a sample; it is moved back.
+        moments = self.trials["onset"].to_numpy(dtype=float)
+        ends = moments + np.asarray(seconds, dtype=float)
+        onsets = _keep_apart(
+            onsets, stops, start, moments + max(self.tmin, 0.0), ends, len(raw.times)
+        )
         about = self.trials.drop(columns=["onset", "duration"], errors="ignore")
         spans = _spans_of_trials(raw, onsets, onsets + start, onsets + stops)
         if any(spans):
@@ -106,7 +107,11 @@ class CutTrials:
                 ]
             )
         parts = []
-        for stop, group in groupby(range(len(onsets)), key=lambda row: int(stops[row])):
+        # MNE wants no two events at one sample in an Epochs
+        part = np.cumsum(np.diff(onsets, prepend=onsets[:1] - 1) < 1)
+        for (stop, _), group in groupby(
+            range(len(onsets)), key=lambda row: (int(stops[row]), int(part[row]))
+        ):
             rows = list(group)
             events = np.column_stack(
                 [onsets[rows] + raw.first_samp, np.zeros_like(rows), np.ones_like(rows)]
@@ -127,6 +132,46 @@ class CutTrials:
                 )
             )
         return parts[0] if len(parts) == 1 else parts
+
+
+def _keep_apart(
+    onsets: np.ndarray,
+    stops: np.ndarray,
+    start: int,
+    begins: np.ndarray,
+    ends: np.ndarray,
+    n_times: int,
+) -> np.ndarray:
+    """Return onsets in samples, such that trials share samples only if they overlap in seconds.
+
+    Parameters
+    ----------
+    onsets, stops : ndarray of int
+        Rounded onset of each trial, and its end from the onset; in the order of onsets.
+    start : int
+        Where a trial starts, from its onset.
+    begins, ends : ndarray of float
+        The part of each trial that no other may have, in seconds.
+    n_times : int
+        Samples of the recording.
+    """
+    onsets = np.maximum(onsets, -start)
+    latest = np.maximum.accumulate(ends)
+    apart = np.concatenate([[True], begins[1:] > latest[:-1] - 2 * _ROUNDING])
+    first = max(start, 0)
+    floor, reached = -first, -first
+    for trial in range(len(onsets)):
+        if apart[trial]:  # all trials before have ended
+            floor = reached
+        onsets[trial] = max(onsets[trial], floor - first)
+        reached = max(reached, onsets[trial] + stops[trial])
+    ceiling = limit = n_times
+    for trial in range(len(onsets) - 1, -1, -1):
+        onsets[trial] = min(onsets[trial], ceiling - stops[trial])
+        limit = min(limit, onsets[trial] + first)
+        if apart[trial]:  # all trials after begin later
+            ceiling = limit
+    return onsets
 
 
 def _spans_of_trials(
@@ -214,7 +259,7 @@ def find_bad_spans(
             continue
         onset = _number(table, row, "onset", file)
         if math.isnan(onset):
-            raise DataError(f"{file}, line {row + 2}: a segment marked as bad has no onset.")
+            raise DataError(f"{file}, line {row}: a segment marked as bad has no onset.")
         duration = _number(table, row, "duration", file) if "duration" in table else math.nan
         broken = make_break(name, onset, duration, math.inf)  # a moment has no length yet
         breaks.append(broken)
@@ -227,9 +272,9 @@ def _number(table: pd.DataFrame, row: int, column: str, file: Path) -> float:
         return math.nan
     number = float(word) if _NUMBER.fullmatch(word) else math.inf
     if abs(number) > 1e9:
-        raise DataError(f"{file}, line {row + 2}: {column} is {word[:60]!r}; expected seconds.")
+        raise DataError(f"{file}, line {row}: {column} is {word[:60]!r}; expected seconds.")
     if column == "duration" and number < 0:
-        raise DataError(f"{file}, line {row + 2}: the duration {word} is negative.")
+        raise DataError(f"{file}, line {row}: the duration {word} is negative.")
     return number
 
 
