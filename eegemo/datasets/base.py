@@ -222,6 +222,8 @@ class Survey:
         Expected subjects that are missing, and what was looked for.
     ignored : tuple of str
         Names of files that are not read.
+    events : DataFrame or None
+        A row per event of subjects whose trials are yet to be chosen, with their ``duration``.
     """
 
     kind: str
@@ -229,6 +231,7 @@ class Survey:
     broken: dict[str, tuple[list[Path], DataError]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    events: pd.DataFrame | None = None
 
 
 class Context(Protocol):

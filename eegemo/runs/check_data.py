@@ -9,9 +9,10 @@ import pandas as pd
 from eegemo.datasets import Dataset, FileState, Outline, Recording
 from eegemo.errors import ConfigError, DataError, InputError
 from eegemo.registry import DATASETS
-from eegemo.runs.describe import describe_signals, describe_trials
+from eegemo.runs.describe import describe_events, describe_signals, describe_trials
 
 __all__ = [
+    "TO_CHOOSE",
     "CheckedData",
     "OnFile",
     "broken_file",
@@ -23,14 +24,22 @@ __all__ = [
 #: Called with the name of a subject, its number, and the number of subjects.
 OnFile = Callable[[str, int, int], None]
 
+#: State of files that are whole, but of which a person has to say what the trials are.
+TO_CHOOSE = "to be chosen"
+
 # State -> phrases in the messages of readers that indicate it.
 _STATES = {
-    "to be chosen": ("Say how long a trial", "Say by trial_types", "Choose one of them"),
+    TO_CHOOSE: (
+        "Say how long a trial",
+        "Say by trial_types",
+        "Choose one of them",
+        "trials: fixed and a length",
+        "have no duration",
+    ),
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
     "not fetched": ("broken link",),
-    "needs tmax": ("have no duration",),
     "missing": ("no such", "found nothing", "holds no", "does not exist"),
 }
 
@@ -60,7 +69,7 @@ class CheckedData:
     @property
     def ok(self) -> bool:
         """Whether every existing file can be read."""
-        return all(file.ok or file.state == "missing" for file in self.files)
+        return all(file.ok or file.state in ("missing", TO_CHOOSE) for file in self.files)
 
 
 def find_dataset(folder: Path) -> Dataset | None:
@@ -132,6 +141,8 @@ def check_data(
     states += [FileState(name, 0, "missing", what) for name, what in survey.missing.items()]
     states.sort(key=lambda state: state.name)
     facts = _describe(list(outlines.values()))
+    if not outlines and survey.events is not None:
+        facts = describe_events(survey.events)
     return CheckedData(root, survey.kind, tuple(states), survey.ignored, tuple(facts))
 
 

@@ -145,6 +145,7 @@ class Bids(Dataset):
         from dataclasses import replace
 
         from eegemo.datasets.bids.paths import find_paths, find_unread
+        from eegemo.datasets.bids.tables import list_events
         from eegemo.formats.files import list_folder
 
         root = Path(self.root)
@@ -169,7 +170,9 @@ class Bids(Dataset):
         ]
         ignored += [file.name for file in find_unread(root)]
         kind = f"BIDS, task {', '.join(tasks)}" if tasks else "BIDS, without EEG"
-        return Survey(kind, found, broken, {}, tuple(ignored))
+        lost = {name.removeprefix("sub-").partition(",")[0] for name in broken}
+        events = list_events([path for path in paths if path.subject in lost], root)
+        return Survey(kind, found, broken, {}, tuple(ignored), events)
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:

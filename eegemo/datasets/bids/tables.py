@@ -20,7 +20,7 @@ from eegemo.datasets.tables import find_near_misses, read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside, list_folder
 
-__all__ = ["check_stored_once", "find_whole", "read_all", "unify_stimuli"]
+__all__ = ["check_stored_once", "find_whole", "list_events", "read_all", "unify_stimuli"]
 
 
 def read_all(
@@ -84,6 +84,22 @@ def find_whole(
     return found, marks
 
 
+def list_events(paths: Sequence[RunPath], root: Path) -> pd.DataFrame | None:
+    """Return the rows of all tables of events as they stand, to be looked at; None without any.
+
+    Tables that cannot be read are left to whoever reads the recordings.
+    """
+    files = dict.fromkeys(find_sidecar(path, root, "events", ".tsv") for path in paths)
+    tables = []
+    for file in filter(None, files):
+        try:
+            check_inside(file, root)
+            tables.append(read_table(file, required=["onset"]))
+        except DataError:
+            continue
+    return pd.concat(tables, ignore_index=True).fillna("") if tables else None
+
+
 def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
     """Name the recordings without events, what lies beside them, and how to leave them out."""
     first = without[0]
@@ -106,12 +122,13 @@ def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
     if len(without) == 1:
         return (
             f"{first.fpath} has no events.tsv; expected one that lists its trials.{beside} To "
-            f"leave it out, write {leave} in data."
+            f"leave it out, write {leave} in data; to cut it into pieces, trials: fixed and a "
+            "length."
         )
     return (
         f"{root}: {len(without)} recordings have no events.tsv, expected to list their trials: "
         f"{', '.join(path.fpath.name for path in without)}.{beside} To leave them out, write "
-        f"{leave} in data."
+        f"{leave} in data; to cut recordings into pieces, trials: fixed and a length."
     )
 
 
