@@ -29,7 +29,8 @@ def show_data(checked: CheckedData, console: Console) -> None:
         more = len(checked.ignored) - _SHOWN
         console.print(Text(f"Not read: {names}{f' and {more} more' if more > 0 else ''}."))
     counts = Counter(_outcome(file) for file in checked.files)
-    counted = [f"{counts['ok']} ok"] + [f"{n} {word}" for word, n in counts.items() if word != "ok"]
+    words = [word for word in ("missing", TO_CHOOSE, "wrong") if counts[word]]
+    counted = [f"{counts['ok']} ok", *(f"{counts[word]} {word}" for word in words)]
     console.print(Text(f"{', '.join(counted)}.", style="bold"))
 
 

@@ -122,7 +122,7 @@ def _numbers(column: pd.Series) -> np.ndarray | None:
     """Return a column as numbers with NaN where there is none, or None if it holds other text."""
     if pd.api.types.is_bool_dtype(column):
         return None
-    text = column.astype(str).str.strip()
+    text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     empty = text.str.lower().isin(["", "n/a", "nan", "none"])
     numbers = pd.to_numeric(text.where(~empty), errors="coerce").to_numpy(dtype=float)
     if empty.all() or np.isnan(numbers[~empty.to_numpy()]).any():
