@@ -1,5 +1,8 @@
 """Tables of BIDS: each row is a trial or counted, each column reaches the metadata."""
 
+from itertools import pairwise
+
+import mne
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from eegemo.datasets.bids import Bids, find_recordings_bids
 from eegemo.datasets.bids.events import RunEvents, read_events
 from eegemo.datasets.bids.paths import RunPath
 from eegemo.datasets.bids.times import explain_onsets, is_other_unit
+from eegemo.datasets.cutting import CutTrials
 from eegemo.datasets.tables import read_table
 from eegemo.errors import DataError
 
@@ -286,8 +290,6 @@ def test_bundles_of_other_runs_have_other_names(tmp_path):
 @pytest.mark.parametrize("sfreq", [250.0, 99.0, 33.0, 7.0])
 def test_trials_share_samples_only_within_a_bundle(tmp_path, sfreq):
     """A long trial, two inside it, and neighbours that touch, at rates that round all of them."""
-    from eegemo.datasets.cutting import CutTrials
-
     (run,) = read_only(tmp_path, [(0.013, 5, "a"), (1.2, 1, "a"), (4.013, 1, "a"), (5.013, 2, "b")])
     raw = run.inst.copy().resample(sfreq, verbose="ERROR")
     placed = CutTrials(run.make_epochs.trials, 0.0, None)(raw)
@@ -392,3 +394,36 @@ def test_onsets_that_are_samples_by_their_own_table(tmp_path, column):
     rows = [(onset, 2, kind, onset * SFREQ) for onset, _, kind in [(0, 0, "a"), *EVENTS]]
     write_run(tmp_path, columns=(*COLUMNS, column), events=rows)
     assert len(metadata_of(tmp_path)[0]) == 4
+
+
+def test_onsets_in_another_unit_are_refused_though_some_fit_by_chance(tmp_path):
+    onsets = [0.5, 2.5, 3000, 6000, 7000, 7900]
+    write_run(tmp_path, events=[(onset, 2, "a") for onset in onsets])
+    with pytest.raises(DataError, match=r"most trials .* begin after its end: .* milliseconds"):
+        list(find_recordings_bids(tmp_path)[0].read())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_neighbours_of_any_length_share_no_sample(seed):
+    """Trials that fill a recording to its last sample, at a rate that rounds all of them."""
+    rng = np.random.default_rng(seed)
+    sfreq = float(rng.uniform(5, 60))
+    edges = np.concatenate([[0], np.sort(rng.uniform(0, 20, 8)).round(6), [20]])
+    lengths = np.diff(edges)
+    keep = lengths > 2 / sfreq
+    trials = pd.DataFrame({"trial": range(9), "onset": edges[:-1], "duration": lengths})[keep]
+    n_times = int(np.ceil(20 * sfreq - 1e-9))
+    raw = mne.io.RawArray(
+        np.zeros((1, n_times)), mne.create_info(["Fz"], sfreq, "eeg"), verbose="ERROR"
+    )
+    parts = CutTrials(trials, 0.0, None)(raw)
+    spans = [
+        (sample, sample + len(epochs.times))
+        for epochs in (parts if isinstance(parts, list) else [parts])
+        for sample in epochs.events[:, 0]
+    ]
+    assert len(spans) == keep.sum()
+    assert spans[0][0] >= 0
+    assert spans[-1][1] <= n_times
+    for (_, stop), (start, _) in pairwise(spans):
+        assert stop <= start

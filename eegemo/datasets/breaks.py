@@ -12,14 +12,18 @@ Times are in seconds from the first sample, on the clock of the samples. In a re
 (`gap_name`) this clock stands still in a gap; `sample_times` maps the time of day onto it.
 """
 
+from __future__ import annotations
+
 import math
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import mne
 import numpy as np
+
+if TYPE_CHECKING:  # this module is imported to read an experiment file
+    import mne
 
 __all__ = [
     "Break",
@@ -115,6 +119,7 @@ def find_breaks(raw: mne.io.BaseRaw) -> list[Break]:
 
     Examples
     --------
+    >>> import mne
     >>> raw = mne.io.RawArray(np.zeros((1, 512)), mne.create_info(1, 128.0, "eeg"), verbose="ERROR")
     >>> marks = mne.Annotations([1.0, 2.0], [1.5, 0.5], ["boundary", "BAD_blink"])
     >>> [(found.start, found.end) for found in find_breaks(raw.set_annotations(marks))]
@@ -131,12 +136,15 @@ def find_breaks(raw: mne.io.BaseRaw) -> list[Break]:
         start, stop = break_samples(broken.start, broken.end, sfreq)
         if stop <= 0 or start >= n_times:
             continue
-        if start == stop:  # MNE calls one jump "BAD boundary" and "EDGE boundary"
-            known = found.get((start, stop))
-            if known is not None and not known.name.lower().startswith("bad"):
-                continue
-        found[start, stop] = broken
+        known = found.get((start, stop))
+        if known is None or _rank(broken.name) < _rank(known.name):
+            found[start, stop] = broken
     return sorted(found.values())
+
+
+def _rank(name: str) -> int:
+    """Order the names of one break: MNE calls a jump ``BAD boundary`` and ``EDGE boundary``."""
+    return 0 if _GAP.fullmatch(name) else 2 if name.lower().startswith("bad boundary") else 1
 
 
 def break_samples(start: float, end: float, sfreq: float) -> tuple[int, int]:
@@ -203,6 +211,7 @@ def sample_times(
 
     Examples
     --------
+    >>> import mne
     >>> raw = mne.io.RawArray(np.zeros((1, 512)), mne.create_info(1, 128.0, "eeg"), verbose="ERROR")
     >>> add_breaks(raw, [Break(2.0, 2.0, gap_name(10.0))])
     >>> [found.tolist() for found in sample_times(raw, [1.0, 5.0, 13.0])]

@@ -40,7 +40,7 @@ _UNITS = {
     "uv": 1e-6,
     "µv": 1e-6,
     "μv": 1e-6,
-    "\u00c2\u00b5v": 1e-6,  # UTF-8 read as Latin-1
+    "\u00e2\u00b5v": 1e-6,  # UTF-8 read as Latin-1
     "microv": 1e-6,
     "uvolt": 1e-6,
     "uvolts": 1e-6,
@@ -158,7 +158,11 @@ def read_continuous(
         rate, faster, said = _choose_rate(header, types, eeg_only=eeg_only)
         notes += said
         options |= {"exclude": faster} if faster else {}
-        options |= {"units": stated} if (stated := _stated_units(header, units)) else {}
+        stated = _stated_units(header, units)
+        if stated:
+            options["units"] = stated
+            spelled = ", ".join(sorted(set(stated.values())))
+            notes.append(f"states no unit of {len(stated)} channels; {spelled} is taken, as listed")
     raw, warned = _read(path, options)
     notes += warned
     for file in filter(None, raw.filenames):
@@ -255,6 +259,8 @@ def _explain(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         missing = Path(error.filename).name if error.filename else _last_path(said)
         return f"{cannot}it needs {missing or 'another file'}, which is not beside it."
+    if path.name.lower().endswith((".fif", ".fif.gz")) and "No raw data" in said:
+        return f"{cannot}it holds no continuous signals, perhaps epochs or averages."
     if isinstance(error, MemoryError):
         return f"{cannot}it does not fit into memory."
     if "Unsupported file type" in said:
@@ -395,7 +401,7 @@ def _scale_units(raw: mne.io.BaseRaw, header: EdfHeader) -> None:
         return
     _load(raw, header.path)
     for name, factor in factors.items():
-        raw.apply_function(_times, picks=[name], factor=factor, verbose="ERROR")
+        raw.apply_function(_times, picks=[raw.ch_names.index(name)], factor=factor, verbose="ERROR")
 
 
 def _times(signal: np.ndarray, factor: float) -> np.ndarray:
@@ -451,7 +457,7 @@ def _bring(
     rows = np.zeros((len(names), n_times))
     for row, name in enumerate(names):
         fast, _ = _read(header.path, {"include": [name]})
-        signal = fast.get_data([name], verbose="ERROR")[0]
+        signal = fast.get_data([0], verbose="ERROR")[0]
         ratio = Fraction(rate / float(fast.info["sfreq"])).limit_denominator(10_000)
         for start, stop in pairwise(edges):
             first, last = round(start / ratio), round(stop / ratio)

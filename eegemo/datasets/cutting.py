@@ -178,16 +178,16 @@ def _spans_of_trials(
     raw: mne.io.BaseRaw, onsets: np.ndarray, starts: np.ndarray, stops: np.ndarray
 ) -> list[str]:
     """Return the breaks inside each trial as text; arguments are samples."""
-    sfreq = float(raw.info["sfreq"])
-    breaks = [(found, *break_samples(found.start, found.end, sfreq)) for found in find_breaks(raw)]
-    return [
-        write_spans(
-            (round(found.start - onset / sfreq, 9), round(found.end - onset / sfreq, 9))
-            for found, first, last in breaks
-            if first < stop and last > start
-        )
-        for onset, start, stop in zip(onsets, starts, stops, strict=True)
-    ]
+    sfreq, breaks = float(raw.info["sfreq"]), find_breaks(raw)
+    if not breaks:
+        return [""] * len(onsets)
+    samples = np.array([break_samples(found.start, found.end, sfreq) for found in breaks])
+    texts = []
+    for onset, start, stop in zip(onsets / sfreq, starts, stops, strict=True):
+        inside = np.flatnonzero((samples[:, 0] < stop) & (samples[:, 1] > start))
+        spans = [(breaks[k].start - onset, breaks[k].end - onset) for k in inside]
+        texts.append(write_spans((round(begin, 9), round(end, 9)) for begin, end in spans))
+    return texts
 
 
 def place_trials(

@@ -92,7 +92,7 @@ def read_edf_header(path: Path) -> EdfHeader:
     with named_errors(path), path.open("rb") as file:
         fixed = file.read(_FIXED)
         n_channels = _number(fixed[252:256])
-        known = fixed[:1] == b"\xff" if kind == "BDF" else fixed[:8].strip() == b"0"
+        known = fixed[:1] == b"\xff" if kind == "BDF" else fixed[:8].strip(b" \0") == b"0"
         if not known or not 0 < n_channels <= _MAX_CHANNELS:
             raise DataError(
                 f"{path} cannot be read: expected a header of {kind}, found bytes that are none. "

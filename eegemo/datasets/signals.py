@@ -1,6 +1,5 @@
 """Whether signals can be EEG: numbers, of a plausible size, neither clipped nor without a unit."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import mne
@@ -8,7 +7,7 @@ import numpy as np
 
 from eegemo.errors import DataError
 
-__all__ = ["PLAUSIBLE", "check_signals", "merge_notes", "typical_amplitude"]
+__all__ = ["PLAUSIBLE", "check_signals", "typical_amplitude"]
 
 #: Volts rms: the typical amplitude of EEG after removing offset and drift, with a wide margin.
 PLAUSIBLE = (0.5e-6, 500e-6)
@@ -47,8 +46,10 @@ def check_signals(raw: mne.io.BaseRaw, path: Path) -> list[str]:
         If a channel holds NaN or infinity.
     """
     clipped, constant, amplitudes = [], [], []
-    for name, kind in zip(raw.ch_names, raw.get_channel_types(), strict=True):
-        signal = raw.get_data([name], verbose="ERROR")[0]
+    # by number: to MNE, a channel of the name "eog" may be all of that type
+    for number, kind in enumerate(raw.get_channel_types()):
+        name = raw.ch_names[number]
+        signal = raw.get_data([number], verbose="ERROR")[0]
         with np.errstate(all="ignore"):
             total = signal.sum()
         if not np.isfinite(total) and not np.isfinite(signal).all():
@@ -145,32 +146,3 @@ def _is_clipped(signal: np.ndarray) -> bool:
         if levels.size > 50 and number > 2 * (int(np.count_nonzero(near)) - number):
             return True
     return False
-
-
-def merge_notes(notes: Iterable[tuple[str, str]]) -> list[str]:
-    """Say once what holds for several recordings, naming the first three.
-
-    Parameters
-    ----------
-    notes : iterable of (str, str)
-        Name of a recording, and a note on it.
-
-    Returns
-    -------
-    list of str
-
-    Examples
-    --------
-    >>> merge_notes([("a.edf", "clipped"), ("b.edf", "cut off"), ("c.edf", "clipped")])
-    ['a.edf, c.edf: clipped', 'b.edf: cut off']
-    """
-    named: dict[str, list[str]] = {}
-    for name, note in notes:
-        names = named.setdefault(note, [])
-        if name not in names:
-            names.append(name)
-    merged = []
-    for note, names in named.items():
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-        merged.append(f"{', '.join(names[:3])}{more}: {note}")
-    return merged

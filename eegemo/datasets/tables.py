@@ -31,7 +31,8 @@ __all__ = [
 
 #: Bytes of a table or sidecar; the largest real ones have a few MB.
 MAX_TABLE_BYTES = 32 * 2**20
-# MNE-BIDS makes all cells of a table as wide as the widest, with four bytes a character.
+# Many readers make all cells of a table as wide as the widest, with four bytes a character: a
+# single cell of a megabyte in a table of a thousand rows would take gigabytes.
 _MAX_MEMORY = 256 * 2**20
 _BYTES_PER_CHARACTER = 4
 _MAX_CELL = 131_072  # characters, as in Python's own reader of CSV

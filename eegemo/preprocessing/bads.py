@@ -6,6 +6,7 @@ import mne
 import numpy as np
 
 from eegemo.errors import DataError
+from eegemo.preprocessing.breaks import longest_piece
 from eegemo.preprocessing.channels import (
     Instance,
     copy_loaded,
@@ -212,7 +213,7 @@ def _high_passed(inst: Any, names: list[str]) -> Any:
     new = copy_loaded(inst).pick(names, exclude=(), verbose="ERROR")
     sfreq = float(inst.info["sfreq"])
     h_freq = 45.0 if sfreq > 120 else None
-    if filter_length(sfreq, 1.0, h_freq) <= len(inst.times):
+    if filter_length(sfreq, 1.0, h_freq) <= longest_piece(inst):
         apply_band_pass(new, 1.0, h_freq)
     return new
 

@@ -44,6 +44,7 @@ _VARIATIONS = [
     ("deap", "preprocessing.eog=ica", "preprocessing.reference=average"),
     ("deap", "preprocessing.baseline=[-3.0, 0.0]", "preprocessing.reject=0.0001"),
     ("deap", "preprocessing.montage=standard_1005"),
+    ("deap", "preprocessing.breaks=drop_trial"),
     ("deap", "labels.task=valence", "labels.ties=high"),
     ("deap", "labels.task=arousal", "labels.ties=drop", "labels.threshold=median"),
     ("deap", "labels.threshold=4.5", "labels.ambiguous_band=0.5"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import mne
 import numpy as np
 
+from eegemo.datasets.tables import read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import named_errors
 
@@ -269,26 +270,9 @@ def _read_object(file: Path) -> dict[str, object]:
 
 
 def _read_columns(file: Path) -> dict[str, list[str]]:
-    """Return the columns of a tab-separated table, as stripped text."""
-    try:
-        with named_errors(file):
-            content = file.read_bytes()
-        wide = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeError as error:
-        raise DataError(f"{file} cannot be read as a table: its text is not UTF-8.") from error
-    lines = [line for line in text.splitlines() if line.strip()]
-    header = [name.strip() for name in lines[0].split("\t")] if lines else []
-    rows = [[cell.strip() for cell in line.split("\t")] for line in lines[1:]]
-    for number, row in enumerate(rows, start=2):
-        if len(row) < len(header):
-            row += ["n/a"] * (len(header) - len(row))
-        elif len(row) > len(header):
-            raise DataError(
-                f"{file}, row {number}: {len(row)} cells; expected {len(header)}, one for each "
-                "column."
-            )
-    return {name: [row[k] for row in rows] for k, name in enumerate(header)}
+    """Return the columns of a table, as text."""
+    table = read_table(file)
+    return {str(name): table[name].tolist() for name in table.columns}
 
 
 def _plain(name: str) -> str:

@@ -1,8 +1,4 @@
-"""Checks of BIDS sidecars, before MNE-BIDS reads them and against the signals.
-
-MNE-BIDS reads a table into cells that are all as wide as the widest: a single cell of a megabyte in
-a table of a thousand rows would take gigabytes.
-"""
+"""Checks of BIDS sidecars, before they are read and against the signals."""
 
 import json
 import math
