@@ -236,7 +236,7 @@ def suggest_ratings(metadata: pd.DataFrame, dimension: str) -> list[str]:
     for name in map(str, metadata.columns):
         words = re.split(r"[\W_]+", name.casefold())
         begins = any(
-            word.startswith(_BEGINNINGS[dimension]) and not word.startswith("valu")
+            word.startswith(_BEGINNINGS[dimension]) and not word.startswith("value")
             for word in words
         )
         texts = [text for text in as_texts(metadata[name]) if text] if begins else []
