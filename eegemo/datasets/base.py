@@ -256,6 +256,8 @@ class Dataset(ABC):
         Lowest and highest possible rating.
     default_threshold : float
         Default of `labels.threshold`. Ratings above it are high.
+    last_resort : bool
+        Whether it recognises folders that another data set may know better, which then goes first.
 
     Notes
     -----
@@ -268,6 +270,7 @@ class Dataset(ABC):
     citation: ClassVar[str] = ""
     rating_range: ClassVar[tuple[float, float]] = (1.0, 9.0)
     default_threshold: ClassVar[float] = 5.0
+    last_resort: ClassVar[bool] = False
 
     @abstractmethod
     def find(self) -> list[Recording]:

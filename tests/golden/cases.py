@@ -29,6 +29,7 @@ _VARIATIONS = [
     ("bids", "data.processing=n/a", "data.exclude=[sub-03]"),
     ("bids",),
     ("bids", "data.task=emotion", "data.subjects=['01']", "data.channels=[Oz]"),
+    ("bids", "data.trials=fixed", "data.length=10.0"),
     ("bids", "data.tmin=-0.5", "data.tmax=4.0", "data.trial_types=[low, high]"),
     ("bids", "data.times=milliseconds"),
     ("simulated",),

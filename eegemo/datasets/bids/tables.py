@@ -13,12 +13,15 @@ from eegemo.datasets.bids.events import RunEvents, check_trial_types, read_event
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import RunPath, find_paths
 from eegemo.datasets.bids.times import in_seconds
+from eegemo.datasets.breaks import Break
+from eegemo.datasets.cutting import find_bad_spans
 from eegemo.datasets.exclude import same_label
+from eegemo.datasets.fixed import whole_span
 from eegemo.datasets.tables import find_near_misses, read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside, list_folder
 
-__all__ = ["check_stored_once", "read_all", "unify_stimuli"]
+__all__ = ["check_stored_once", "find_whole", "read_all", "unify_stimuli"]
 
 
 def read_all(
@@ -59,6 +62,32 @@ def read_all(
         for group in kinds
     ]
     return found, told
+
+
+def find_whole(
+    paths: Sequence[RunPath], root: Path, *, times: str = "seconds"
+) -> tuple[list[RunEvents], list[tuple[Break, ...]]]:
+    """Return whole recordings as if each were one event, and the breaks that their tables mark."""
+    found, marks = [], []
+    for path in paths:
+        about = {
+            "subject": path.subject,
+            "session": path.session,
+            "trial": 0,
+            "stimulus": "",
+            "run": path.run_label,
+            "trial_type": "",
+        }
+        table = pd.DataFrame({"onset": ["0"]}, index=[1], dtype="str")
+        found.append(RunEvents(path, path.fpath, table, whole_span(about), (1,)))
+        file = find_sidecar(path, root, "events", ".tsv")
+        if file is not None:
+            check_inside(file, root)
+            table = in_seconds(read_table(file, required=["onset"]), times)
+            marks.append(find_bad_spans(table, file))
+        else:
+            marks.append(())
+    return found, marks
 
 
 def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
