@@ -138,8 +138,35 @@ def test_a_table_without_trial_type_or_duration(tmp_path):
     write_run(tmp_path, columns=("onset", "value"), events=[(1, "x"), (4, "boundary"), (7, "y")])
     (found,) = metadata_of(tmp_path, tmax=1.0)
     assert found["value"].tolist() == ["x", "y"]
-    with pytest.raises(DataError, match="no column trial_type"):
+    # `value` stands in where there is no trial_type, in all rows or in some
+    (found,) = metadata_of(tmp_path, tmax=1.0, trial_types=["x"])
+    assert (found["value"].tolist(), found["trial_type"].tolist()) == (["x"], [""])
+    with pytest.raises(DataError, match=r"no event has the trial_type 'z'.*Found: boundary, x, y"):
+        find_recordings_bids(tmp_path, tmax=1.0, trial_types=["z"])
+    some = [(1, "x", "film"), (4, "boundary", "n/a"), (7, "y", "n/a"), (9, "film", "z")]
+    write_run(tmp_path, columns=("onset", "value", "trial_type"), events=some)
+    assert metadata_of(tmp_path, tmax=0.5)[0]["value"].tolist() == ["x", "y", "film"]
+    assert metadata_of(tmp_path, tmax=0.5, trial_types=["film", "y"])[0]["value"].tolist() == [
+        "x",
+        "y",
+    ]
+    write_run(tmp_path, columns=("onset", "feeling"), events=[(1, "x"), (4, "y")])
+    with pytest.raises(DataError, match=r"in the column feeling.*Found: no column trial_type"):
         find_recordings_bids(tmp_path, tmax=1.0, trial_types=["x"])
+
+
+def test_a_column_of_words_by_the_name_of_a_rating_is_no_rating(tmp_path):
+    columns = ("onset", "duration", "Valence", "arousal")
+    words = [(1, 2, "positive", "5.5"), (4, 2, "n/a", "n/a"), (7, 2, "negative", "2")]
+    write_run(tmp_path, columns=columns, events=words)
+    (found,) = metadata_of(tmp_path)
+    assert found["Valence"].tolist() == ["positive", "", "negative"]
+    assert found["arousal"].tolist()[::2] == [5.5, 2.0]
+    for wrong in ("high", "7,5", "inf"):
+        rows = [(1, 2, "8", "1"), (4, 1, wrong, "1")]
+        write_run(tmp_path, columns=columns, events=rows)
+        with pytest.raises(DataError, match=f"line 3: Valence is '{wrong}'; expected a number"):
+            find_recordings_bids(tmp_path)
 
 
 def test_tables_about_people_and_recordings(tmp_path):
@@ -331,6 +358,24 @@ def test_onsets_in_another_unit_are_refused(tmp_path, factor):
     for options in ({"tmax": 2.0}, {}):
         with pytest.raises(DataError, match=rf"largest onset is {7 * factor}, .* 10 s; .*{says}"):
             list(find_recordings_bids(tmp_path, **options)[0].read())
+
+
+def test_times_in_milliseconds_are_read_if_one_says_so(tmp_path):
+    write_run(tmp_path)
+    (seconds,) = find_recordings_bids(tmp_path)
+    rows = [(o * 1000, d * 1000, k) for o, d, k in EVENTS]
+    write_run(tmp_path, events=[*rows[:1], (3250.5, "n/a", "BAD"), *rows[1:]])
+    with pytest.raises(DataError, match=r"write data: \{times: milliseconds\}"):
+        list(find_recordings_bids(tmp_path)[0].read())
+    (found,) = find_recordings_bids(tmp_path, times="milliseconds")
+    assert found.events[0]["onset"].tolist() == seconds.events[0]["onset"].tolist()
+    assert found.events[0]["duration"].tolist() == seconds.events[0]["duration"].tolist()
+    (run,), (first,) = found.read(), seconds.read()
+    cut, expected = run.cut(), first.cut()
+    assert [
+        np.array_equal(a.get_data(), b.get_data()) for a, b in zip(cut, expected, strict=True)
+    ] == [True] * len(expected)
+    assert (found.options["times"], "times" in seconds.options) == ("milliseconds", False)
 
 
 def test_some_onsets_beyond_the_recording_are_noted(tmp_path):

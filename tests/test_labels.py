@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eegemo.errors import DataError
+from eegemo.config import parse_experiment, settings_for_digest
+from eegemo.errors import ConfigError, DataError
 from eegemo.labels import TASKS, make_labels
 
 DENS = Path(__file__).resolve().parents[2] / "shared" / "real-ratings" / "dens_ratings.tsv"
@@ -361,3 +362,318 @@ def test_real_ratings_do_not_depend_on_the_order_of_subjects(dens):
         codes = make_labels(dens, threshold=threshold).codes
         backwards = make_labels(dens.iloc[::-1], threshold=threshold).codes
         assert backwards[::-1].tolist() == codes.tolist()
+
+
+# --- classes in any column -----------------------------------------------------------------------
+
+
+def events(**columns):
+    """Six trials of one subject, as a reader of BIDS gives them, with further columns."""
+    about = {
+        "subject": "01",
+        "session": "1",
+        "trial": range(1, 7),
+        "stimulus": "",
+        "run": "1",
+        "trial_type": "",
+    }
+    return pd.DataFrame(about | columns, index=range(6))
+
+
+WORDS = ["joy", "fear", "amusement", "disgust", "joy", "fear"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "found"),
+    [
+        (["Emotion", "emotion"], "emotion", "emotion"),  # exactly, then whatever the case
+        (["Emotion", "participants.emotion"], "EMOTION", "Emotion"),
+        (["participants.group", "scans.x"], "participants.group", "participants.group"),
+        (["participants.group", "scans.x"], "group", "participants.group"),
+        (["participants.Group", "scans.x"], "group", "participants.Group"),
+        (["participants.Group", "scans.group"], "group", "scans.group"),
+        (["events.duration", "x"], "Duration", "events.duration"),
+    ],
+)
+def test_a_column_is_found_by_its_name_its_case_or_its_end(columns, name, found):
+    other = ["other", "names"] * 3
+    table = events(**{column: WORDS if column == found else other for column in columns})
+    assert names_of(make_labels(table, column=name)) == WORDS
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["Emotion", "EMOTION"], "'emotion' may be Emotion or EMOTION; write which"),
+        (["scans.emotion", "sessions.emotion"], "may be scans.emotion or sessions.emotion"),
+        (["scans.Emotion", "sessions.EMOTION"], "may be scans.Emotion or sessions.EMOTION"),
+        (["emotions"], "no column is called emotion .*Did you mean emotions?"),
+    ],
+)
+def test_a_column_that_is_several_or_none_is_refused(columns, message):
+    with pytest.raises(DataError, match=message):
+        make_labels(events(**dict.fromkeys(columns, WORDS)), column="emotion")
+
+
+def test_values_of_a_column_may_be_text_numbers_or_missing():
+    table = events(value=[1, 2.0, None, " 1 ", "n/a", "2"])
+    labels = make_labels(table, column="value")
+    assert labels.classes == ("1", "2")
+    assert labels.codes.tolist() == [0, 1, -1, 0, -1, 1]
+    assert labels.dropped == {"missing": 2, "tie": 0, "ambiguous": 0, "excluded": 0}
+
+
+def test_values_are_merged_into_classes_of_new_names():
+    merged = {"positive": ["joy", "amusement"], "negative": ["fear", "disgust"]}
+    labels = make_labels(events(emotion=WORDS), column="emotion", rename=merged)
+    assert labels.classes == ("negative", "positive")
+    assert labels.codes.tolist() == [1, 0, 1, 0, 1, 0]
+
+
+def test_a_value_that_is_not_renamed_keeps_its_name_and_classes_leaves_it_out():
+    table = events(trial_type=WORDS)
+    some = {"good": ["joy", "amusement"], "bad": "fear"}
+    labels = make_labels(table, rename=some)  # of trial_type; one value needs no list
+    assert labels.counts() == {"bad": 2, "disgust": 1, "good": 3}
+    fewer = make_labels(table, rename=some, classes=["good", "bad"])
+    assert fewer.counts() == {"good": 3, "bad": 2}
+    assert fewer.dropped["excluded"] == 1
+
+
+def test_names_may_be_swapped_and_numbers_be_values():
+    table = events(value=["1", "2.0", "3", "1", "2.0", "3"])
+    swapped = make_labels(table, column="value", rename={"3": ["1"], "1": [3]})
+    assert names_of(swapped) == ["3", "2.0", "1", "3", "2.0", "1"]
+    named = make_labels(table, column="value", rename={"low": [1, 2], "high": 3.0})
+    assert named.counts() == {"high": 2, "low": 4}
+
+
+@pytest.mark.parametrize(
+    ("rename", "message"),
+    [
+        ({"a": ["joi"], "b": ["fear"]}, "no trial has the value joi.*mean joy.*joy .2., fear .2."),
+        ({"a": ["Joy"], "b": ["fear"]}, "no trial has the value Joy.*Did you mean joy"),
+        ({"a": ["joy", "fear"], "b": ["fear"]}, "'fear' into two classes, 'a' and 'b'"),
+        ({"a": [], "b": ["fear"]}, "class 'a' has no values"),
+        ({" ": ["joy"]}, "a class needs a name"),
+    ],
+)
+def test_renaming_what_is_not_there_or_twice_is_refused(rename, message):
+    with pytest.raises(DataError, match=message):
+        make_labels(events(emotion=WORDS), column="emotion", rename=rename)
+
+
+def test_a_number_that_is_spelled_twice_belongs_to_one_class():
+    table = events(value=["1", "1.0", "2", "2", "2", "2"])
+    with pytest.raises(DataError, match=r"'1\.0' is in two classes, a and b"):
+        make_labels(table, column="value", rename={"a": [1], "b": ["1.0", "2"]})
+    with pytest.raises(DataError, match="no trial has the value '7'"):
+        make_labels(table, column="value", rename={"a": 7})
+
+
+SPELLINGS = ["happy", "Happy", "happy", "very sad", "verysad", "calm"]
+
+
+def test_values_that_differ_in_case_or_blanks_are_told_together():
+    with pytest.raises(DataError) as caught:
+        make_labels(events(emotion=SPELLINGS), column="emotion")
+    assert "'happy' (2), 'Happy' (1); 'very sad' (1), 'verysad' (1)" in str(caught.value)
+    assert "rename: {happy: [Happy], very sad: [verysad]}" in str(caught.value)
+    # what it offers is what helps
+    merged = {"happy": ["Happy"], "very sad": ["verysad"]}
+    labels = make_labels(events(emotion=SPELLINGS), column="emotion", rename=merged)
+    assert labels.counts() == {"calm": 1, "happy": 3, "very sad": 2}
+
+
+def test_spellings_are_told_where_they_matter_and_not_where_each_was_named():
+    table = events(emotion=SPELLINGS)
+    with pytest.raises(DataError, match=r"'happy' \(2\), 'Happy' \(1\)\. If"):
+        make_labels(table, column="emotion", classes=["happy", "calm"])
+    apart = make_labels(table, column="emotion", classes=["happy", "Happy", "calm"])
+    assert apart.counts() == {"happy": 2, "Happy": 1, "calm": 1}
+
+
+# --- ratings by other names and on other scales --------------------------------------------------
+
+
+def test_rating_columns_have_any_name_and_case():
+    both = make_labels(
+        events(Valence=["8", "2", "8", "2", "", "n/a"], aro=[1, 1, 9, 9, 9, 9]), arousal="Aro"
+    )
+    assert names_of(both) == ["HVLA", "LVLA", "HVHA", "LVHA", None, None]
+    assert both.dropped["missing"] == 2
+
+
+@pytest.mark.parametrize("text", ["7,5", "high", "1_0", "0x5", "7 8", "٣"])
+def test_a_rating_that_is_no_number_is_refused_with_its_trial(text):
+    table = events(valence=["8", "2", text, "7", text, "5"])
+    with pytest.raises(DataError, match=r"valence must be a number or n/a.*subject 01, trial 3; 2"):
+        make_labels(table, task="valence")
+
+
+def test_words_where_ratings_are_expected_may_be_classes():
+    table = events(valence=["positive", "negative"] * 3)
+    with pytest.raises(DataError, match=r"found positive in .*labels: \{column: valence\}"):
+        make_labels(table, task="valence")
+    assert make_labels(table, column="valence").counts() == {"negative": 3, "positive": 3}
+
+
+def test_a_decimal_comma_is_told():
+    with pytest.raises(DataError, match=r"Write 7\.5, with a decimal point"):
+        make_labels(events(valence=["8", "2", "7,5", "7", "1", "5"]), task="valence")
+
+
+@pytest.mark.parametrize("scale", [(0, 100), (-1.0, 1.0), (1, 7), (0.0, 10.0)])
+def test_the_threshold_is_the_middle_of_the_scale(scale):
+    middle, step = sum(scale) / 2, (scale[1] - scale[0]) / 8
+    table = events(valence=[*scale, middle, middle + step, middle - step, np.nan])
+    labels = make_labels(table, task="valence", scale=scale, ties="drop")
+    assert names_of(labels) == ["LV", "HV", None, "HV", "LV", None]
+    assert labels.dropped["tie"] == 1
+    own = make_labels(table, task="valence", scale=scale, threshold=middle + 2 * step)
+    assert names_of(own) == ["LV", "HV", "LV", "LV", "LV", None]
+    # without a scale it is that of the data set
+    assert names_of(make_labels(table, task="valence", ties="drop", rating_range=scale)) == (
+        names_of(labels)
+    )
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 100.5, np.inf])
+def test_ratings_outside_the_own_scale_are_refused(wrong):
+    table = events(valence=[0.0, 100.0, 5.0, wrong, 7.0, 70.0])
+    with pytest.raises(DataError, match=r"between 0 and 100; found .* trial 4; 1 such"):
+        make_labels(table, task="valence", scale=(0, 100))
+
+
+def test_ratings_on_another_scale_are_told_where_to_say_it():
+    with pytest.raises(DataError, match=r"between 1 and 9.*labels: \{scale: \[lowest, highest"):
+        make_labels(events(valence=[0.0, 100.0, 5.0, 3.0, 7.0, 70.0]), task="valence")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "valence", "column": "value"}, "column is about classes.*task 'valence'"),
+        ({"task": "arousal", "rename": {"a": "b"}}, "rename is about classes.*task 'arousal'"),
+        ({"scale": (9.0, 1.0)}, "lowest and the highest rating; found 9 and 1"),
+        ({"scale": (5.0, 5.0)}, "lowest and the highest rating"),
+        ({"scale": (0, 10), "threshold": 50.0}, "threshold 50 lies outside the scale 0 to 10"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    with pytest.raises(DataError, match=message):
+        make_labels(events(value=WORDS, valence=5.0), **options)
+
+
+# --- a refusal says what there is ----------------------------------------------------------------
+
+
+def test_a_refusal_lists_columns_with_examples_and_the_likely_one():
+    table = events(
+        value=["joy", "awe"] * 3, onset=[0.5, 1.5, 2.5, 3.5, 4.5, 5.5], note="", HED="(a, b)"
+    )
+    with pytest.raises(DataError) as caught:
+        make_labels(table, task="given")
+    said = str(caught.value)
+    assert "no trial has a trial_type" in said
+    assert "value (joy, awe)" in said
+    assert "onset (0.5 to 5.5)" in said
+    assert "note (empty)" in said
+    assert said.endswith("Write labels: {column: value}.")
+
+
+def test_the_likely_column_has_few_values_that_repeat():
+    table = events(
+        response_time=["0.5", "0.7", "0.5", "0.7", "0.5", "0.7"],
+        group=["1", "2", "3", "4", "5", "6"],
+        code=["7", "8", "7", "8", "7", "8"],
+        emotion_label=["joy", "awe"] * 3,
+        same="x",
+    )
+    with pytest.raises(DataError, match=r"Write labels: \{column: emotion_label\}"):
+        make_labels(table, task="given")
+    with pytest.raises(DataError, match=r"Write labels: \{column: code\}"):
+        make_labels(table.drop(columns="emotion_label"), task="given")
+    with pytest.raises(DataError) as caught:
+        make_labels(table.drop(columns=["emotion_label", "code"]), task="given")
+    assert "Write" not in str(caught.value)
+
+
+def test_a_column_of_one_class_is_refused_with_the_others():
+    table = events(trial_type="film", emotion=WORDS)
+    with pytest.raises(DataError, match=r"found \['film'\] in the column trial_type.*: emotion\}"):
+        make_labels(table, task="given")
+
+
+def test_many_columns_and_values_are_shortened():
+    table = events(**{f"c{number}": WORDS for number in range(30)})
+    with pytest.raises(DataError) as caught:
+        make_labels(table, column="nothing_like_that")
+    said = str(caught.value)
+    assert said.count("(joy, fear, amusement, ...)") == 12
+    assert "and 24 more" in said
+
+
+def test_rating_columns_of_other_names_are_offered():
+    table = events(
+        valence_rating=["63.2", "5.1", "20", "n/a", "99", "1"], Aro=range(6), value=["a", "b"] * 3
+    )
+    with pytest.raises(DataError) as caught:
+        make_labels(table)
+    said = str(caught.value)
+    assert "valence_rating (1 to 99)" in said
+    assert "Write labels: {valence: valence_rating, arousal: Aro}, and scale: [lowest" in said
+    with pytest.raises(DataError, match=r"ratings\.csv.* in a table of their own"):
+        make_labels(events(value=WORDS))
+
+
+# --- in an experiment file -----------------------------------------------------------------------
+
+
+def experiment(labels, *overrides, source="deap"):
+    text = f"name: a\ndata: {{source: {source}, root: x}}\nmodel: {{name: band_power_logreg}}\n"
+    return parse_experiment(f"{text}labels: {labels}\n", overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("labels", "overrides", "expected"),
+    [
+        ("{scale: [0, 100]}", (), 50.0),
+        ("{scale: [0, 100], threshold: 40.0}", (), 40.0),
+        ("{scale: [0, 100], threshold: median}", (), "median"),
+        ("{}", ("labels.scale=[0, 7]",), 3.5),
+        ("{scale: [0, 100]}", ("labels.threshold=40.0",), 40.0),
+        ("{}", (), 3.0),
+    ],
+)
+def test_the_written_threshold_is_the_one_that_is_used(labels, overrides, expected):
+    made = experiment(labels, *overrides, source="dreamer")
+    assert made.labels.threshold == expected
+    again = parse_experiment(made.to_yaml())
+    assert again == made
+    assert again.to_yaml() == made.to_yaml()
+    assert settings_for_digest(again) == settings_for_digest(made)
+
+
+@pytest.mark.parametrize("labels", ["{column: emotion}", "{rename: {a: [x, 1], b: y}}"])
+def test_a_column_or_new_names_imply_given_classes(labels):
+    made = experiment(labels)
+    assert made.labels.task == "given"
+    assert parse_experiment(made.to_yaml()) == made
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("{task: valence, column: emotion}", "line 4: labels: column is about classes"),
+        ("{rename: {a: x, b: [y, x]}}", "'x' into two classes, 'a' and 'b'"),
+        ("{scale: [9, 1]}", "found 9 and 1"),
+        ("{scale: [0, 10], threshold: 50.0}", "lies outside the scale"),
+        ("{threshold: null}", "labels.threshold: expected a number or 'median', found nothing"),
+        ("{scale: [0, .inf]}", "labels.scale.1: expected a finite number"),
+        ("{rename: {a: [{}]}}", "expected a text or a whole number"),
+    ],
+)
+def test_contradictions_are_found_in_the_file(labels, message):
+    with pytest.raises(ConfigError, match=message):
+        experiment(labels)

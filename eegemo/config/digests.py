@@ -5,6 +5,7 @@ from typing import Any
 
 from eegemo.config.experiment import Experiment
 from eegemo.config.sections import Section
+from eegemo.labels import digest_ratings
 from eegemo.registry.options import Since
 from eegemo.registry.registry import Code
 from eegemo.registry.tables import DATASETS, MODELS
@@ -15,9 +16,9 @@ __all__ = ["code_for_digest", "foreign_code", "section_for_digest", "settings_fo
 def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     """Return everything that determines the result of an experiment, ready for JSON.
 
-    The name and the folder of the data are excluded, since neither changes a result. Options marked
-    as later (`eegemo.registry.options.Since`) are excluded while they have their default, so older
-    results keep their digest.
+    The name and the places of the data and of a table of labels are excluded, since none changes a
+    result. Options marked as later (`eegemo.registry.options.Since`) are excluded while they have
+    their default, so older results keep their digest.
 
     Parameters
     ----------
@@ -27,10 +28,15 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
     -------
     settings : dict
         With ``"data.code"`` and ``"model.code"``, the SHA-256 of the source, for code outside
-        eegemo.
+        eegemo, and ``"labels.table"``, a digest of its content, for a table of labels.
+
+    Raises
+    ------
+    InputError
+        If that code or that table cannot be read.
     """
     settings: dict[str, Any] = experiment.model_dump(
-        mode="json", exclude={"name": True, "data": {"root"}}
+        mode="json", exclude={"name": True, "data": {"root"}, "labels": {"table"}}
     )
     for name, field in type(experiment).model_fields.items():
         value = getattr(experiment, name)
@@ -40,6 +46,8 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
         elif isinstance(value, Section):
             kept = section_for_digest(value)
             settings[name] = {key: part for key, part in settings[name].items() if key in kept}
+    if experiment.labels.table is not None:
+        settings["labels.table"] = digest_ratings(experiment.labels.table)
     return settings | code_for_digest(experiment)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from eegemo.datasets import dataset_class
 from eegemo.errors import ConfigError
-from eegemo.labels import make_labels
+from eegemo.labels import complete_options, find_contradiction, make_labels, middle_of
 from eegemo.models.options import TrainingOptions
 from eegemo.preprocessing import preprocess
 from eegemo.registry.options import REQUIRED, Option, options_of
@@ -70,6 +70,23 @@ class Section(Strict):
         def __getattr__(self, name: str) -> Any: ...
 
 
+class LabelsSection(Section):
+    """Section `labels`, with checks across the options of `eegemo.labels.make_labels`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completes(cls, content: Any) -> Any:
+        # what follows from written keys is written out, so that a stored file reads the same
+        return complete_options(content) if isinstance(content, Mapping) else content
+
+    @model_validator(mode="after")
+    def _agrees(self) -> "LabelsSection":
+        problem = find_contradiction(self.model_dump())
+        if problem is not None:
+            raise ValueError(problem)
+        return self
+
+
 class SplitSection(Section):
     """Section `split`, with checks across the options of `eegemo.splits.make_folds`."""
 
@@ -92,6 +109,10 @@ class SplitSection(Section):
                 f"found {self.ratios}"
             )
         return self
+
+
+#: Sections with checks across their options.
+_BASES: dict[str, type[Section]] = {"split": SplitSection}
 
 
 def make_section(
@@ -157,7 +178,9 @@ _NOUNS = {"data": "data set", "model": "model"}
 @cache
 def stage_section(name: str) -> type[Section]:
     """Return the section of a stage."""
-    return make_section(name, STAGES[name], base=SplitSection if name == "split" else Section)
+    if name == "labels":
+        return labels_section(middle_of((1.0, 9.0)))
+    return make_section(name, STAGES[name], base=_BASES.get(name, Section))
 
 
 @cache
@@ -169,11 +192,10 @@ def data_section(source: str) -> type[Section]:
 @cache
 def labels_section(threshold: float) -> type[Section]:
     """Return the section `labels` with the default threshold of a data set."""
-    base = stage_section("labels")
-    field = base.model_fields["threshold"]
-    if field.default == threshold:
-        return base
-    other: Any = (field.annotation, Field(threshold, description=field.description))
+    base = make_section("labels", make_labels, base=LabelsSection)
+    text = base.model_fields["threshold"].description
+    # a file has a number, since `make_labels` alone cannot know that of the data set
+    other: Any = (float | Literal["median"], Field(threshold, description=text))
     return create_model("labels", __base__=base, __module__=__name__, threshold=other)
 
 

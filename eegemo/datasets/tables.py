@@ -49,7 +49,9 @@ _MARKS = {
 }
 
 
-def read_table(file: Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
+def read_table(
+    file: Path, *, required: Sequence[str] = (), row_numbers: bool = False
+) -> pd.DataFrame:
     r"""Read a table as text.
 
     Parameters
@@ -60,6 +62,8 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
         without a byte order mark.
     required : sequence of str
         Columns that it must have.
+    row_numbers : bool
+        Leave out a first column without a name that counts rows.
 
     Returns
     -------
@@ -94,6 +98,8 @@ def read_table(file: Path, *, required: Sequence[str] = ()) -> pd.DataFrame:
     check_table(content, file)
     text = _decode(content, file)
     rows = _split_tabs(text) if file.suffix.lower() == ".tsv" else _split_quoted(text, file)
+    if row_numbers:
+        rows = iter(_without_row_numbers(list(rows)))
     lines: list[int] = []
     table: list[list[str]] = []
     header: list[str] | None = None
@@ -192,6 +198,16 @@ def _split_quoted(text: str, file: Path) -> Iterator[tuple[int, list[str]]]:
             else "a quotation mark that is not closed, or closed inside a cell"
         )
         raise DataError(f"{file}, line {line}: {problem}; expected a table.") from error
+
+
+def _without_row_numbers(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Leave out a first column without a name that counts rows, as pandas and R write it."""
+    filled = [cells for _, cells in rows if any(map(strip_invisible, cells))]
+    if len(filled) < 2 or strip_invisible(filled[0][0]) or len(filled[0]) < 2:
+        return rows
+    numbers = [strip_invisible(cells[0]) for cells in filled[1:]]
+    counted = [[str(start + row) for row in range(len(numbers))] for start in (0, 1)]
+    return [(line, cells[1:]) for line, cells in rows] if numbers in counted else rows
 
 
 def _check_header(header: list[str], file: Path, line: int, required: Sequence[str]) -> list[str]:

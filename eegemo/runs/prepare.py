@@ -13,7 +13,7 @@ from eegemo.datasets import Dataset
 from eegemo.errors import DataError
 from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import RunContext
-from eegemo.labels import Labels, make_labels
+from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
 from eegemo.runs.dataset import make_dataset
 from eegemo.runs.trials import prepare_trials
@@ -71,10 +71,9 @@ def divide_trials(
     experiment: Experiment, trials: Trials, dataset: Dataset
 ) -> tuple[Windows, list[Fold], list[str]]:
     """Label trials, divide them into windows and these into folds; also return notes."""
-    labels = make_labels(
-        trials.metadata, **experiment.labels.model_dump(), rating_range=dataset.rating_range
+    labels, notes = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
-    notes = []
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
@@ -113,14 +112,15 @@ def _length_notes(trials: Trials) -> list[str]:
 
 
 def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
+    given = experiment.labels.task == "given"
     reasons = {
-        "missing": "because a rating is missing",
+        "missing": f"because {'their class' if given else 'a rating'} is missing",
         "tie": "because a rating is exactly the threshold",
         "ambiguous": "because a rating is too close to the threshold",
         "excluded": "because their class was not asked for",
     }
     notes = [f"{n} trials have no class {reasons[why]}." for why, n in labels.dropped.items() if n]
-    if experiment.labels.threshold == "median":
+    if experiment.labels.threshold == "median" and not given:
         notes.append(
             "Ratings are high or low with respect to each subject's own median of all trials."
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .cases import REPOSITORY, working_in
 from .early import early_lines, early_text
 from .inside import result_digests, settings_digest
 
@@ -86,9 +87,11 @@ def describe_store(place):
 def describe_settings(experiment):
     """Return digests and text of an experiment."""
     text = early_text(experiment)
+    with working_in(REPOSITORY):  # a table of labels is named from there
+        settings, result = settings_digest(experiment), result_digests(experiment)["experiment"]
     return {
-        "settings": settings_digest(experiment),
-        "result": result_digests(experiment)["experiment"],
+        "settings": settings,
+        "result": result,
         "text": hashlib.sha256(text.encode()).hexdigest(),
         "yaml": text.splitlines(),
     }

@@ -50,8 +50,8 @@ class Bids(Dataset):
         End of a trial in seconds from its event, exclusive. `null` ends each trial after its own
         `duration`, so that trials may differ in length.
     trial_types : sequence of str, optional
-        Events that are trials, by their `trial_type`. `null` takes all events, except for marks of
-        breaks and bad segments.
+        Events that are trials, by their `trial_type`, or by their `value` where they have none.
+        `null` takes all events, except for marks of breaks and bad segments.
     trials : {"events", "fixed"}
         Whether each event is a trial (`events`), or recordings are cut into pieces of one length
         (`fixed`): each recording as a whole, or with `trial_types` the events of these types.
@@ -68,6 +68,8 @@ class Bids(Dataset):
     exclude : sequence, optional
         What to leave out, by name: participants, recordings and trials, as in
         `[sub-03, sub-04_run-2, sub-01_trial-3]`. Each name has to fit something.
+    times : {"seconds", "milliseconds"}
+        Unit of `onset` and `duration` in the tables of events. BIDS has seconds.
     """
 
     title: ClassVar[str] = "BIDS"
@@ -85,6 +87,7 @@ class Bids(Dataset):
     acquisition: Annotated[Chosen, Since("0.2")] = "all"
     processing: Annotated[Chosen, Since("0.2")] = "all"
     exclude: Annotated[Exclude, Since("0.2")] = None
+    times: Annotated[Literal["seconds", "milliseconds"], Since("0.2")] = "seconds"
 
     def find(self) -> list[Recording]:
         """List the subjects with EEG (see `eegemo.datasets.bids.find_recordings_bids`)."""
@@ -104,6 +107,7 @@ class Bids(Dataset):
             acquisition=self.acquisition,
             processing=self.processing,
             exclude=self.exclude,
+            times=self.times,
         )
         return list(found)
 

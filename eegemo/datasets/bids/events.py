@@ -113,9 +113,8 @@ def check_trial_types(
     """Refuse a trial type that no event of the data set has."""
     if trial_types is None:
         return
-    present = sorted(
-        {kind for table in tables if "trial_type" in table for kind in table["trial_type"]}
-    )
+    named = [table for table in tables if {"trial_type", "value"} & set(table.columns)]
+    present = sorted({kind for table in named for kind in _kinds(table)})
     for kind in trial_types:
         if kind not in present:
             alike = [other for other in present if fold(other) == fold(kind)]
@@ -134,6 +133,12 @@ def check_trial_types(
                     f"{next(iter(elsewhere))}, without trial_types."
                 )
             raise DataError(f"{root}: no event has the trial_type {kind!r}.{hint} Found: {found}.")
+
+
+def _kinds(table: pd.DataFrame) -> pd.Series:
+    """Return the trial_type of each row, or its `value` where it has none."""
+    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    return kinds.where(~kinds.map(is_missing), table["value"]) if "value" in table else kinds
 
 
 def column_name(name: str, table: str, used: Sequence[str]) -> str:
@@ -170,7 +175,8 @@ def read_events(
     table : DataFrame of str
         Of `eegemo.datasets.tables.read_table`.
     trial_types : sequence of str, optional
-        Events that are trials; None takes all but marks of breaks.
+        Events that are trials, by their `trial_type`, or by their `value` where they have none;
+        None takes all but marks of breaks.
 
     Returns
     -------
@@ -184,15 +190,13 @@ def read_events(
         If an onset, a duration or a rating is not a number, or different events that are trials
         begin at the same moment.
     """
-    kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
+    kinds = _kinds(table)
     onsets = pd.Series(_numbers(table, "onset", file), index=table.index, dtype=float)
     _check_not_samples(table, onsets, file)
     if trial_types is not None:
         chosen, other = kinds.isin(trial_types), "of another trial_type"
     else:
-        # without trial_type, the column that is next to it says what is a mark
-        named = kinds if "trial_type" in table else table.get("value", kinds)
-        chosen, other = ~named.map(_is_mark).astype(bool), "marks of a break"
+        chosen, other = ~kinds.map(_is_mark).astype(bool), "marks of a break"
     absent = chosen & onsets.isna()
     kept = chosen & ~absent
     left_out = {other: int((~chosen).sum()), "without an onset": int(absent.sum())}
@@ -236,16 +240,22 @@ def _make_trials(path: RunPath, rows: pd.DataFrame, onsets: pd.Series, file: Pat
         "onset": onsets,
         "duration": _numbers(rows, "duration", file) if "duration" in rows else math.nan,
     }
-    for rating in RATINGS:
-        if rating in columns:
-            values[rating] = _numbers(rows, columns[rating], file)
-    done = {"onset", "duration", "trial_type", *(columns.get(rating) for rating in RATINGS)}
+    rated = [name for name in RATINGS if name in columns and not _are_words(rows[columns[name]])]
+    for rating in rated:
+        values[rating] = _numbers(rows, columns[rating], file)
+    done = {"onset", "duration", "trial_type", *(columns[rating] for rating in rated)}
     done |= {source} if source == "stimulus" else set()
     for name in map(str, rows.columns):
         if name not in done:
             used = [*RESERVED, *values]
             values[column_name(name, "events", used)] = _text(rows[name])
     return pd.DataFrame(values, index=rows.index).reset_index(drop=True)
+
+
+def _are_words(column: pd.Series) -> bool:
+    """Return whether a column names classes: it has values, and no number among them."""
+    values = [text for text in column if not is_missing(text)]
+    return bool(values) and not any(re.search(r"\d|^[+-]?inf", text.lower()) for text in values)
 
 
 def _text(column: pd.Series) -> list[str]:

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from eegemo.datasets.bids.around import TablesAround
 from eegemo.datasets.bids.bundles import bundle_trials
@@ -73,6 +74,7 @@ def find_recordings_bids(
     acquisition: str | int | Sequence[str | int] = "all",
     processing: str | int | Sequence[str | int] = "all",
     exclude: Sequence[str | int] | None = None,
+    times: Literal["seconds", "milliseconds"] = "seconds",
 ) -> list[BidsRecording]:
     """List the subjects of a BIDS data set with EEG, with all their sessions and runs.
 
@@ -99,6 +101,8 @@ def find_recordings_bids(
     exclude : sequence of str or int | None
         What to leave out: subjects, recordings and trials, such as ``sub-03``, ``sub-04_run-2`` or
         ``sub-01_trial-3`` (see `eegemo.datasets.exclude`).
+    times : {"seconds", "milliseconds"}
+        Unit of ``onset`` and ``duration`` in the tables of events.
 
     Returns
     -------
@@ -150,10 +154,10 @@ def find_recordings_bids(
         check_inside(path.fpath, root)
     check_signals_apart(paths, root)
     if trials == "fixed" and trial_types is None:
-        found, marks = find_whole(name_runs(paths), root)
+        found, marks = find_whole(name_runs(paths), root, times=times)
         told: list[tuple[str, str]] = []
     else:
-        found, told = read_all(name_runs(paths), trial_types, root)
+        found, told = read_all(name_runs(paths), trial_types, root, times=times)
         marks = [find_bad_spans(run.table, run.file, trial_types) for run in found]
     marks_of = {run.path.fpath: spans for run, spans in zip(found, marks, strict=True)}
     check_stored_once(found)
@@ -196,6 +200,7 @@ def find_recordings_bids(
             key: value
             for key, value in {
                 "around": columns if any(columns) else None,
+                "times": None if times == "seconds" else times,
                 "exclude": sorted({e.text for run in group for e in exclusions[run.path.fpath]}),
                 "stimuli": renamed.get(subject),
                 "runs": _odd_labels(group),

@@ -156,7 +156,8 @@ class BidsRecording(Recording):
         if words and is_other_unit(*times):
             raise DataError(
                 f"{path.fpath}: most trials of its events.tsv begin after its end: {words}. BIDS "
-                "has seconds: correct onset and duration."
+                "has seconds: correct onset and duration, or, for milliseconds, write data: "
+                "{times: milliseconds}."
             )
         return [words] if words else []
 

@@ -12,6 +12,7 @@ from eegemo.datasets.bids.choosing import ask_which
 from eegemo.datasets.bids.events import RunEvents, check_trial_types, read_events
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import RunPath, find_paths
+from eegemo.datasets.bids.times import in_seconds
 from eegemo.datasets.breaks import Break
 from eegemo.datasets.cutting import find_bad_spans
 from eegemo.datasets.exclude import same_label
@@ -24,7 +25,11 @@ __all__ = ["check_stored_once", "find_whole", "list_events", "read_all", "unify_
 
 
 def read_all(
-    paths: Sequence[RunPath], trial_types: Sequence[str] | None, root: Path
+    paths: Sequence[RunPath],
+    trial_types: Sequence[str] | None,
+    root: Path,
+    *,
+    times: str = "seconds",
 ) -> tuple[list[RunEvents], list[tuple[str, str]]]:
     """Read the events of all recordings; return them, and what the user should know."""
     tables: dict[Path, pd.DataFrame] = {}
@@ -37,7 +42,7 @@ def read_all(
             continue
         check_inside(file, root)
         if file not in tables:
-            tables[file] = read_table(file, required=["onset"])
+            tables[file] = in_seconds(read_table(file, required=["onset"]), times)
         files[path] = file
         labels = dict(part.split("-", 1) for part in file.stem.split("_")[:-1])
         if not labels.items() <= path.labels.items():
@@ -60,7 +65,7 @@ def read_all(
 
 
 def find_whole(
-    paths: Sequence[RunPath], root: Path
+    paths: Sequence[RunPath], root: Path, *, times: str = "seconds"
 ) -> tuple[list[RunEvents], list[tuple[Break, ...]]]:
     """Return whole recordings as if each were one event, and the breaks that their tables mark."""
     found, marks = [], []
@@ -78,7 +83,8 @@ def find_whole(
         file = find_sidecar(path, root, "events", ".tsv")
         if file is not None:
             check_inside(file, root)
-            marks.append(find_bad_spans(read_table(file, required=["onset"]), file))
+            table = in_seconds(read_table(file, required=["onset"]), times)
+            marks.append(find_bad_spans(table, file))
         else:
             marks.append(())
     return found, marks

@@ -1,13 +1,42 @@
 """What onsets beyond the end of a recording probably are: milliseconds, or numbers of samples."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
-__all__ = ["explain_onsets", "is_other_unit"]
+__all__ = ["explain_onsets", "in_seconds", "is_other_unit"]
 
 # Fraction of the recording that onsets reach into at least, in the unit that they are in.
 _REACH = 0.3
+
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def in_seconds(table: pd.DataFrame, times: str) -> pd.DataFrame:
+    """Return a table of events with its times in seconds.
+
+    Parameters
+    ----------
+    table : DataFrame of str
+    times : {"seconds", "milliseconds"}
+        Unit of ``onset`` and ``duration``. What is no number stays as it is.
+
+    Examples
+    --------
+    >>> in_seconds(pd.DataFrame({"onset": ["1500", "n/a"]}), "milliseconds")["onset"].tolist()
+    ['1.5', 'n/a']
+    """
+    if times == "seconds":
+        return table
+    scaled = {name: [*map(_divide, table[name])] for name in ("onset", "duration") if name in table}
+    return table.assign(**scaled)
+
+
+def _divide(text: str) -> str:
+    return f"{float(text) / 1000:.12g}" if _NUMBER.fullmatch(text) else text
 
 
 def explain_onsets(
