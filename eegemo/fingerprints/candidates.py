@@ -95,22 +95,15 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     window = min(_LONGEST, max(_FEWEST, int(sizes.min()) // 4))
     axes = np.random.default_rng(0).standard_normal((lags * window, _DIMENSIONS), np.float32)
     series = np.zeros((len(sketches), lags, sizes.max()), np.int8)
-    parts, owners, places = [], [], []
     for number, sketch in enumerate(sketches):
         series[number, :, : sizes[number]] = np.rint(sketch[:lags])
-        begin = _peaks(sketch[0], window)
-        within = begin[:, None] + np.arange(window)
-        # a copy may be cut by half a sample of its sketch
-        both = [moved_by(sketch[:lags], half)[:, within] for half in (0.0, 0.5)]
-        stretches = np.stack(both).transpose(0, 2, 1, 3).reshape(2, len(begin), -1)
-        parts.append(_unit(_unit(stretches) @ axes))
-        owners.append(np.full(len(begin), number))
-        places.append(begin)
-    points, owner, place = (
-        np.concatenate(parts, axis=1),
-        np.concatenate(owners),
-        np.concatenate(places),
-    )
+    owner, place = _peaks(series[:, 0], sizes, window)
+    points = np.empty((2, len(owner), _DIMENSIONS), np.float32)
+    for first in range(0, len(owner), _PAIRS_AT_ONCE):
+        part = slice(first, first + _PAIRS_AT_ONCE)
+        for half in (0, 1):  # a copy may be cut by half a sample of its sketch
+            around = _around(series, owner[part], place[part], window, half / 2)
+            points[half, part] = _unit(around @ axes)
     block = max(1, _AT_ONCE // len(owner))
     for first in range(0, len(owner), block):
         for half in (0, 1):
@@ -174,15 +167,32 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors.astype(np.float32)
 
 
-def _peaks(power: np.ndarray, window: int) -> np.ndarray:
-    """Return where stretches around the highest peaks of a series begin."""
+def _peaks(power: np.ndarray, sizes: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where stretches around the highest peaks of each series begin.
+
+    Parameters
+    ----------
+    power : ndarray of int8, shape (n_trials, longest)
+    sizes : ndarray of int, shape (n_trials,)
+        What of each row counts.
+    window : int
+
+    Returns
+    -------
+    owner, place : ndarray of int
+        The row of each stretch, in order, and its first value.
+    """
     half = window // 2
-    middle = np.arange(half, len(power) - (window - half) + 1)
-    inner = power[middle]
-    before, after = power[middle - 1], power[np.minimum(middle + 1, len(power) - 1)]
-    peaks = middle[(inner >= before) & (inner > after)]
-    if not len(peaks):
-        peaks = middle[[int(inner.argmax())]]
-    highest = peaks[np.argsort(-power[peaks], kind="stable")[:_PEAKS]]
-    begins: np.ndarray = np.sort(highest) - half
-    return begins
+    middle = np.arange(half, power.shape[1] - (window - half) + 1)
+    inner = power[:, middle]
+    after = power[:, np.minimum(middle + 1, power.shape[1] - 1)]
+    peak = (inner >= power[:, middle - 1]) & (inner > after)
+    inside = middle <= sizes[:, None] - (window - half)
+    # the highest value of a row that has no peak
+    height = np.where(inside, np.where(peak, 256, 0) + inner.astype(np.int16), -1000)
+    order = np.argsort(-height, axis=1, kind="stable")[:, :_PEAKS]
+    chosen = np.take_along_axis(height, order, axis=1) > 127
+    chosen[:, 0] = True
+    owner, rank = np.nonzero(chosen)
+    place: np.ndarray = middle[order[owner, rank]] - half
+    return owner, place
