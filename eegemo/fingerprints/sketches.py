@@ -33,7 +33,7 @@ _FLOOR = 0.1  # of the mean power: what is added where power is divided by, or i
 _STEPS = 32  # of an int8 in a standard deviation
 _BLOCK = 8  # samples that one product of matrices gives
 _EVERY = 32  # samples whose bytes enter the digest
-_BATCH = 1 << 20  # bytes of signals at a time, which stay in the cache
+_BATCH = 1 << 22  # bytes of signals at a time, which stay in the cache
 _SHORT = 60
 _LEAST = 8  # samples of a sketch; a shorter one says nothing
 
@@ -101,8 +101,7 @@ def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
     # the bits of some samples, since those of all would cost as much as all else; the sketch is
     # drawn from every sample. Channels are sorted, since two files may have them in any order
     some = trials[:, ::_EVERY].view("<u4")
-    factors = np.random.default_rng(0).integers(2**63, size=some.shape[1], dtype=np.uint64)
-    sums = np.sort(np.einsum("t,btc->bc", factors | np.uint64(1), some, dtype=np.uint64), axis=1)
+    sums = np.sort(np.einsum("t,btc->bc", _factors(some.shape[1]), some, dtype=np.uint64), axis=1)
     about = f"{trials.shape[1:]} {sfreq}".encode()
     for k, row in enumerate(sums):
         digest = hashlib.blake2b(about + row.tobytes(), digest_size=16).digest()
@@ -159,21 +158,30 @@ def _series(narrow: np.ndarray, lags: int, pool: int, apart: int) -> np.ndarray:
     mean = power.mean(axis=1, keepdims=True)
     mean[~(mean > 0) | ~np.isfinite(mean)] = np.inf
     power /= mean
-    made = [np.log(_smooth(power[:, :n], pool) + _FLOOR)]
-    for lag in range(apart, lags * apart, apart):
-        like = np.einsum("btc,btc->bt", narrow[:, :n], narrow[:, lag : lag + n]) / mean
-        both = (power[:, :n] + power[:, lag : lag + n]) / 2
-        made.append(_smooth(like, pool) / (_smooth(both, pool) + _FLOOR))
-    return np.stack(made, axis=1).astype(float)
+    like = np.empty((len(narrow), lags, n), np.float32)
+    both = np.empty_like(like)
+    like[:, 0], both[:, 0] = power[:, :n], 1
+    for k in range(1, lags):
+        lag = k * apart
+        np.einsum("btc,btc->bt", narrow[:, :n], narrow[:, lag : lag + n], out=like[:, k])
+        np.add(power[:, :n], power[:, lag : lag + n], out=both[:, k])
+    like[:, 1:] /= mean[:, None]
+    made, both = _smooth(like, pool), _smooth(both, pool)
+    made[:, 0] = np.log(made[:, 0] + _FLOOR)
+    made[:, 1:] /= both[:, 1:] / 2 + _FLOOR
+    return made
 
 
 def _smooth(series: np.ndarray, pool: int) -> np.ndarray:
-    """Return the means of `pool` values; if that is one, a series without its fastest changes."""
-    if pool > 1:
-        whole = series[:, : series.shape[1] // pool * pool]
-        series = whole.reshape(len(whole), -1, pool).mean(axis=2)
-    edged = np.concatenate([series[:, :1], series, series[:, -1:]], axis=1)
-    return 0.25 * edged[:, :-2] + 0.5 * edged[:, 1:-1] + 0.25 * edged[:, 2:]
+    """Return series without their fastest changes, at a rate `pool` times lower (a power of 2)."""
+    series = series[:, :, : series.shape[2] // pool * pool]
+    for _ in range(pool.bit_length() - 1):  # by halves, which is much faster than a mean of each
+        series = 0.5 * (series[:, :, ::2] + series[:, :, 1::2])
+    smooth = 0.5 * series
+    smooth[:, :, 1:] += 0.25 * series[:, :, :-1]
+    smooth[:, :, :-1] += 0.25 * series[:, :, 1:]
+    smooth[:, :, [0, -1]] += 0.25 * series[:, :, [0, -1]]
+    return smooth
 
 
 def _lower(trials: np.ndarray, factor: int) -> np.ndarray:
@@ -214,13 +222,19 @@ def _filter(trials: np.ndarray, rate: float, step: int, centre: float) -> np.nda
 
 
 @lru_cache(maxsize=16)
+def _factors(n: int) -> np.ndarray:
+    """Return odd numbers, by which samples are multiplied to be told apart by a sum."""
+    return np.random.default_rng(0).integers(2**63, size=n, dtype=np.uint64) | np.uint64(1)
+
+
+@lru_cache(maxsize=16)
 def _weights(rate: float, step: int, centre: float) -> tuple[np.ndarray, int]:
     """Return the filter for a block of outputs, shape (_BLOCK, inputs), and its length.
 
     The second derivative of a Gaussian: it has one lobe in frequency, and no memory of offsets.
     """
     sigma = 1 / (np.sqrt(2) * np.pi * centre)
-    half = int(np.ceil(3.3 * sigma * rate))
+    half = int(np.ceil(3 * sigma * rate))
     time = np.arange(-half, half + 1) / (rate * sigma)
     taps = (1 - time**2) * np.exp(-(time**2) / 2)
     taps -= taps.mean()
