@@ -17,7 +17,7 @@ from eegemo.fingerprints.sketches import sketch_of
 __all__ = ["find_candidates", "lowered", "moved_by"]
 
 _FEWEST, _LONGEST = 8, 96  # values of a series around a peak: a quarter of a trial, within these
-_PEAKS = 6  # of a trial
+_PEAKS, _PEAKS_LONG, _LONG = 6, 4, 64  # of a trial; fewer where that much is around each
 _DIMENSIONS = 48  # random projections of a stretch
 _NEAR = 0.65  # least cosine of projections
 _STRETCH = 0.65  # least correlation of stretches
@@ -94,10 +94,11 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     sizes = np.array([sketch.shape[1] for sketch in sketches])
     window = min(_LONGEST, max(_FEWEST, int(sizes.min()) // 4))
     axes = np.random.default_rng(0).standard_normal((lags * window, _DIMENSIONS), np.float32)
+    axes -= axes.mean(axis=0)  # levels do not count
     series = np.zeros((len(sketches), lags, sizes.max()), np.int8)
     for number, sketch in enumerate(sketches):
         series[number, :, : sizes[number]] = np.rint(sketch[:lags])
-    owner, place = _peaks(series[:, 0], sizes, window)
+    owner, place = _peaks(series[:, 0], sizes, window, _PEAKS if window < _LONG else _PEAKS_LONG)
     points = np.empty((2, len(owner), _DIMENSIONS), np.float32)
     for first in range(0, len(owner), _PAIRS_AT_ONCE):
         part = slice(first, first + _PAIRS_AT_ONCE)
@@ -112,8 +113,11 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
             a += first
             other = owner[a] != owner[b]
             a, b = a[other], b[other]
-            like = _around(series, owner[a], place[a], window, half / 2)
-            like = np.einsum("pv,pv->p", like, _around(series, owner[b], place[b], window))
+            like = np.einsum(
+                "pv,pv->p",
+                _unit(_around(series, owner[a], place[a], window, half / 2)),
+                _unit(_around(series, owner[b], place[b], window)),
+            )
             a, b = a[like >= _STRETCH], b[like >= _STRETCH]
             shift = place[a] - place[b]
             for some in range(0, len(shift), _PAIRS_AT_ONCE):
@@ -126,10 +130,12 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
 def _around(
     series: np.ndarray, who: np.ndarray, begin: np.ndarray, window: int, part: float = 0.0
 ) -> np.ndarray:
-    """Return stretches of sketches as unit vectors, shape (n, lags * window)."""
+    """Return stretches of sketches, shape (n, lags * window)."""
+    lags = series.shape[1]
     at = np.clip(begin[:, None] + np.arange(-1, window + 2), 0, series.shape[2] - 1)
     values = series[who[:, None], :, at].transpose(0, 2, 1).astype(np.float32)
-    return _unit(moved_by(values, part)[:, :, 1:-2].reshape(len(who), -1))
+    stretches = moved_by(values, part)[:, :, 1:-2]
+    return stretches.reshape(len(who), lags * window)
 
 
 def _correlation(
@@ -167,7 +173,9 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors.astype(np.float32)
 
 
-def _peaks(power: np.ndarray, sizes: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def _peaks(
+    power: np.ndarray, sizes: np.ndarray, window: int, most: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where stretches around the highest peaks of each series begin.
 
     Parameters
@@ -175,7 +183,7 @@ def _peaks(power: np.ndarray, sizes: np.ndarray, window: int) -> tuple[np.ndarra
     power : ndarray of int8, shape (n_trials, longest)
     sizes : ndarray of int, shape (n_trials,)
         What of each row counts.
-    window : int
+    window, most : int
 
     Returns
     -------
@@ -190,7 +198,7 @@ def _peaks(power: np.ndarray, sizes: np.ndarray, window: int) -> tuple[np.ndarra
     inside = middle <= sizes[:, None] - (window - half)
     # the highest value of a row that has no peak
     height = np.where(inside, np.where(peak, 256, 0) + inner.astype(np.int16), -1000)
-    order = np.argsort(-height, axis=1, kind="stable")[:, :_PEAKS]
+    order = np.argsort(-height, axis=1, kind="stable")[:, :most]
     chosen = np.take_along_axis(height, order, axis=1) > 127
     chosen[:, 0] = True
     owner, rank = np.nonzero(chosen)

@@ -149,10 +149,13 @@ def _sketch(trials: np.ndarray, sfreq: float) -> tuple[np.ndarray, float]:
 
 
 def _series(narrow: np.ndarray, lags: int, pool: int, apart: int) -> np.ndarray:
-    """Return log power and likenesses of each trial, shape (n_trials, lags, size)."""
+    """Return log power and likenesses of each trial, shape (n_trials, lags, size).
+
+    The mean over channels is taken from `narrow` itself.
+    """
     n_channels = narrow.shape[2]
     if n_channels > 1:
-        narrow = narrow - narrow @ np.full((n_channels, 1), 1 / n_channels, np.float32)
+        narrow -= narrow @ np.full((n_channels, 1), 1 / n_channels, np.float32)
     n = narrow.shape[1] - (lags - 1) * apart
     power = np.einsum("btc,btc->bt", narrow, narrow)
     mean = power.mean(axis=1, keepdims=True)
@@ -212,12 +215,13 @@ def _filter(trials: np.ndarray, rate: float, step: int, centre: float) -> np.nda
         (trial, _BLOCK * step * row, row, column),
         writeable=False,
     )
-    narrow = np.empty((n_trials, n, n_channels), np.float32)
-    done = np.matmul(weights, view).reshape(n_trials, -1, n_channels)
-    narrow[:, : blocks * _BLOCK] = done
+    whole = np.empty((n_trials, blocks + 1, _BLOCK, n_channels), np.float32)
+    np.matmul(weights, view, out=whole[:, :blocks])
     if over:  # the last block overlaps the one before
         begin = (n - _BLOCK) * step
-        narrow[:, -over:] = (weights @ trials[:, begin : begin + weights.shape[1]])[:, -over:]
+        last = weights @ trials[:, begin : begin + weights.shape[1]]
+        whole[:, blocks, :over] = last[:, -over:]
+    narrow: np.ndarray = whole.reshape(n_trials, -1, n_channels)[:, :n]
     return narrow
 
 
