@@ -46,19 +46,21 @@ def find_candidates(prints: np.ndarray) -> list[tuple[int, int]]:
         enough = prints["size"] * rate >= _FEWEST * rates
         rows = np.flatnonzero(telling & (rates >= rate) & enough)
         slow = rates[rows] == rate
-        sketches = [lowered(sketch_of(prints[row]), float(rates[row] / rate)) for row in rows]
+        low, high = (int(prints[band][rows].min()) for band in ("low", "high"))
+        sketches = [lowered(prints[row], float(rate), low, high) for row in rows]
         for a, b in _neighbours(sketches):
             if slow[a] or slow[b]:
                 found.add((int(min(rows[a], rows[b])), int(max(rows[a], rows[b]))))
     return sorted(found)
 
 
-def lowered(sketch: np.ndarray, factor: float) -> np.ndarray:
-    """Return a sketch at a half, a quarter, ... of its rate, as float32."""
-    pool = max(1, round(factor))
-    size = sketch.shape[1] // pool
-    whole = sketch[:, : size * pool].astype(np.float32)
-    mean: np.ndarray = whole.reshape(len(sketch), size, pool).mean(axis=2)
+def lowered(fingerprint: np.void, rate: float, low: int, high: int) -> np.ndarray:
+    """Return some series of both bands, at a half, a quarter, ... of their rate, as float32."""
+    first, second = sketch_of(fingerprint)
+    pool = max(1, round(float(fingerprint["rate"]) / rate))
+    size = first.shape[1] // pool
+    whole = np.concatenate([first[:low], second[:high]])[:, : size * pool].astype(np.float32)
+    mean: np.ndarray = whole.reshape(low + high, size, pool).mean(axis=2)
     return mean
 
 
@@ -90,14 +92,14 @@ def moved_by(series: np.ndarray, part: float) -> np.ndarray:
 
 def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yield pairs of sketches of one rate that agree around a peak, and beyond."""
-    lags = min(len(sketch) for sketch in sketches)
+    lags = len(sketches[0])
     sizes = np.array([sketch.shape[1] for sketch in sketches])
     window = min(_LONGEST, max(_FEWEST, int(sizes.min()) // 4))
     axes = np.random.default_rng(0).standard_normal((lags * window, _DIMENSIONS), np.float32)
     axes -= axes.mean(axis=0)  # levels do not count
     series = np.zeros((len(sketches), lags, sizes.max()), np.int8)
     for number, sketch in enumerate(sketches):
-        series[number, :, : sizes[number]] = np.rint(sketch[:lags])
+        series[number, :, : sizes[number]] = np.rint(sketch)
     owner, place = _peaks(series[:, 0], sizes, window, _PEAKS if window < _LONG else _PEAKS_LONG)
     points = np.empty((2, len(owner), _DIMENSIONS), np.float32)
     for first in range(0, len(owner), _PAIRS_AT_ONCE):

@@ -26,7 +26,7 @@ __all__ = ["FINGERPRINT", "FINGERPRINT_VERSION", "make_fingerprints", "sketch_of
 FINGERPRINT_VERSION = 1
 
 _SIZE = 960  # bytes of a sketch
-_LAGS = 8  # most series of a sketch
+_LAGS = 8  # most series of a band
 _RATE = 32.0  # Hz, of a sketch, or nearly; of a long trial a whole fraction of it
 _CENTRE, _SECOND = 6.0, 14.0  # Hz, of the band, and of another for short trials
 _FLOOR = 0.1  # of the mean power: what is added where power is divided by, or its log taken
@@ -34,16 +34,18 @@ _STEPS = 32  # of an int8 in a standard deviation
 _BLOCK = 8  # samples that one product of matrices gives
 _EVERY = 32  # samples whose bytes enter the digest
 _BATCH = 1 << 22  # bytes of signals at a time, which stay in the cache
-_SHORT = 60
+_SHORT = 120  # values of a series of a trial that has room for a second band: 4 s
 _LEAST = 8  # samples of a sketch; a shorter one says nothing
 
-#: A fingerprint: 988 bytes. ``sketch`` has `lags` series of `size` values, one after the other.
+#: A fingerprint of less than 1 kB. ``sketch`` has `low` series of the first band, then `high`
+#: series of the second, of `size` values each.
 FINGERPRINT = np.dtype(
     [
         ("digest", "u1", 16),
         ("rate", "<f4"),
         ("size", "<u2"),
-        ("lags", "u1"),
+        ("low", "u1"),
+        ("high", "u1"),
         ("flat", "?"),
         ("sketch", "i1", _SIZE),
     ]
@@ -91,10 +93,10 @@ def _batches(trials: Iterable[np.ndarray] | np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
-    series, rate = _sketch(trials, sfreq)
+    series, low, rate = _sketch(trials, sfreq)
     n, lags, size = series.shape
     made = np.zeros(n, FINGERPRINT)
-    made["rate"], made["size"], made["lags"] = rate, size, lags
+    made["rate"], made["size"], made["low"], made["high"] = rate, size, low, lags - low
     made["sketch"][:, : lags * size] = series.reshape(n, -1)
     silent = ~series.any(axis=(1, 2))
     made["flat"][silent] = ~np.ptp(trials[silent], axis=1).any(axis=1)
@@ -109,43 +111,45 @@ def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
     return made
 
 
-def sketch_of(fingerprint: np.void) -> np.ndarray:
-    """Return the sketch of a fingerprint, shape (lags, size), int8."""
-    lags, size = int(fingerprint["lags"]), int(fingerprint["size"])
+def sketch_of(fingerprint: np.void) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sketch of a fingerprint: the series of both bands, shapes (lags, size), int8."""
+    low, size = int(fingerprint["low"]), int(fingerprint["size"])
+    lags = low + int(fingerprint["high"])
     sketch: np.ndarray = fingerprint["sketch"][: lags * size].reshape(lags, size)
-    return sketch
+    return sketch[:low], sketch[low:]
 
 
-def _sketch(trials: np.ndarray, sfreq: float) -> tuple[np.ndarray, float]:
-    """Return the series of each trial, of mean 0 and standard deviation `_STEPS`, and their rate.
+def _sketch(trials: np.ndarray, sfreq: float) -> tuple[np.ndarray, int, float]:
+    """Return the series of each trial, how many are of the first band, and their rate.
 
-    Shape (n_trials, lags, size), int8.
+    Shape (n_trials, lags, size), int8; of mean 0 and standard deviation `_STEPS`.
     """
     first = max(1, int(sfreq // 128))
-    lowered, rate = _lower(trials, first), sfreq / first
-    step = max(1, 2 * int(rate // (2 * _RATE)))
-    narrow = _filter(lowered, rate, step, _CENTRE)
-    rate /= step
+    lowered, fast = _lower(trials, first), sfreq / first
+    step = max(1, 2 * int(fast // (2 * _RATE)))
+    narrow, rate = _filter(lowered, fast, step, _CENTRE), fast / step
     n_trials, n, _ = narrow.shape
     if n < _LEAST:
-        return np.zeros((n_trials, 1, 0), np.int8), rate
+        return np.zeros((n_trials, 1, 0), np.int8), 1, rate
     pool = 1
     while 2 * (n // pool) > _SIZE:  # a long trial: two series, at a lower rate
         pool *= 2
-    if n <= _SHORT and step > 1:  # a short trial: a second band, and all at twice the rate
-        twice = 2 if n <= _SHORT // 2 else 1
+    if n <= _SHORT and step > 1:  # a short trial: a second band, and perhaps twice the rate
+        twice = 2 if n <= _SHORT // 4 else 1
+        low = min(_LAGS, _SIZE // (2 * n))
+        second = _filter(lowered, fast, step // 2, _SECOND)
         if twice == 2:
-            narrow = _filter(lowered, rate * step, step // 2, _CENTRE)
-        low = _series(narrow, _LAGS, 1, twice)
-        high = _series(_filter(lowered, rate * step, step // 2, _SECOND), _LAGS, 2 // twice, 1)
-        size = min(low.shape[2], high.shape[2])
-        made, rate = np.concatenate([low[:, :, :size], high[:, :, :size]], axis=1), rate * twice
+            narrow = _filter(lowered, fast, step // 2, _CENTRE)
+        parts = _series(narrow, low, 1, twice), _series(second, low, 2 // twice, 1)
+        size = min(part.shape[2] for part in parts)
+        made, rate = np.concatenate([part[:, :, :size] for part in parts], axis=1), rate * twice
     else:
-        made = _series(narrow, min(_LAGS, _SIZE // (n // pool)), pool, 1)
+        low = min(_LAGS, _SIZE // (n // pool))
+        made, rate = _series(narrow, low, pool, 1), rate / pool
     made -= made.mean(axis=2, keepdims=True)
     spread = made.std(axis=2, keepdims=True)
     made *= _STEPS / np.where(spread > 1e-6, spread, np.inf)
-    return np.clip(np.rint(made), -127, 127).astype(np.int8), rate / pool
+    return np.clip(np.rint(made), -127, 127).astype(np.int8), low, rate
 
 
 def _series(narrow: np.ndarray, lags: int, pool: int, apart: int) -> np.ndarray:
