@@ -82,7 +82,7 @@ def cut(begin: float, end: float = 0.0, samples: int = 0) -> Change:
 CHANGES: dict[str, tuple[Change, float]] = {
     "nothing": (lambda x, _: x, 0),
     "unit (a million times)": (lambda x, _: 1e6 * x, 0),
-    "offset of 100 uV, by channel": (lambda x, _: x + 1e-4 * spread(x), 0),
+    "offset of 20 mV, by channel": (lambda x, _: x + 2e-2 * spread(x), 0),
     "drift of 50 uV, by channel": (
         lambda x, _: x + 5e-5 * np.linspace(0, 1, len(x))[:, None] * spread(x),
         0,

@@ -65,7 +65,7 @@ def levels(x):
 
 CHANGES = {
     "unit": lambda x: 1e6 * x,
-    "offset": lambda x: x + 1e-4 * levels(x),
+    "offset": lambda x: x + 2e-2 * levels(x),  # as electrodes have without a high-pass
     "drift": lambda x: x + 5e-5 * np.linspace(0, 1, len(x))[:, None] * levels(x),
     "sign": lambda x: -x,
     "average reference": lambda x: x - x.mean(axis=1, keepdims=True),
@@ -115,19 +115,18 @@ def test_pieces_of_one_recording_that_overlap_are_found():
     assert (pair.first, pair.second, pair.delay) == (1, 2, pytest.approx(4.0, abs=0.02))
 
 
-def agreements(prints):
-    """Similarity and z of all pairs."""
-    return np.array(
-        [best_agreement(prints[i], prints[k])[:2] for i in range(len(prints)) for k in range(i)]
-    )
+def greatest_z(prints):
+    """How near a pair of different trials comes to being called copies: they are from 6 on."""
+    pairs = [(prints[i], prints[k]) for i in range(len(prints)) for k in range(i)]
+    assert not any(compare(*pair)[0] for pair in pairs)
+    return max(best_agreement(*pair)[1] for pair in pairs)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 4.0, 30.0])
 def test_different_trials_are_far_from_being_called_copies(seconds):
-    prints = make_fingerprints(brain(40, seconds, seed=3), RATE)
+    prints = make_fingerprints(brain(30, seconds, seed=3), RATE)
     assert find_near(prints) == []
-    assert agreements(prints)[:, 1].max() < 5.5  # of 6
-    assert not any(compare(prints[0], prints[k])[0] for k in range(1, 40))
+    assert greatest_z(prints) < 5
 
 
 def test_different_trials_of_a_real_recording_are_not_copies(tmp_path):
@@ -141,8 +140,8 @@ def test_different_trials_of_a_real_recording_are_not_copies(tmp_path):
     for n_times in (256, 512, 768):
         signals = [trials.array(k)[:n_times] for k in range(len(trials))]
         assert find_near(make_fingerprints(signals, trials.sfreq)) == []
-    some = make_fingerprints([trials.array(k)[:512] for k in range(0, 60)], trials.sfreq)
-    assert agreements(some)[:, 1].max() < 5.5
+    some = make_fingerprints([trials.array(k)[:512] for k in range(40)], trials.sfreq)
+    assert greatest_z(some) < 5
 
 
 # --- fingerprints --------------------------------------------------------------------------------
