@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from folders import make_events, make_noise, make_sections, write_recording
 from scipy import signal
 
 from eegemo.config import Experiment
+from eegemo.datasets import Dataset
 from eegemo.datasets.memory import Memory
 from eegemo.errors import DataError
 from eegemo.execution import RunContext
@@ -25,6 +27,7 @@ from eegemo.fingerprints.pairs import best_agreement
 from eegemo.runs.check import check_experiment
 from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import with_dataset
+from eegemo.runs.naming import ways_out
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.prints import load_prints
 from eegemo.simulation import simulate_deap
@@ -267,6 +270,41 @@ def test_whole_subjects_come_first_and_three_pairs_are_shown():
     assert "s02 and s01 (1 of 12 trials: s02, trial 1, and s01, trial 1)" in text
     assert "similarity 1.00" in text
     assert "data.copies: keep" in text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosing(Dataset):
+    """A data set with all the options there may be."""
+
+    subjects: str = "all"
+    exclude: str = ""
+    runs: str = "all"
+    acquisition: str = "all"
+
+    def find(self):
+        return []
+
+
+@pytest.mark.parametrize(
+    ("subject", "links", "ways"),
+    [
+        ("02", [(0, 4), (1, 5)], "data.exclude: [sub-02], or data.subjects: ['01']"),
+        ("s02", [(0, 4), (1, 5)], "data.exclude: [s02], or data.subjects: [01a]"),
+        ("02", [(0, 4)], "data.exclude: [sub-02_ses-1_trial-1], or data.subjects: ['01']"),
+        (
+            "02",
+            [(0, 2), (1, 3)],
+            "data.acquisition, if these are recordings of the same trials, or data.exclude: "
+            "[sub-01_ses-2_trial-1, sub-01_ses-2_trial-2], or data.subjects: ['02']",
+        ),
+    ],
+)
+def test_the_way_out_is_written_as_in_the_file(subject, links, ways):
+    first = "01a" if subject == "s02" else "01"
+    sessions = [make_metadata(2, subject=first).assign(session=name) for name in ("1", "2")]
+    metadata = pd.concat([*sessions, make_metadata(2, subject=subject)], ignore_index=True)
+    assert ways_out(links, metadata, Choosing()) == f"Leave one of each out: {ways}."
+    assert ways_out(links, metadata, None) == "Leave one of each out of the data."
 
 
 # --- whole data sets -----------------------------------------------------------------------------

@@ -104,10 +104,12 @@ def ways_out(links: Links, metadata: pd.DataFrame, dataset: Dataset | None) -> s
             ways.append(f"data.{option}, if these are recordings of the same trials")
             break
     if "exclude" in options:
-        names = [_excluded(name) for name in whole] or [
-            f"{_excluded(places[row][0])}_trial-{metadata['trial'].iloc[row]}"
-            for rows in by_subject.values()
+        names = [_excluded(name) for name in whole]
+        names += [
+            _excluded_trial(row, places, metadata)
+            for name, rows in by_subject.items()
             for row in sorted(rows)
+            if name not in whole
         ]
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         ways.append(f"data.exclude: [{shown}]")
@@ -124,6 +126,13 @@ def ways_out(links: Links, metadata: pd.DataFrame, dataset: Dataset | None) -> s
 
 def _excluded(subject: str) -> str:
     return subject if _OWN_NAME.fullmatch(subject) else f"sub-{subject}"
+
+
+def _excluded_trial(row: int, places: Sequence[_Place], metadata: pd.DataFrame) -> str:
+    subject, session, _ = places[row]
+    several = len({place[1] for place in places}) > 1  # trials are numbered within a session
+    part = f"_ses-{session}" if several else ""
+    return f"{_excluded(subject)}{part}_trial-{metadata['trial'].iloc[row]}"
 
 
 def _as_text(subject: str) -> str:
