@@ -11,12 +11,14 @@ take 19.5 GB as windows; as trials plus two integers per window it takes 1.3 GB:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eegemo.datasets.breaks import parse_spans
 from eegemo.errors import DataError
 from eegemo.labels import Labels
 from eegemo.registry.options import Positive
@@ -25,7 +27,10 @@ from eegemo.trials import KEYS, Trials
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Windows", "make_windows"]
+__all__ = ["Windows", "break_notes", "count_breaks", "make_windows"]
+
+# Fraction of a sample that may be due to rounding of times.
+_SLACK = 0.01
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def make_windows(
     """Split every labelled trial into windows.
 
     The first window starts at stimulus onset. An incomplete window at the end of a trial is
-    dropped.
+    dropped, and so are windows that hold a break (`count_breaks`).
 
     Parameters
     ----------
@@ -180,7 +185,128 @@ def make_windows(
     trial = np.repeat(np.arange(len(trials), dtype=np.int32), number)
     ends = np.cumsum(number)
     within = np.arange(ends[-1]) - np.repeat(ends - number, number)
-    return Windows(trials, labels, trial, (within * step).astype(np.int32), n_times)
+    first = (within * step).astype(np.int32)
+    whole = np.ones(len(first), bool)
+    for row, spans in _spans(trials).items():
+        part = slice(ends[row] - number[row], ends[row])
+        for start, stop in spans:
+            whole[part] &= (first[part] >= stop) | (first[part] + n_times <= start)
+    if not whole.any():
+        raise DataError(
+            f"windows: every window of {duration:g} s holds a break of its recording. Choose a "
+            "shorter duration."
+        )
+    if whole.all():
+        return Windows(trials, labels, trial, first, n_times)
+    return Windows(trials, labels, trial[whole], first[whole], n_times)
+
+
+def _spans(trials: Trials) -> dict[int, list[tuple[int, int]]]:
+    """Return the breaks of each trial that has some, as samples.
+
+    A window holds one if it begins before the second sample and ends after the first. For a jump
+    both are the first sample after it. Where a jump lies between samples, as after resampling, the
+    two next to it are both kept out of windows.
+    """
+    if "breaks" not in trials.metadata:
+        return {}
+    found = {}
+    for row, text in enumerate(trials.metadata["breaks"]):
+        spans = [
+            tuple((time - trials.tmin) * trials.sfreq for time in span)
+            for span in parse_spans(text)
+        ]
+        if spans:
+            found[row] = [
+                (math.floor(start + _SLACK), math.ceil(stop - _SLACK)) for start, stop in spans
+            ]
+    return found
+
+
+def count_breaks(
+    trials: Trials, labels: Labels, *, duration: float = 2.0, stride: float = 1.0
+) -> dict[int, tuple[int, int]]:
+    """Count the windows that `make_windows` leaves out for breaks.
+
+    Parameters
+    ----------
+    trials, labels, duration, stride
+        As for `make_windows`.
+
+    Returns
+    -------
+    dict of int to (int, int)
+        For each trial (a row of ``trials.metadata``) that loses windows: how many of how many.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> trial = {"subject": "s01", "session": "1", "trial": 1, "stimulus": "1", "breaks": "1.5 1.5"}
+    >>> signals = np.zeros((1, 512, 2), np.float32)
+    >>> trials = Trials((signals,), pd.DataFrame([trial]), 128.0, ("Fz", "Cz"))
+    >>> count_breaks(trials, Labels(np.zeros(1, int), ("low", "high"), {}), duration=1.0)
+    {0: (1, 4)}
+    """
+    n_times, step = (
+        _samples("duration", duration, trials.sfreq),
+        _samples("stride", stride, trials.sfreq),
+    )
+    counts = {}
+    for row, spans in _spans(trials).items():
+        first = np.arange(0, int(trials.n_times[row]) - n_times + 1, step)
+        held = np.zeros(len(first), bool)
+        for start, stop in spans:
+            held |= (first < stop) & (first + n_times > start)
+        if labels.codes[row] >= 0 and held.any():
+            counts[row] = int(held.sum()), len(first)
+    return counts
+
+
+def break_notes(
+    trials: Trials, labels: Labels, *, duration: float = 2.0, stride: float = 1.0
+) -> list[str]:
+    """Return a sentence on the windows left out for breaks, with the trials they are of.
+
+    Parameters
+    ----------
+    trials, labels, duration, stride
+        As for `make_windows`.
+
+    Returns
+    -------
+    list of str
+        Empty if there are none; else one or two sentences.
+    """
+    counts = count_breaks(trials, labels, duration=duration, stride=stride)
+    if not counts:
+        return []
+    about = trials.metadata
+
+    def name(row: int) -> str:
+        subject, session, trial = about[["subject", "session", "trial"]].iloc[row]
+        return f"subject {subject}, session {session}, trial {trial}"
+
+    total = sum(held for held, _ in counts.values())
+    lossy = [f"{name(row)} ({held} of {number})" for row, (held, number) in counts.items()]
+    notes = [
+        f"{_number(total, 'window')} of {_number(len(counts), 'trial')} left out for breaks of the "
+        f"recording: {_first_names(lossy)}."
+    ]
+    empty = [name(row) for row, (held, number) in counts.items() if held == number]
+    if empty:
+        notes.append(
+            f"{_number(len(empty), 'trial')} left out, without a window between breaks: "
+            f"{_first_names(empty)}."
+        )
+    return notes
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _first_names(names: list[str]) -> str:
+    return "; ".join(names[:3]) + (f"; and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _samples(name: str, seconds: float, sfreq: float) -> int:

@@ -5,6 +5,7 @@ import pickle
 
 import mne
 import numpy as np
+import pandas as pd
 import pytest
 
 from eegemo.datasets.bids import find_recordings_bids
@@ -96,7 +97,7 @@ def test_signals_events_and_metadata(tmp_path):
     write_run(tmp_path)
     (recording,) = find_recordings_bids(tmp_path)
     assert recording.subject == "01"
-    assert recording.options == {"task": "music", "tmin": 0.0, "tmax": 2.0, "trial_types": None}
+    assert recording.options == {"task": "music", "tmin": 0.0, "tmax": None, "trial_types": None}
     (run,) = recording.read()
     assert run.inst.ch_names == list(CHANNELS)
     assert run.inst.get_channel_types() == ["eeg", "eeg", "eeg", "eog"]
@@ -170,7 +171,7 @@ def test_trials_are_numbered_over_runs_and_sessions(tmp_path):
 
 
 def test_trials_left_out_are_reported_and_keep_their_numbers(tmp_path):
-    events = [(0.2, 2, "a"), (3, 2, "b"), (5, 2, "a"), (9, 2, "b"), (5.5, 0.2, "BAD_muscle")]
+    events = [(0.2, 2, "a"), (3, 2, "b"), (5, 2, "a"), (9, 2, "b"), (4.9, 2.2, "BAD_muscle")]
     write_run(tmp_path, run="1", events=events)
     write_run(tmp_path, run="2")
     first, second = find_recordings_bids(tmp_path, tmin=-0.5, tmax=2.0)[0].read()
@@ -220,33 +221,36 @@ def test_trial_types(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("onsets", "options", "says"),
+    ("onsets", "options", "bundles"),
     [
-        ([1, 2.5, 5], {}, r"trials 1 and 2 overlap\. .* 1 and 2\.5 s.* 0 to 2 s after .*1 of 3"),
-        ([5, 1, 3.5, 2.9], {}, r"trials 1 and 2 overlap\. .* 1 and 2\.9 s.*3 of 4"),
-        ([1, 4, 4.001], {}, r"trials 2 and 3 overlap\. .* 4 and 4\.001 s"),
-        ([1, 3], {"tmin": 0.5, "tmax": 3}, r" 0\.5 to 3 s after"),
-        ([1, 3], {"tmin": -1, "tmax": 2.5}, r" 0 to 2\.5 s after"),
-        ([1, 3], {"tmin": -1}, None),
-        ([1, 3], {"tmin": 0.5, "tmax": 2.5}, None),
-        ([1, 2.999999, 5], {}, None),  # six digits
+        ([1, 2.5, 5], {}, "110"),
+        ([5, 1, 3.5, 2.9], {}, "1111"),  # a chain, in the order of onsets
+        ([1, 4, 4.001], {}, "022"),
+        ([1, 3], {"tmin": 0.5, "tmax": 3}, "11"),
+        ([1, 3], {"tmin": -1, "tmax": 2.5}, "11"),
+        ([1, 2.988, 5], {}, "110"),  # by 12 ms
+        ([1, 3], {"tmin": -1}, "00"),  # what is before the onset is not learned from
+        ([1, 3], {"tmin": 0.5, "tmax": 2.5}, "00"),
+        ([1, 2.999999, 5], {}, "000"),  # six digits
     ],
 )
-def test_trials_that_overlap_are_refused(tmp_path, onsets, options, says):
+def test_trials_that_overlap_are_bundled(tmp_path, onsets, options, bundles):
     """Else the same signal could be in training and in the test."""
     write_run(tmp_path, run="1")
     write_run(tmp_path, run="2", events=[(onset, 2, "a") for onset in onsets])
-    if says is None:
-        recordings = find_recordings_bids(tmp_path, **options)
-        assert [len(run.make_epochs(run.inst)) for run in recordings[0].read()] == [3, len(onsets)]
-        return
-    says = says.replace("trials 1 and 2", "trials 4 and 5").replace("trials 2 and 3", "5 and 6")
-    with pytest.raises(DataError, match=r"run-2_events\.tsv: .*" + says):
-        find_recordings_bids(tmp_path, **options)
+    (recording,) = find_recordings_bids(tmp_path, **options)
+    (first,), parts = (run.cut() for run in recording.read())
+    assert "bundle" not in first.metadata
+    metadata = pd.concat([epochs.metadata for epochs in parts])
+    found = metadata.get("bundle", ["0"] * len(onsets))
+    expected = [f"01/1/2/trials#{number}" if number != "0" else "" for number in bundles]
+    assert [name if name != "0" else "" for name in found] == expected
+    starts = [sample / SFREQ for epochs in parts for sample in epochs.events[:, 0]]
+    np.testing.assert_allclose(starts, sorted(onsets), atol=0.5 / SFREQ)  # none is moved away
 
 
 def test_a_trial_marked_bad_may_overlap(tmp_path):
-    write_run(tmp_path, events=[(1, 2, "a"), (2, 2, "a"), (5, 2, "a"), (1, 0.5, "BAD_start")])
+    write_run(tmp_path, events=[(1, 2, "a"), (2, 2, "a"), (5, 2, "a"), (1, 2, "BAD_start")])
     (run,) = find_recordings_bids(tmp_path, trial_types=["a"])[0].read()
     assert run.make_epochs(run.inst).metadata["trial"].tolist() == [2, 3]
 
@@ -309,7 +313,7 @@ def test_tasks(tmp_path):
     ("columns", "events", "says"),
     [
         (("start", "duration"), [(1, 2)], "no column 'onset'; it has start, duration"),
-        (("onset", "duration"), [("n/a", 2)], "has no onset"),
+        (("onset", "duration"), [("n/a", 2)], r"no trial .*\(rows: 1 without an onset\)"),
         (("onset", "duration"), [("soon", 2)], "line 2: onset is 'soon'; expected a number"),
         (
             ("onset", "duration", "valence"),
@@ -317,7 +321,11 @@ def test_tasks(tmp_path):
             "line 3: valence is 'high'",
         ),
         (("onset", "duration", "valence"), [(1, 2, "inf")], "line 2: valence is 'inf'"),
-        (("onset", "duration"), [(1, 2), (1, 2)], "several events at 1 s"),
+        (
+            ("onset", "duration", "trial_type"),
+            [(1, 2, "a"), (1, 3, "b")],
+            r"several events at 1 s \(a, b; lines 2, 3\)",
+        ),
         (("onset", "duration"), [(1, "n/a")], "tmax"),
         (("onset",), [(1,)], "tmax"),
         (("onset", "duration"), [], "subject 01 has no trial"),
@@ -358,11 +366,13 @@ def test_damaged_signals(tmp_path):
     with pytest.raises(DataError, match=r"_eeg\.vhdr, channel Cz holds NaN"):
         list(recording.read())
     stem.with_name(f"{stem.name}_eeg.vhdr").write_text("nonsense")
-    with pytest.raises(DataError, match=r"_eeg\.vhdr cannot be read: "):
+    with pytest.raises(
+        DataError, match=r"_eeg\.vhdr cannot be read as a continuous recording: it is damaged"
+    ):
         list(recording.read())
 
 
-def test_what_mne_bids_warns_about_becomes_a_note(tmp_path):
+def test_an_unknown_type_of_channel_becomes_a_note(tmp_path):
     stem = write_run(tmp_path)
     write_tsv(
         stem.with_name(f"{stem.name}_channels.tsv"),

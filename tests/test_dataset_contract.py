@@ -376,6 +376,7 @@ def test_an_experiment_names_the_data_set_that_it_is_given(tmp_path):
         "variant": "python",
         "subjects": ["s01", "s02"],
         "channels": "eeg",
+        "exclude": None,
         "copies": "refuse",
     }
     kept = with_dataset(tiny(tmp_path, "data.copies=keep"), given)

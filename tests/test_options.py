@@ -220,20 +220,24 @@ def functions():
     """Return options that have a second signature still, and that signature's other parameters."""
     from eegemo.datasets.bids import find_recordings_bids
     from eegemo.datasets.deap import find_recordings_deap
+    from eegemo.datasets.files import find_recordings_files
     from eegemo.features import BANDS
     from eegemo.models.band_power import build_band_power_logreg
     from eegemo.models.cnn_rnn import measure_network
     from eegemo.simulation import simulate_deap
 
     assert options_of(build_band_power_logreg)["bands"].default == [list(band) for band in BANDS]
-    deap, bids, simulated = (DATASETS.resolve(name) for name in ("deap", "bids", "simulated"))
+    deap, bids, simulated, files = (
+        DATASETS.resolve(name) for name in ("deap", "bids", "simulated", "files")
+    )
     shape = {"n_times", "n_channels", "n_classes", "recurrent"}
     return [
         (deap, {"channels"}, find_recordings_deap, set()),
         (bids, {"channels"}, find_recordings_bids, set()),
+        (files, {"channels"}, find_recordings_files, set()),
         (
             simulated,
-            {"root", "variant", "subjects", "channels"},
+            {"root", "variant", "subjects", "channels", "exclude"},
             simulate_deap,
             {"root", "formats", "truth", "on_subject"},
         ),

@@ -36,6 +36,7 @@ __all__ = [
     "Channels",
     "Context",
     "Dataset",
+    "Exclude",
     "FileState",
     "Outline",
     "Recording",
@@ -51,6 +52,8 @@ RATINGS = ("valence", "arousal", "dominance", "liking")
 #: Types of the two options of every data set on disk.
 Subjects = Literal["all"] | Annotated[Sequence[str | int], MinLen(1)]
 Channels = Literal["eeg", "emotiv"] | Annotated[Sequence[str], MinLen(1)]
+#: Type of the option that leaves out subjects, recordings and trials (`eegemo.datasets.exclude`).
+Exclude = Annotated[Sequence[str | int], MinLen(1)] | None
 
 
 #: Cuts the trials out of continuous signals.
@@ -253,6 +256,8 @@ class Dataset(ABC):
         Lowest and highest possible rating.
     default_threshold : float
         Default of `labels.threshold`. Ratings above it are high.
+    last_resort : bool
+        Whether it recognises folders that another data set may know better, which then goes first.
 
     Notes
     -----
@@ -265,6 +270,7 @@ class Dataset(ABC):
     citation: ClassVar[str] = ""
     rating_range: ClassVar[tuple[float, float]] = (1.0, 9.0)
     default_threshold: ClassVar[float] = 5.0
+    last_resort: ClassVar[bool] = False
 
     @abstractmethod
     def find(self) -> list[Recording]:

@@ -157,6 +157,24 @@ def _by_subject(run: Run, position: int) -> list[tuple[str, Run]]:
     return [(name, Run(run.inst[(subjects == name).to_numpy()], None, run.notes)) for name in names]
 
 
+def _breaks_of(inst: Any) -> list[str]:
+    """Return the marks of breaks as text."""
+    from eegemo.datasets.breaks import is_break
+
+    marks = inst.annotations
+    if marks is None:
+        return []
+    return [
+        f"{onset - inst.first_time:.9g} {duration:.9g} {name}"
+        if hasattr(inst, "first_time")
+        else f"{onset:.9g} {duration:.9g} {name} {inst.events[:, 0].tolist()}"
+        for onset, duration, name in zip(
+            marks.onset, marks.duration, marks.description, strict=True
+        )
+        if is_break(str(name))
+    ]
+
+
 def _digest(runs: Sequence[Run]) -> str:
     """Return a digest of the content of runs."""
     import numpy as np
@@ -183,5 +201,6 @@ def _digest(runs: Sequence[Run]) -> str:
             if metadata is not None:
                 kinds = ",".join(map(str, metadata.dtypes))
                 parts.append(f"{kinds}\n{metadata.to_csv(index=False)}".encode())
+            parts += [text.encode() for text in _breaks_of(inst)]  # without any, nothing changes
             parts.append(np.ascontiguousarray(inst.get_data(), "<f8").tobytes())
     return digest_bytes(*parts)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from eegemo.preprocessing.bads import find_bad_channels as find_bad_channels
     from eegemo.preprocessing.bads import interpolate_bads as interpolate_bads
+    from eegemo.preprocessing.breaks import break_spans as break_spans
     from eegemo.preprocessing.channels import pick_channels as pick_channels
     from eegemo.preprocessing.eog import remove_eog_ica as remove_eog_ica
     from eegemo.preprocessing.eog import remove_eog_regression as remove_eog_regression
@@ -46,6 +47,7 @@ _HOMES = {
     "Record": "record",
     "RejectedTrial": "record",
     "band_pass": "filtering",
+    "break_spans": "breaks",
     "correct_baseline": "trials",
     "find_bad_channels": "bads",
     "interpolate_bads": "bads",
@@ -66,6 +68,7 @@ __all__ = [
     "Record",
     "RejectedTrial",
     "band_pass",
+    "break_spans",
     "correct_baseline",
     "find_bad_channels",
     "interpolate_bads",
@@ -103,6 +106,7 @@ def preprocess(
     baseline: Annotated[Sequence[float], MinLen(2), MaxLen(2)] | None = None,
     reject: Positive | None = None,
     montage: Annotated[str | None, Since("0.2")] = None,
+    breaks: Annotated[Literal["drop_windows", "drop_trial"], Since("0.2")] = "drop_windows",
     make_epochs: Annotated[MakeEpochs | None, NOT_IN_FILE] = None,
     record: Annotated[Record | None, NOT_IN_FILE] = None,
     copy: Annotated[bool, NOT_IN_FILE] = True,
@@ -147,6 +151,10 @@ def preprocess(
         Standard positions of the electrodes for recordings that have none, by the name of a montage
         of MNE, such as `standard_1005`. Interpolation and topographies need positions. `null` takes
         those of the recording.
+    breaks : "drop_windows" | "drop_trial"
+        What is left out where a recording was interrupted, cut or marked bad inside a trial: the
+        windows that hold the break, or the whole trial. No filter runs across a break in either
+        case.
     make_epochs : callable | None
         Takes a Raw and returns Epochs, or a list of Epochs where trials differ in length; called on
         continuous signals before the baseline step.
@@ -198,6 +206,7 @@ def preprocess(
         baseline=baseline,
         reject=reject,
         montage=montage,
+        breaks=breaks,
         make_epochs=make_epochs,
         record=record,
         copy=copy,

@@ -6,8 +6,9 @@
              -> epoch into trials -> baseline -> rejection
 
 Resampling comes first because every later step is then cheaper. Filters come before epoching
-because they need signal around each trial. Eye movements are estimated on a second copy,
-high-passed at 1 Hz and with the same reference, and removed from the signals in the chosen band.
+because they need signal around each trial; none runs across a break. Eye movements are estimated on
+a second copy, high-passed at 1 Hz and with the same reference, and removed from the signals in the
+chosen band.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from eegemo.datasets.base import MakeEpochs
 from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 from eegemo.preprocessing.bads import apply_interpolation, find_bad_channels, find_flat_channels
+from eegemo.preprocessing.breaks import break_names, drop_broken, say_breaks, with_breaks
 from eegemo.preprocessing.channels import (
     apply_montage,
     apply_pick,
@@ -32,7 +34,7 @@ from eegemo.preprocessing.eog import FIT_L_FREQ, apply_ica, apply_regression, hi
 from eegemo.preprocessing.filtering import apply_band_pass, apply_notch, resample
 from eegemo.preprocessing.record import Record
 from eegemo.preprocessing.reference import apply_reference
-from eegemo.preprocessing.trials import apply_baseline, apply_rejection
+from eegemo.preprocessing.trials import NoTrialLeftError, apply_baseline, apply_rejection
 
 __all__ = ["run_steps"]
 
@@ -52,12 +54,13 @@ def run_steps(
     reference: str | None,
     baseline: Sequence[float] | None,
     reject: float | None,
+    breaks: str,
     make_epochs: MakeEpochs | None,
     record: Record | None,
     copy: bool,
 ) -> mne.io.BaseRaw | mne.BaseEpochs | list[mne.BaseEpochs]:
     """Run all steps; see `eegemo.preprocessing.preprocess`, which has the defaults."""
-    _check_choices(bads, eog)
+    _check_choices(bads, eog, breaks)
     log = Record() if record is None else record
     keep = resolve_channels(inst, channels)
     eyes = resolve_eog_channels(inst, eog_channels) if eog != "none" else []
@@ -72,6 +75,8 @@ def run_steps(
     else:
         new = pick_channels(inst, names) if copy else apply_pick(inst, names)
     mark_eog(new, eyes)
+    if isinstance(new, mne.BaseEpochs):
+        _write_breaks(new)
     log.steps.append(f"{len(keep)} channels")
     if montage is not None:
         unknown = apply_montage(new, montage)
@@ -83,11 +88,11 @@ def run_steps(
         record.begin(new)
         _report_flat(new, bads, record)
     if notch is not None:
-        apply_notch(new, notch)
+        _say_lost(log, apply_notch(new, notch), "notch")
         log.steps.append(f"notch {', '.join(f'{freq:g}' for freq in np.atleast_1d(notch))} Hz")
     fit_on = high_passed(new, h_freq) if eyes and l_freq != FIT_L_FREQ else new
     _treat_bads(new, fit_on, bads, log)
-    apply_band_pass(new, l_freq, h_freq)
+    _say_lost(log, apply_band_pass(new, l_freq, h_freq), "band-pass")
     for signals in {id(new): new, id(fit_on): fit_on}.values():  # often two copies, not always
         apply_reference(signals, reference)
     if l_freq is not None or h_freq is not None:
@@ -101,13 +106,21 @@ def run_steps(
         del fit_on
         if names != keep:
             new.pick(keep, exclude=(), verbose="ERROR")
+    names_of_breaks: list[str] = []
     if isinstance(new, mne.io.BaseRaw) and make_epochs is not None:
-        new = make_epochs(new)
+        raw, new = new, make_epochs(new)
+        cut = new if isinstance(new, list) else [new]
+        for part in cut:
+            _write_breaks(part)
+        names_of_breaks = break_names(raw, cut)
+        del raw, cut
     parts = new if isinstance(new, list) else [new]
     n_trials = sum(len(part) for part in parts if isinstance(part, mne.BaseEpochs))
     if isinstance(parts[0], mne.BaseEpochs):
         log.n_trials = n_trials
         log.steps.append(f"{n_trials} trials")
+        parts = _treat_breaks(parts, breaks, baseline, names_of_breaks, log)
+        n_trials = sum(len(part) for part in parts)
     if baseline is not None:
         for part in parts:
             apply_baseline(part, baseline)
@@ -124,11 +137,54 @@ def run_steps(
     return parts if isinstance(new, list) else parts[0]
 
 
-def _check_choices(bads: str, eog: str) -> None:
+def _write_breaks(epochs: mne.BaseEpochs) -> None:
+    about = with_breaks(epochs)
+    if about is not epochs.metadata:
+        with mne.use_log_level("ERROR"):
+            epochs.metadata = about
+
+
+def _treat_breaks(
+    parts: list[Any],
+    breaks: str,
+    baseline: Sequence[float] | None,
+    names: Sequence[str],
+    log: Record,
+) -> list[Any]:
+    """Leave out trials that cannot be used for their breaks; note these, and the others."""
+    kept, dropped = parts, {}
+    if breaks == "drop_trial":
+        kept, dropped["they hold a break (breaks: drop_trial)"] = drop_broken(kept)
+    elif baseline is not None:
+        kept, dropped["a break lies in their baseline or after it"] = drop_broken(kept, baseline)
+    for reason, numbers in dropped.items():
+        if numbers:
+            several = "s" * (len(numbers) > 1)
+            log.notes.append(
+                f"{len(numbers)} trial{several} left out, {reason}: {', '.join(numbers)}"
+            )
+    if not kept:
+        raise NoTrialLeftError(f"no trial is left: {log.notes[-1]}.")
+    log.notes += say_breaks(kept, names)
+    return kept
+
+
+def _check_choices(bads: str, eog: str, breaks: str) -> None:
     if bads not in ("keep", "interpolate"):
         raise DataError(f"bads={bads!r} is not known; expected 'keep' or 'interpolate'.")
     if eog not in ("none", "regression", "ica"):
         raise DataError(f"eog={eog!r} is not known; expected 'none', 'regression' or 'ica'.")
+
+    if breaks not in ("drop_windows", "drop_trial"):
+        raise DataError(f"breaks={breaks!r} is not known; expected 'drop_windows' or 'drop_trial'.")
+
+
+def _say_lost(log: Record, seconds: float, what: str) -> None:
+    if seconds:
+        log.notes.append(
+            f"{what}: {seconds:.1f} s of signal lie between breaks that are closer together than "
+            "the filter is long, and were left out"
+        )
 
 
 def _treat_bads(inst: Any, fit_on: Any, bads: str, log: Record) -> None:

@@ -13,6 +13,7 @@ import mne
 import numpy as np
 
 from eegemo.errors import DataError
+from eegemo.preprocessing.breaks import longest_piece
 from eegemo.preprocessing.channels import (
     Instance,
     copy_loaded,
@@ -157,7 +158,7 @@ def remove_eog_ica(
 
 def high_passed(inst: Any, h_freq: float | None = None) -> Any:
     """Return a copy high-passed at 1 Hz, or `inst` itself if it is too short for the filter."""
-    if filter_length(float(inst.info["sfreq"]), FIT_L_FREQ, h_freq) > len(inst.times):
+    if filter_length(float(inst.info["sfreq"]), FIT_L_FREQ, h_freq) > longest_piece(inst):
         return inst
     new = inst.copy()
     apply_band_pass(new, FIT_L_FREQ, h_freq)

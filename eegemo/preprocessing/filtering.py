@@ -3,13 +3,17 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import mne
 import numpy as np
 import scipy.signal
 
+from eegemo.datasets.breaks import break_samples, snap_breaks
 from eegemo.errors import DataError
+from eegemo.preprocessing.breaks import blocks, check_remains, filter_pieces, is_broken, with_breaks
 from eegemo.preprocessing.channels import Instance, copy_loaded
 
 __all__ = ["apply_band_pass", "apply_notch", "band_pass", "filter_length", "notch", "resample"]
@@ -26,6 +30,7 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
     Uses a zero-phase polyphase FIR filter at the exact ratio of the two rates, as in
     `scipy.signal.resample_poly` (Kaiser window, beta 5). Resampling before the band-pass gives the
     same signals as after it, up to the ripple of the two filters, in a fraction of the time.
+    Signals between breaks are resampled by themselves.
 
     Parameters
     ----------
@@ -60,17 +65,10 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
         return new if names == new.ch_names else new.pick(names, verbose="ERROR")
     rows = [inst.ch_names.index(name) for name in names]
     # a channel at a time: an hour at 512 Hz is 16 MB per channel, and nearly 1 GB in all
-    blocks = [[row] for row in rows] if inst.preload else [rows]
-    # "line" joins first and last sample for padding: an offset must not ring at the edges
+    groups = [[row] for row in rows] if inst.preload else [rows]
+    cuts = _cuts(inst)
     parts = [
-        scipy.signal.resample_poly(
-            inst.get_data(picks=block, verbose="ERROR"),
-            ratio.numerator,
-            ratio.denominator,
-            axis=-1,
-            padtype="line",
-        )
-        for block in blocks
+        _resample(inst.get_data(picks=group, verbose="ERROR"), ratio, cuts) for group in groups
     ]
     data = np.concatenate(parts, axis=-2) if len(parts) > 1 else parts[0]
     del parts
@@ -85,16 +83,63 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
             events=inst.events,
             tmin=inst.tmin,
             event_id=inst.event_id,
-            metadata=inst.metadata,
+            metadata=with_breaks(inst),
             selection=inst.selection,
             drop_log=inst.drop_log,
             verbose="ERROR",
         )
     new = mne.io.RawArray(data, info, first_samp=round(inst.first_samp * ratio), verbose="ERROR")
-    annotations = inst.annotations.copy()
+    annotations = snap_breaks(inst)
     if annotations.orig_time is None:  # then MNE adds the time of the first sample on setting them
         annotations.onset -= inst.first_time
+    else:  # the number of the first sample was rounded
+        annotations.onset += new.first_time - inst.first_time
     return new.set_annotations(annotations, verbose="ERROR")
+
+
+def _cuts(inst: Any) -> list[tuple[int, list[int]]]:
+    """Return the trials with breaks and the samples at which their pieces begin.
+
+    Of continuous signals the only one is 0; other trials are resampled as a whole.
+    """
+    return [
+        (block or 0, [start for start, _, _ in found])
+        for block, found in (blocks(inst) if is_broken(inst) else ())
+        if len(found) > 1
+    ]
+
+
+def _resample(data: np.ndarray, ratio: Fraction, cuts: list[tuple[int, list[int]]]) -> np.ndarray:
+    """Resample along the last axis, each uninterrupted piece by itself."""
+    new: np.ndarray = _polyphase(data, ratio)
+    for trial, starts in cuts:
+        old = data[trial] if data.ndim == 3 else data
+        target = new[trial] if data.ndim == 3 else new
+        for start, stop in pairwise([*starts, old.shape[-1]]):
+            # A piece may begin between two new samples. It is continued backwards to an old sample
+            # that is also a new one, so that all of its samples keep their times.
+            grid = start - start % ratio.denominator
+            part = old[..., start:stop]
+            if grid < start:
+                part = np.concatenate([np.repeat(part[..., :1], start - grid, axis=-1), part], -1)
+            made = _polyphase(part, ratio)
+            offset = grid // ratio.denominator * ratio.numerator
+            # rounded as the times of breaks are
+            first, last = (
+                break_samples(float(edge * ratio), float(edge * ratio), 1.0)[0]
+                for edge in (start, stop)
+            )
+            last = target.shape[-1] if stop == old.shape[-1] else last
+            target[..., first:last] = made[..., first - offset : last - offset]
+    return new
+
+
+def _polyphase(data: np.ndarray, ratio: Fraction) -> np.ndarray:
+    # "line" joins first and last sample for padding: an offset must not ring at the edges
+    new: np.ndarray = scipy.signal.resample_poly(
+        data, ratio.numerator, ratio.denominator, axis=-1, padtype="line"
+    )
+    return new
 
 
 def _ratio(old: float, sfreq: float) -> Fraction:
@@ -199,10 +244,10 @@ def filter_length(sfreq: float, l_freq: float | None, h_freq: float | None) -> i
 # The same in place.
 
 
-def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> None:
-    """Filter in place; see `band_pass`."""
+def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> float:
+    """Filter in place (see `band_pass`); return the seconds of pieces too short for the filter."""
     if l_freq is None and h_freq is None:
-        return
+        return 0.0
     sfreq = float(inst.info["sfreq"])
     if l_freq is not None and l_freq <= 0:
         raise DataError(f"l_freq={l_freq:g} Hz; expected a positive frequency, or null for none.")
@@ -214,6 +259,8 @@ def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> No
     if l_freq is not None and h_freq is not None and l_freq >= h_freq:
         raise DataError(f"l_freq={l_freq:g} Hz is not below h_freq={h_freq:g} Hz.")
     length, n_times = filter_length(sfreq, l_freq, h_freq), len(inst.times)
+    if is_broken(inst):
+        return _band_pass_pieces(inst, l_freq, h_freq, length)
     if length > n_times:
         raise DataError(
             f"The filter for l_freq={l_freq}, h_freq={h_freq} Hz lasts {length / sfreq:.2f} s, "
@@ -222,14 +269,32 @@ def apply_band_pass(inst: Any, l_freq: float | None, h_freq: float | None) -> No
     picks = _filtered(inst)
     if picks:
         inst.filter(l_freq, h_freq, picks=picks, verbose="ERROR")
+    return 0.0
 
 
-def apply_notch(inst: Any, freqs: float | Sequence[float]) -> None:
-    """Remove frequencies in place; see `notch`."""
+def _band_pass_pieces(inst: Any, l_freq: float | None, h_freq: float | None, length: int) -> float:
+    check_remains(inst, length, f"The filter for l_freq={l_freq}, h_freq={h_freq} Hz")
+    sfreq = float(inst.info["sfreq"])
+
+    def apply(data: np.ndarray) -> np.ndarray:
+        filtered: np.ndarray = mne.filter.filter_data(data, sfreq, l_freq, h_freq, verbose="ERROR")
+        return filtered
+
+    lost = filter_pieces(inst, apply, _filtered(inst), length)
+    with inst.info._unlock():  # as MNE does for a filter of the whole
+        if l_freq is not None:
+            inst.info["highpass"] = max(l_freq, inst.info["highpass"])
+        if h_freq is not None:
+            inst.info["lowpass"] = min(h_freq, inst.info["lowpass"])
+    return lost
+
+
+def apply_notch(inst: Any, freqs: float | Sequence[float]) -> float:
+    """Filter in place (see `notch`); return the seconds of pieces too short for the filter."""
     wanted = [float(freq) for freq in np.atleast_1d(np.asarray(freqs, dtype=float))]
     sfreq = float(inst.info["sfreq"])
     if not wanted:
-        return
+        return 0.0
     for freq in wanted:
         # the stop band and its upper transition must fit below half the rate
         if not 1 < freq < sfreq / 2 - 1:
@@ -238,19 +303,25 @@ def apply_notch(inst: Any, freqs: float | Sequence[float]) -> None:
                 f"at the sampling rate of {sfreq:g} Hz."
             )
     length = 3.3 / _NOTCH_TRANSITION
+    options = {
+        "Fs": sfreq,
+        "freqs": wanted,
+        "trans_bandwidth": 2 * _NOTCH_TRANSITION,
+        "verbose": "ERROR",
+    }
+    if is_broken(inst):
+        samples = math.ceil(length * sfreq)
+        check_remains(inst, samples, "The notch filter")
+        return filter_pieces(
+            inst, partial(mne.filter.notch_filter, **options), _filtered(inst), samples
+        )
     if length * sfreq > len(inst.times):
         raise DataError(
             f"The notch filter lasts {length:.1f} s, the signals only "
             f"{len(inst.times) / sfreq:.2f} s. Remove notch, or use longer trials."
         )
-    inst.apply_function(
-        mne.filter.notch_filter,
-        picks=_filtered(inst),
-        Fs=sfreq,
-        freqs=wanted,
-        trans_bandwidth=2 * _NOTCH_TRANSITION,
-        verbose="ERROR",
-    )
+    inst.apply_function(mne.filter.notch_filter, picks=_filtered(inst), **options)
+    return 0.0
 
 
 def _filtered(inst: Any) -> list[int]:

@@ -16,6 +16,7 @@ import scipy.fft
 import scipy.signal
 
 from eegemo.errors import ResultError
+from eegemo.preprocessing.breaks import whole_segments
 from eegemo.preprocessing.channels import each_channel, eeg_names, signal_rows
 from eegemo.store import write_json
 
@@ -170,7 +171,8 @@ class Record:
 def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Compute the power spectral density by Welch's method.
 
-    Uses adjacent segments of 2 s with a Hann window; of long signals at most 300, evenly spread.
+    Uses adjacent segments of 2 s with a Hann window, without those that hold a break; of long
+    signals at most 300, evenly spread.
 
     Parameters
     ----------
@@ -201,8 +203,10 @@ def power_spectrum(inst: Any, names: Sequence[str]) -> tuple[np.ndarray, np.ndar
     freqs = np.fft.rfftfreq(length, 1 / sfreq)
     if n_segments == 0:
         return freqs, np.full((len(names), len(freqs)), np.nan)
-    step = -(-n_segments // _SEGMENTS)
-    trial, segment = np.divmod(np.arange(0, n_segments, step), per_trial)
+    trial, segment = np.divmod(np.arange(n_segments), per_trial)
+    whole = np.flatnonzero(whole_segments(inst, trial, segment * length, length))
+    chosen = whole[:: -(-len(whole) // _SEGMENTS)] if len(whole) else np.array([0])
+    trial, segment = trial[chosen], segment[chosen]
     # SciPy's welch and periodogram give the same, and take six times as long
     window = scipy.signal.get_window("hann", length)
     power = []

@@ -7,6 +7,7 @@ import mne
 import numpy as np
 
 from eegemo.errors import DataError
+from eegemo.preprocessing.breaks import blocks, is_broken
 from eegemo.preprocessing.channels import copy_loaded, eeg_names
 from eegemo.preprocessing.record import Record, RejectedTrial
 
@@ -65,8 +66,8 @@ def reject_trials(
     epochs : mne.BaseEpochs
         Trials in volts; channels marked bad are ignored.
     reject : float
-        Maximum peak-to-peak amplitude of any EEG channel over the complete trial, in volts (150e-6
-        is 150 µV).
+        Maximum peak-to-peak amplitude of any EEG channel over the complete trial (between its
+        breaks, if it has any), in volts (150e-6 is 150 µV).
     record : Record | None
         Filled with the dropped trials, their channels and amplitudes.
 
@@ -141,6 +142,8 @@ def apply_rejection(parts: Sequence[Any], reject: float, record: Record | None =
         amplitude = np.stack(
             [np.ptp(part.get_data(picks=[name])[:, 0], axis=-1) for name in names], axis=1
         )
+        for row, found in blocks(part) if is_broken(part) else ():
+            amplitude[row] = _largest_piece(part, row, names, found)
         largest = amplitude.max(axis=1)
         worst += largest.tolist()
         rejected += [
@@ -167,6 +170,16 @@ def apply_rejection(parts: Sequence[Any], reject: float, record: Record | None =
             f"{reject * 1e6:g} µV: {numbers}"
         )
     return kept
+
+
+def _largest_piece(
+    part: Any, row: int | None, names: Sequence[str], found: Sequence[tuple[int, int, bool]]
+) -> np.ndarray:
+    """Return the largest amplitude of each channel between the breaks of a trial."""
+    data = part.get_data(item=[row], picks=list(names), verbose="ERROR")[0]
+    ranges = [np.ptp(data[:, start:stop], axis=-1) for start, stop, good in found if good]
+    largest: np.ndarray = np.max(ranges, axis=0) if ranges else np.zeros(len(names))
+    return largest
 
 
 def _name(inst: Any, row: int) -> tuple[str, int]:

@@ -25,10 +25,12 @@ OnFile = Callable[[str, int, int], None]
 
 # State -> phrases in the messages of readers that indicate it.
 _STATES = {
+    "to be chosen": ("Say how long a trial", "Say by trial_types", "Choose one of them"),
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
     "not fetched": ("broken link",),
+    "needs tmax": ("have no duration",),
     "missing": ("no such", "found nothing", "holds no", "does not exist"),
 }
 
@@ -80,8 +82,12 @@ def find_dataset(folder: Path) -> Dataset | None:
         except ConfigError as error:
             problems.append(error)
             continue
+        if kind.last_resort and found is not None:
+            continue
         other = kind.detect(folder) if folder.is_dir() else None
-        if other is not None and (found is None or isinstance(other, type(found))):
+        if other is not None and (
+            found is None or found.last_resort or isinstance(other, type(found))
+        ):
             found = other
     if found is None and problems:
         raise problems[0]
@@ -117,7 +123,8 @@ def check_data(
     if dataset is None:
         raise InputError(
             f"{root}: expected an experiment file, a folder of them, the folder of DEAP's release, "
-            "or a BIDS data set (with dataset_description.json)."
+            "a BIDS data set (with dataset_description.json), or a folder of recordings (.edf, "
+            ".bdf, .set, .vhdr, .fif, ...)."
         )
     survey = dataset.survey()
     states, outlines = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)

@@ -21,7 +21,7 @@ from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
 from eegemo.splits import Fold, make_repeats
 from eegemo.trials import Trials, load_trials
-from eegemo.windows import Windows, make_windows
+from eegemo.windows import Windows, break_notes, make_windows
 
 __all__ = ["divide_trials", "prepare_experiment", "settle"]
 
@@ -112,6 +112,7 @@ def divide_trials(
             "Trial labels were shuffled within each subject and session: there is nothing to learn."
         )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
+    notes += break_notes(trials, labels, **experiment.windows.model_dump())
     folds = make_repeats(
         windows.table,
         repeats=experiment.repeats,

@@ -110,7 +110,15 @@ class Simulated(Deap):
         names = [f"s{number:02d}" for number in range(1, self.n_subjects + 1)]
         if self.subjects != "all":
             names = self._chosen(names)
-        return {name: self._foretell(int(name[1:])) for name in names}
+        if self.exclude is None:  # the usual case, which needs no MNE
+            return {name: self._foretell(int(name[1:])) for name in names}
+        from eegemo.datasets.exclude import exclude_subjects
+        from eegemo.datasets.without_trials import outline_without
+
+        names, trials = exclude_subjects(names, self.exclude, self.folder)
+        return {
+            name: outline_without(self._foretell(int(name[1:])), trials[name]) for name in names
+        }
 
     def _chosen(self, names: Sequence[str]) -> list[str]:
         wanted = [str(subject) for subject in self.subjects]

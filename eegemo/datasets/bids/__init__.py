@@ -1,4 +1,4 @@
-"""EEG in BIDS, read through MNE-BIDS."""
+"""EEG in BIDS: which files are the data, their tables, and their signals."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bids", "BidsRecording", "find_recordings_bids"]
 
-#: Name -> module of this folder that defines it; MNE-BIDS is imported when one is used.
+#: Name -> module of this folder that defines it; MNE is imported when one is used.
 _HOMES = {"BidsRecording": "recording", "find_recordings_bids": "finding"}
 
 

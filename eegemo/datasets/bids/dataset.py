@@ -1,16 +1,30 @@
 """BIDS EEG as a data set: options, outlines, and the survey of a folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Subjects, Survey
+from annotated_types import MinLen
+
+from eegemo.datasets.base import (
+    Channels,
+    Dataset,
+    Exclude,
+    Outline,
+    Recording,
+    Subjects,
+    Survey,
+)
 from eegemo.errors import DataError
+from eegemo.registry import Positive, Since
 
 __all__ = ["Bids"]
 
 _DESCRIPTION = "dataset_description.json"
+
+#: Type of the options that choose recordings by a label.
+Chosen = Literal["all"] | str | int | Annotated[Sequence[str | int], MinLen(1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +47,27 @@ class Bids(Dataset):
         Start of a trial in seconds from its event. Make it negative to subtract a baseline; samples
         before 0 are used for nothing else.
     tmax : float, optional
-        End of a trial in seconds from its event, exclusive. `null` takes the shortest `duration` of
-        all trials.
+        End of a trial in seconds from its event, exclusive. `null` ends each trial after its own
+        `duration`, so that trials may differ in length.
     trial_types : sequence of str, optional
         Events that are trials, by their `trial_type`. `null` takes all events, except for marks of
-        bad segments.
+        breaks and bad segments.
+    trials : {"events", "fixed"}
+        Whether each event is a trial (`events`), or recordings are cut into pieces of one length
+        (`fixed`): each recording as a whole, or with `trial_types` the events of these types.
+    length : float, optional
+        Length of a piece in seconds, for `fixed`. What is left at the end is left out.
+    sessions : "all", str, int or sequence
+        Sessions to include, by label, as in `[1, 2]`.
+    runs : "all", str, int or sequence
+        Runs to include, by label, as in `[1, 2]`.
+    acquisition : "all", str, int or sequence
+        Recordings to include, by their label `acq-`, as in `clean`; `n/a` for those without one.
+    processing : "all", str, int or sequence
+        Recordings to include, by their label `proc-`; `n/a` for those without one.
+    exclude : sequence, optional
+        What to leave out, by name: participants, recordings and trials, as in
+        `[sub-03, sub-04_run-2, sub-01_trial-3]`. Each name has to fit something.
     """
 
     title: ClassVar[str] = "BIDS"
@@ -48,6 +78,13 @@ class Bids(Dataset):
     tmin: float = 0.0
     tmax: float | None = None
     trial_types: Sequence[str] | None = None
+    trials: Annotated[Literal["events", "fixed"], Since("0.2")] = "events"
+    length: Annotated[Positive | None, Since("0.2")] = None
+    sessions: Annotated[Chosen, Since("0.2")] = "all"
+    runs: Annotated[Chosen, Since("0.2")] = "all"
+    acquisition: Annotated[Chosen, Since("0.2")] = "all"
+    processing: Annotated[Chosen, Since("0.2")] = "all"
+    exclude: Annotated[Exclude, Since("0.2")] = None
 
     def find(self) -> list[Recording]:
         """List the subjects with EEG (see `eegemo.datasets.bids.find_recordings_bids`)."""
@@ -60,6 +97,13 @@ class Bids(Dataset):
             tmin=self.tmin,
             tmax=self.tmax,
             trial_types=self.trial_types,
+            trials=self.trials,
+            length=self.length,
+            sessions=self.sessions,
+            runs=self.runs,
+            acquisition=self.acquisition,
+            processing=self.processing,
+            exclude=self.exclude,
         )
         return list(found)
 
@@ -71,6 +115,10 @@ class Bids(Dataset):
 
         if not isinstance(recording, BidsRecording):
             raise TypeError(f"expected a recording of BIDS, found {type(recording).__name__}")
+        if recording.length is not None:
+            for _ in recording.read() if full else ():
+                pass
+            return recording.outline_pieces()
         runs = recording.read(eeg_only=not full)
         inst = next(runs).inst  # there is one, or `read` has said why not
         kinds = zip(inst.ch_names, inst.get_channel_types(), strict=True)
@@ -80,29 +128,38 @@ class Bids(Dataset):
         if full:
             for _ in runs:
                 pass
-        events = pd.concat(recording.events, ignore_index=True).drop(columns="onset")
-        seconds = recording.tmax - max(recording.tmin, 0.0)
-        return Outline(events, (seconds,) * len(events), sfreq, names)
+        events = pd.concat(recording.events, ignore_index=True)
+        ends = events["duration"] if recording.tmax is None else [recording.tmax] * len(events)
+        seconds = tuple(float(end) - max(recording.tmin, 0.0) for end in ends)
+        return Outline(events.drop(columns=["onset", "duration"]), seconds, sfreq, names)
+
+    def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
+        """Return what was found in the files and tables of all recordings, counted."""
+        from eegemo.datasets.bids.recording import BidsRecording
+        from eegemo.datasets.bids.told import sum_up
+
+        return sum_up([found for found in recordings if isinstance(found, BidsRecording)])
 
     def survey(self) -> Survey:
         """Survey each subject of each task."""
         from dataclasses import replace
 
-        from eegemo.datasets.bids.files import find_paths
+        from eegemo.datasets.bids.paths import find_paths, find_unread
         from eegemo.formats.files import list_folder
 
         root = Path(self.root)
         paths = find_paths(root)
-        tasks = sorted({str(path.task) for path in paths})
+        tasks = list({path.task.casefold(): path.task for path in reversed(paths)}.values())[::-1]
         found: dict[str, Recording] = {}
         broken = {}
         for task in tasks:
-            for subject in sorted({path.subject for path in paths if str(path.task) == task}):
+            here = {path.subject for path in paths if path.task.casefold() == task.casefold()}
+            for subject in sorted(here):
                 name = f"sub-{subject}" + (f", {task}" if len(tasks) > 1 else "")
                 try:
                     found[name] = replace(self, task=task, subjects=[subject]).find()[0]
                 except DataError as error:
-                    files = [Path(path.fpath) for path in paths if path.subject == subject]
+                    files = [path.fpath for path in paths if path.subject == subject]
                     broken[name] = files, error
         used = {path.subject for path in paths}
         ignored = [
@@ -110,6 +167,7 @@ class Bids(Dataset):
             for folder in list_folder(root)
             if folder.name.startswith("sub-") and folder.name.removeprefix("sub-") not in used
         ]
+        ignored += [file.name for file in find_unread(root)]
         kind = f"BIDS, task {', '.join(tasks)}" if tasks else "BIDS, without EEG"
         return Survey(kind, found, broken, {}, tuple(ignored))
 

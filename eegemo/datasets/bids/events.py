@@ -1,99 +1,114 @@
-"""Trials from the ``events.tsv`` of a BIDS recording."""
+"""Trials from the ``events.tsv`` of a BIDS recording; every row is a trial, or counted."""
 
-import csv
 import difflib
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from eegemo.datasets.base import RATINGS
+from eegemo.datasets.bids.paths import RunPath
+from eegemo.datasets.breaks import is_break
+from eegemo.datasets.exclude import Exclusion, same_label, shorten
+from eegemo.datasets.tables import fold, is_missing, show_names
 from eegemo.errors import DataError
 
 __all__ = [
-    "check_overlap",
+    "RESERVED",
+    "RunEvents",
+    "check_durations",
     "check_trial_types",
-    "find_bad_spans",
-    "leave_out",
+    "column_name",
+    "exclude_trials",
     "number_trials",
     "read_events",
-    "read_tsv",
-    "shortest_duration",
 ]
 
-# In seconds: onsets are written with six digits or so.
-_ROUNDING = 1e-6
-_MISSING = ("", "n/a", "nan")
+#: Columns of the metadata that other columns are not called.
+RESERVED = (
+    "subject", "session", "trial", "stimulus", "run", "trial_type", "onset", "duration", "bundle",
+    "breaks", "n_times", "presentation",
+)  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # In seconds, some thirty years: larger numbers are neither times in a recording nor ratings.
 _LARGEST = 1e9
-# Events that mark a segment rather than a trial, in MNE's and EEGLAB's spelling.
-_NOT_TRIALS = ("bad", "boundary", "edge", "new segment")
 
 
-def read_tsv(file: Path) -> pd.DataFrame:
-    """Read a table as unchanged text; a row with a wrong number of cells is refused."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, delimiter="\t", strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            rows = []
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise DataError(
-                        f"{file}, line {reader.line_num}: {len(row)} cells; expected one for each "
-                        f"of the {len(header)} columns."
-                    )
-                if row:  # else the line is blank
-                    rows.append(row)
-    except (OSError, UnicodeError, csv.Error) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise DataError(f"{file} cannot be read as a table: {reason[:200]}.") from error
-    lower = [name.lower() for name in header]
-    twice = [name for name in dict.fromkeys(lower) if lower.count(name) > 1]
-    if twice:
-        raise DataError(f"{file} has several columns of the name {_list(twice)}.")
-    if "onset" not in header:
-        raise DataError(f"{file} has no column 'onset'; it has {_list(header) or 'no text'}.")
-    return pd.DataFrame(rows, columns=header, dtype="str")
+@dataclass(frozen=True)
+class RunEvents:
+    """The events of a run: its trials, and how many rows are none.
 
+    Attributes
+    ----------
+    path : RunPath
+    file : pathlib.Path
+        The table.
+    table : DataFrame of str
+        All rows; the index is the line in the file.
+    trials : DataFrame
+        A row per trial in the order of their onsets: the metadata, and ``onset`` and ``duration``
+        in seconds.
+    lines : tuple of int
+        Of each trial, in the file.
+    left_out : dict of str to int
+        Number of rows that are no trial, by reason.
+    """
 
-def _list(names: Iterable[str]) -> str:
-    """Join names from a file in a single line, escaped and shortened for a terminal."""
-    shown = [str(name).encode("unicode_escape").decode("ascii") for name in names]
-    short = [name if len(name) <= 40 else f"{name[:40]}..." for name in shown[:20]]
-    return ", ".join([*short, "..."] if len(shown) > 20 else short)
+    path: RunPath
+    file: Path
+    table: pd.DataFrame
+    trials: pd.DataFrame
+    lines: tuple[int, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows, out = len(self.table), sum(self.left_out.values())
+        if not rows == len(self.trials) + out or len(self.lines) != len(self.trials):
+            raise DataError(
+                f"{self.file}: {rows} rows, of which {len(self.trials)} are trials and {out} are "
+                "not. This is an error of eegemo: please report it with this table."
+            )
+
+    def without(self, which: np.ndarray, reason: str) -> "RunEvents":
+        """Return the events without some trials, which are counted."""
+        if not which.any():
+            return self
+        lines = tuple(line for line, gone in zip(self.lines, which, strict=True) if not gone)
+        trials = self.trials[~which].reset_index(drop=True)
+        left_out = dict(Counter(self.left_out) + Counter({reason: int(which.sum())}))
+        return replace(self, trials=trials, lines=lines, left_out=left_out)
 
 
 def _is_mark(trial_type: str) -> bool:
-    return trial_type.lower().startswith(_NOT_TRIALS)
+    return is_break(trial_type)
 
 
-def _numbers(table: pd.DataFrame, column: str, file: Path | str) -> list[float]:
+def _numbers(table: pd.DataFrame, column: str, file: Path) -> list[float]:
     """Return a column as numbers, with NaN for missing values."""
     numbers = []
-    for row, text in zip(table.index, table[column], strict=True):
-        word = text.strip()
-        missing = word.lower() in _MISSING
+    for line, text in zip(table.index, table[column], strict=True):
         # float() alone takes 1_0 for 10 and knows digits of other scripts
-        number = float(word) if _NUMBER.fullmatch(word) else math.nan
-        if not missing and not abs(number) <= _LARGEST:
+        number = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not is_missing(text) and not abs(number) <= _LARGEST:
             found = repr(text if len(text) <= 60 else f"{text[:60]}...")
+            comma = re.fullmatch(r"[+-]?\d+,\d+", text)
+            hint = f" Write {text.replace(',', '.')}." if comma else ""
             raise DataError(
-                f"{file}, line {row + 2}: {column} is {found}; expected a number or n/a."
+                f"{file}, line {line}: {column} is {found}; expected a number or n/a.{hint}"
             )
         if column == "duration" and number < 0:
-            raise DataError(f"{file}, line {row + 2}: the duration {text} is negative.")
+            raise DataError(f"{file}, line {line}: the duration {text} is negative.")
         numbers.append(number)
     return numbers
 
 
 def check_trial_types(
-    tables: list[pd.DataFrame], trial_types: Sequence[str] | None, root: Path
+    tables: Sequence[pd.DataFrame], trial_types: Sequence[str] | None, root: Path
 ) -> None:
     """Refuse a trial type that no event of the data set has."""
     if trial_types is None:
@@ -103,122 +118,194 @@ def check_trial_types(
     )
     for kind in trial_types:
         if kind not in present:
-            close = difflib.get_close_matches(kind, present, n=1)
+            alike = [other for other in present if fold(other) == fold(kind)]
+            close = alike or difflib.get_close_matches(kind, present, n=1)
             hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise DataError(
-                f"{root}: no event has the trial_type {kind!r}.{hint} Found: {_list(present)}."
+            found = show_names(name or "n/a" for name in present) or "no column trial_type"
+            elsewhere = dict.fromkeys(
+                str(name)
+                for table in tables
+                for name in table.columns
+                if name != "trial_type" and kind in set(table[name])
             )
+            if elsewhere and not alike:
+                hint = (
+                    f" It stands in the column {show_names(elsewhere)}: write labels.column: "
+                    f"{next(iter(elsewhere))}, without trial_types."
+                )
+            raise DataError(f"{root}: no event has the trial_type {kind!r}.{hint} Found: {found}.")
+
+
+def column_name(name: str, table: str, used: Sequence[str]) -> str:
+    """Return the name of a column of a table among the metadata.
+
+    Parameters
+    ----------
+    name : str
+    table : str
+        Such as ``events``.
+    used : sequence of str
+        Names that are taken.
+
+    Examples
+    --------
+    >>> column_name("emotion", "events", ["subject"]), column_name("trial", "events", ["trial"])
+    ('emotion', 'events.trial')
+    """
+    while name in used:
+        name = f"{table}.{name}"
+    return name
 
 
 def read_events(
-    path: Any, file: Path, table: pd.DataFrame, trial_types: Sequence[str] | None
-) -> pd.DataFrame:
-    """Return the trials of a run: metadata, and onset and duration in seconds."""
+    path: RunPath, file: Path, table: pd.DataFrame, trial_types: Sequence[str] | None
+) -> RunEvents:
+    """Read the trials of a run.
+
+    Parameters
+    ----------
+    path : RunPath
+    file : pathlib.Path
+        For messages.
+    table : DataFrame of str
+        Of `eegemo.datasets.tables.read_table`.
+    trial_types : sequence of str, optional
+        Events that are trials; None takes all but marks of breaks.
+
+    Returns
+    -------
+    events : RunEvents
+        With all columns of the table as text, but for the ratings, which are numbers. Trials have
+        no number yet.
+
+    Raises
+    ------
+    DataError
+        If an onset, a duration or a rating is not a number, or different events that are trials
+        begin at the same moment.
+    """
     kinds = table["trial_type"] if "trial_type" in table else pd.Series("", index=table.index)
-    columns = {str(name).lower(): str(name) for name in table.columns}
-    stimulus = next((columns[name] for name in ("stimulus", "stim_file") if name in columns), None)
-    trials = pd.DataFrame(
-        {
-            "subject": path.subject,
-            "session": path.session or "1",
-            "trial": 0,
-            "stimulus": table[stimulus] if stimulus else "",
-            "run": path.run or "1",
-            "trial_type": kinds,
-            "onset": _numbers(table, "onset", file),
-            "duration": _numbers(table, "duration", file) if "duration" in table else math.nan,
-        },
-        index=table.index,
+    onsets = pd.Series(_numbers(table, "onset", file), index=table.index, dtype=float)
+    _check_not_samples(table, onsets, file)
+    if trial_types is not None:
+        chosen, other = kinds.isin(trial_types), "of another trial_type"
+    else:
+        # without trial_type, the column that is next to it says what is a mark
+        named = kinds if "trial_type" in table else table.get("value", kinds)
+        chosen, other = ~named.map(_is_mark).astype(bool), "marks of a break"
+    absent = chosen & onsets.isna()
+    kept = chosen & ~absent
+    left_out = {other: int((~chosen).sum()), "without an onset": int(absent.sum())}
+    rows = table[kept.to_numpy(dtype=bool)]
+    rows = rows.loc[onsets[rows.index].sort_values(kind="stable").index]
+    copies = rows.duplicated()
+    left_out["the same as another row"] = int(copies.sum())
+    rows = rows[~copies.to_numpy(dtype=bool)]
+    trials = _make_trials(path, rows, onsets[rows.index], file)
+    twice = trials["onset"].duplicated(keep=False)
+    # without a trial_type nothing says which is the trial; labels.column can, and they are bundled
+    if twice.any() and trials["trial_type"].any():
+        moment = trials.loc[twice, "onset"].iloc[0]
+        same = trials["onset"] == moment
+        what = show_names(dict.fromkeys(kind or "n/a" for kind in trials.loc[same, "trial_type"]))
+        lines = ", ".join(str(line) for line in rows.index[same.to_numpy(dtype=bool)][:3])
+        raise DataError(
+            f"{file}: several events at {moment:g} s ({what}; lines {lines}). Say by trial_types "
+            "which of them are trials."
+        )
+    return RunEvents(
+        path,
+        file,
+        table,
+        trials,
+        tuple(int(line) for line in rows.index),
+        {reason: n for reason, n in left_out.items() if n},
     )
-    trials = trials.replace({"stimulus": "n/a", "trial_type": "n/a"}, "")
+
+
+def _make_trials(path: RunPath, rows: pd.DataFrame, onsets: pd.Series, file: Path) -> pd.DataFrame:
+    columns = {str(name).lower(): str(name) for name in rows.columns}
+    source = next((columns[name] for name in ("stimulus", "stim_file") if name in columns), None)
+    values: dict[str, object] = {
+        "subject": path.subject,
+        "session": path.session,
+        "trial": 0,
+        "stimulus": _text(rows[source]) if source else "",
+        "run": path.run_label,
+        "trial_type": _text(rows["trial_type"]) if "trial_type" in rows else "",
+        "onset": onsets,
+        "duration": _numbers(rows, "duration", file) if "duration" in rows else math.nan,
+    }
     for rating in RATINGS:
         if rating in columns:
-            trials[rating] = _numbers(table, columns[rating], file)
-    wanted = ~kinds.map(_is_mark) if trial_types is None else kinds.isin(trial_types)
-    trials = trials[wanted.to_numpy(dtype=bool)].sort_values("onset", kind="stable")
-    if trials["onset"].isna().any():
-        raise DataError(f"{file}: a trial has no onset.")
-    if trials["onset"].duplicated().any():
-        twice = trials.loc[trials["onset"].duplicated(), "onset"].iloc[0]
+            values[rating] = _numbers(rows, columns[rating], file)
+    done = {"onset", "duration", "trial_type", *(columns.get(rating) for rating in RATINGS)}
+    done |= {source} if source == "stimulus" else set()
+    for name in map(str, rows.columns):
+        if name not in done:
+            used = [*RESERVED, *values]
+            values[column_name(name, "events", used)] = _text(rows[name])
+    return pd.DataFrame(values, index=rows.index).reset_index(drop=True)
+
+
+def _text(column: pd.Series) -> list[str]:
+    return ["" if is_missing(text) else text for text in column]
+
+
+def _check_not_samples(table: pd.DataFrame, onsets: pd.Series, file: Path) -> None:
+    """Refuse a table whose onsets are the numbers of samples, by its own column of them."""
+    name = next((name for name in table.columns if str(name).lower() == "sample"), None)
+    if name is None:
+        return
+    samples = pd.to_numeric(table[name], errors="coerce")
+    both = onsets.notna() & samples.notna() & (onsets > 0)
+    if both.any() and (onsets[both] == samples[both]).all():
+        line = int(table.index[both.to_numpy(dtype=bool)][0])
         raise DataError(
-            f"{file}: several events at {twice:g} s. Say by trial_types which of them are trials."
+            f"{file}: onset equals the column {name} in every row (line {line}: "
+            f"{onsets[line]:.10g}), so onsets are numbers of samples; expected seconds. Divide "
+            "them by the sampling rate."
         )
-    return trials.reset_index(drop=True)
 
 
-def number_trials(runs: list[pd.DataFrame]) -> list[pd.DataFrame]:
+def number_trials(runs: Sequence[RunEvents]) -> list[RunEvents]:
     """Give the trials of a subject numbers from 1 on, across the runs of each session."""
-    count: dict[str, int] = {}
-    for trials in runs:
-        for session in trials["session"].unique():
-            first = count.get(session, 0) + 1
-            trials["trial"] = np.arange(first, first + len(trials))
-            count[session] = first + len(trials) - 1
-    return runs
+    count: Counter[str] = Counter()
+    numbered = []
+    for run in runs:
+        first = count[run.path.session] + 1
+        trials = run.trials.assign(trial=np.arange(first, first + len(run.trials)))
+        count[run.path.session] += len(trials)
+        numbered.append(replace(run, trials=trials))
+    return numbered
 
 
-def shortest_duration(tables: list[pd.DataFrame], root: Path) -> float:
-    """Return the shortest duration of all trials in seconds; every trial must have a duration."""
-    durations = np.concatenate([table["duration"].to_numpy(dtype=float) for table in tables])
-    if not (durations > 0).all():
-        raise DataError(
-            f"{root}: not every trial has a duration in its events.tsv. Say how long a trial lasts "
-            "with tmax, in seconds from its onset."
-        )
-    return float(durations.min())
+def exclude_trials(run: RunEvents, exclusions: Sequence[Exclusion]) -> tuple[RunEvents, set[str]]:
+    """Return the events without the trials that are excluded, and the exclusions that fit one."""
+    gone = np.zeros(len(run.trials), dtype=bool)
+    fitting = set()
+    for exclusion in exclusions:
+        found = [same_label(str(trial), str(exclusion.trial)) for trial in run.trials["trial"]]
+        gone |= np.array(found, dtype=bool)
+        fitting |= {exclusion.text} if any(found) else set()
+    return run.without(gone, "excluded"), fitting
 
 
-def check_overlap(
-    trials: pd.DataFrame, tmin: float, tmax: float, file: Path, bad: Sequence[tuple[float, float]]
-) -> None:
-    """Refuse trials that share samples after their onsets, which could leak into a test set.
-
-    They may overlap before the onset: that part serves as a baseline and is not learned from.
-    """
-    kept, _ = leave_out(trials, tmin, tmax, math.inf, bad)
-    first = max(tmin, 0.0)
-    close = np.flatnonzero(np.diff(kept["onset"]) < tmax - first - 2 * _ROUNDING)
-    if close.size:
-        (trial, onset), (following, later) = (
-            kept[["trial", "onset"]].iloc[close[0] : close[0] + 2].to_numpy()
-        )
-        raise DataError(
-            f"{file}: trials {trial:g} and {following:g} overlap. Their onsets are {onset:.10g} "
-            f"and {later:.10g} s, and a trial lasts from {first:g} to {tmax:g} s after its onset, "
-            f"so both would hold the same signal ({close.size} of {len(kept)} trials reach into "
-            "the next). Choose a smaller tmax, or say by trial_types which events are trials."
-        )
-
-
-def find_bad_spans(table: pd.DataFrame, file: Path) -> tuple[tuple[float, float], ...]:
-    """Return start and end of the segments that events mark as bad, in seconds."""
-    if "trial_type" not in table or "duration" not in table:
-        return ()
-    bad = table[table["trial_type"].str.lower().str.startswith("bad")]
-    spans = []
-    for onset, duration in zip(
-        _numbers(bad, "onset", file), _numbers(bad, "duration", file), strict=True
-    ):
-        if math.isnan(onset):
-            raise DataError(f"{file}: a segment marked as bad has no onset.")
-        if duration > 0:  # without a duration it is a moment
-            spans.append((onset, onset + duration))
-    return tuple(spans)
-
-
-def leave_out(
-    trials: pd.DataFrame, tmin: float, tmax: float, end: float, bad: Sequence[tuple[float, float]]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return the usable trials, and notes on the dropped ones."""
-    start, stop = trials["onset"] + tmin, trials["onset"] + tmax
-    outside = (start < -_ROUNDING) | (stop > end + _ROUNDING)
-    in_bad = pd.Series(False, index=trials.index)
-    for first, last in bad:
-        in_bad |= (start < last) & (stop > first)
-    notes = []
-    for which, reason in ((outside, "outside the recording"), (in_bad & ~outside, "marked bad")):
-        if which.any():
-            numbers = ", ".join(str(number) for number in trials.loc[which, "trial"])
-            trial = "trial" if which.sum() == 1 else "trials"
-            notes.append(f"{which.sum()} {trial} left out, {reason}: {numbers}")
-    return trials[~(outside | in_bad)].drop(columns="duration"), notes
+def check_durations(runs: Sequence[RunEvents], root: Path) -> None:
+    """Refuse trials without a duration, where each lasts as long as its own."""
+    without = [
+        (run, line)
+        for run in runs
+        for line, seconds in zip(run.lines, run.trials["duration"], strict=True)
+        if not seconds > 0
+    ]
+    if not without:
+        return
+    total = sum(len(run.trials) for run in runs)
+    places = [f"{run.file.name}, line {line}" for run, line in without]
+    where = f" ({shorten(places)})" if len(without) < total else ""
+    raise DataError(
+        f"{root}: not every trial has a duration in its events.tsv: {len(without)} of {total} have "
+        f"none or 0{where}. Say how long a trial lasts with tmax, in seconds from its onset, or by "
+        "trial_types which events are trials."
+    )

@@ -1,17 +1,16 @@
-"""Files of a BIDS data set: the recordings, and the files that each of them depends on."""
+"""Files that a recording of BIDS depends on: signals, and the sidecars that apply to it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import mne_bids
-
+from eegemo.datasets.bids.paths import RunPath, parse_name
+from eegemo.datasets.exclude import same_label
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
 
-__all__ = ["find_paths", "list_files", "list_tables_around", "name_signal_files"]
+__all__ = ["find_sidecar", "list_files", "list_tables_around", "name_signal_files"]
 
-_EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
 # Sidecars that signals and metadata depend on. They may be in a folder further up.
 _SIDECARS = ("channels", "coordsystem", "eeg", "electrodes", "events")
 # Files that a BrainVision header names; MNE reads them under any name.
@@ -20,71 +19,12 @@ _NAMED_FILES = re.compile(
 )
 
 
-def find_paths(root: Path) -> list[mne_bids.BIDSPath]:
-    """Return all EEG recordings of a data set, in any order.
-
-    Parameters
-    ----------
-    root : pathlib.Path
-
-    Returns
-    -------
-    list of mne_bids.BIDSPath
-        Including paths that are no regular file, which MNE-BIDS skips: check those that are needed
-        with `check_file`.
-
-    Raises
-    ------
-    DataError
-        If a folder cannot be read, or a recording has an invalid name, which MNE-BIDS skips, too.
-    """
-    named = [
-        file
-        for folder in _eeg_folders(root)
-        for file in list_folder(folder)
-        if file.name.startswith("sub-")
-        and file.stem.endswith("_eeg")
-        and file.suffix in _EXTENSIONS
-    ]
-    with named_errors(root):
-        absent = [file for file in named if not file.is_file()]
-        try:
-            paths = mne_bids.find_matching_paths(
-                root, datatypes="eeg", suffixes="eeg", extensions=list(_EXTENSIONS)
-            )
-            paths += [mne_bids.get_bids_path_from_fname(file, check=False) for file in absent]
-        except (ValueError, KeyError, RuntimeError) as error:  # of a name that it cannot take apart
-            reason = " ".join(str(error).split()).rstrip(".")
-            raise DataError(f"{root}: a file is not named as BIDS names them: {reason}.") from error
-    paths = [path for path in paths if not Path(path.fpath).name.startswith(".")]
-    known = {Path(path.fpath).name for path in paths if path.subject}
-    strange = [file for file in named if file.name not in known]
-    if strange:
-        raise DataError(
-            f"{strange[0]} is not named as BIDS names recordings, such as sub-01_task-music_run-1_"
-            "eeg.vhdr, and would be skipped. Rename it, or move it out of the data set."
-        )
-    return paths
-
-
-def _eeg_folders(root: Path) -> list[Path]:
-    with named_errors(root):
-        subjects = [f for f in list_folder(root) if f.name.startswith("sub-") and f.is_dir()]
-        sessions = [
-            folder
-            for subject in subjects
-            for folder in list_folder(subject)
-            if folder.name.startswith("ses-") and folder.is_dir()
-        ]
-        return [f / "eeg" for f in (*subjects, *sessions) if (f / "eeg").is_dir()]
-
-
-def list_files(path: Any, root: Path) -> list[Path]:
+def list_files(path: RunPath, root: Path) -> list[Path]:
     """Return all files that a run depends on: its signals and the sidecars that apply to it.
 
     Parameters
     ----------
-    path : mne_bids.BIDSPath
+    path : RunPath
     root : pathlib.Path
 
     Returns
@@ -96,55 +36,105 @@ def list_files(path: Any, root: Path) -> list[Path]:
     DataError
         If a file is no regular file or leads out of the data set, or a folder cannot be read.
     """
-    entities_of_run = dict(part.split("-", 1) for part in path.basename.split("_") if "-" in part)
-    folder = Path(path.directory)
-    stem = Path(path.fpath).name.removesuffix(path.extension)
-    files = [file for file in list_folder(folder) if file.stem == stem and not file.is_dir()]
-    files += _other_signal_files(Path(path.fpath), root)
-    while True:
-        for file in list_folder(folder):
-            *entities, suffix = file.stem.split("_")
-            named = dict(part.split("-", 1) for part in entities if "-" in part)
-            if (
-                suffix in _SIDECARS
-                and file.suffix in (".tsv", ".json")
-                and not file.name.startswith(".")
-                and all(
-                    entities_of_run.get(key, value) == value
-                    for key, value in named.items()
-                    if key != "space"
-                )
-            ):
-                files.append(file)
-        if folder in (root, folder.parent):
-            break
-        folder = folder.parent
+    stem = path.fpath.stem
+    files = [
+        file for file in list_folder(path.directory) if file.stem == stem and not file.is_dir()
+    ]
+    files += _other_signal_files(path.fpath, root)
+    files += [file for file, *_ in _sidecars(path, root, _SIDECARS)]
     for file in files:
         check_file(file)
         check_inside(file, root)
     return files
 
 
-def list_tables_around(path: Any, root: Path) -> list[Path]:
-    """Return tables that MNE-BIDS reads although trials do not depend on them.
+def _sidecars(
+    path: RunPath, root: Path, suffixes: Sequence[str]
+) -> list[tuple[Path, int, dict[str, str]]]:
+    """Return the sidecars that may apply to a run: file, levels above the run, labels."""
+    found = []
+    folder, level = path.directory, 0
+    while True:
+        for file in list_folder(folder):
+            if file.suffix.lower() not in (".tsv", ".json") or file.name.startswith("."):
+                continue
+            parsed = parse_name(file.stem)
+            if parsed is None or parsed[1].lower() not in suffixes:
+                continue
+            labels = {key: label for key, label in parsed[0].items() if key != "space"}
+            if all(
+                key in path.labels and same_label(path.labels[key], label)
+                for key, label in labels.items()
+            ):
+                found.append((file, level, labels))
+        if folder in (root, folder.parent):
+            return found
+        folder, level = folder.parent, level + 1
+
+
+def find_sidecar(path: RunPath, root: Path, suffix: str, extension: str) -> Path | None:
+    """Return the sidecar that applies to a run: the nearest one, and there the most specific.
 
     Parameters
     ----------
-    path : mne_bids.BIDSPath
+    path : RunPath
+    root : pathlib.Path
+    suffix, extension : str
+        Such as "events" and ".tsv".
+
+    Returns
+    -------
+    file : pathlib.Path or None
+        Labels may differ from those of the recording in case and in zeros before numbers, if no
+        file has them as they are.
+
+    Raises
+    ------
+    DataError
+        If several apply in the same way.
+    """
+    fitting = [
+        (file, level, labels)
+        for file, level, labels in _sidecars(path, root, [suffix])
+        if file.suffix.lower() == extension
+    ]
+    nearest = min((level for _, level, _ in fitting), default=0)
+    at_level = [(file, labels) for file, level, labels in fitting if level == nearest]
+    most = max((len(labels) for _, labels in at_level), default=0)
+    best = [(file, labels) for file, labels in at_level if len(labels) == most]
+    exact = [file for file, labels in best if labels.items() <= path.labels.items()]
+    candidates = exact or [file for file, _ in best]
+    if len(candidates) > 1 and suffix == "events":
+        raise DataError(
+            f"{path.fpath}: both {candidates[0].name} and {candidates[1].name} fit it; expected "
+            "one of them. Name the one that belongs to it as the recording is named."
+        )
+    return candidates[0] if candidates else None
+
+
+def list_tables_around(path: RunPath, root: Path) -> list[Path]:
+    """Return the tables about participants, sessions and recordings.
+
+    Parameters
+    ----------
+    path : RunPath
     root : pathlib.Path
 
     Returns
     -------
     list of pathlib.Path
-        ``participants.tsv``, and the ``scans.tsv`` of the subject or session.
+        ``participants.tsv``, the ``sessions.tsv`` of the subject, the ``scans.tsv`` of the subject
+        or session.
 
     Raises
     ------
     DataError
         If a table is no regular file, or leads out of the data set.
     """
+    above = path.directory.parent
     around = [root / "participants.tsv", root / "participants.json"]
-    around += Path(path.directory).parent.glob("*_scans.tsv")
+    around += sorted({*above.glob("*_scans.tsv"), *above.parent.glob("*_sessions.tsv")})
+    around += sorted(above.glob("*_sessions.tsv"))
     around = [file for file in around if file.exists() or file.is_symlink()]
     for file in around:
         check_file(file)
@@ -175,7 +165,7 @@ def name_signal_files(file: Path, root: Path) -> list[Path]:
 
 
 def _named_files(file: Path, root: Path, *keys: bytes) -> list[Path]:
-    if file.suffix != ".vhdr":
+    if file.suffix.lower() != ".vhdr":
         return []
     with named_errors(file):
         named = _NAMED_FILES.findall(file.read_bytes())
@@ -196,7 +186,7 @@ def _named_files(file: Path, root: Path, *keys: bytes) -> list[Path]:
 
 def _other_signal_files(file: Path, root: Path) -> list[Path]:
     """Return files with the signals or markers of a recording, under any name."""
-    if file.suffix == ".set":
+    if file.suffix.lower() == ".set":
         # The .set names its .fdt inside a compressed structure that may hold all signals as well.
         # Instead of loading it, all files that it could name are taken.
         return [other for other in list_folder(file.parent) if _is_other_fdt(other)]
@@ -207,4 +197,4 @@ def _other_signal_files(file: Path, root: Path) -> list[Path]:
 
 
 def _is_other_fdt(file: Path) -> bool:
-    return file.suffix == ".fdt" and not file.name.startswith(".") and file.is_file()
+    return file.suffix.lower() == ".fdt" and not file.name.startswith(".") and file.is_file()

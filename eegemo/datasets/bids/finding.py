@@ -12,30 +12,44 @@ the column ``stimulus`` or ``stim_file``::
     time (s)   tmin <= 0            0.0                    tmax
                 |     baseline       |       stimulus       |
 
-The interval is half-open: a trial of 3 s at 128 Hz has 384 samples. Trials may overlap only before
-their onsets: a sample in two trials could be both in the training and in the test set.
+The interval is half-open: a trial of 3 s at 128 Hz has 384 samples. Trials that overlap after their
+onsets are bundled (`eegemo.datasets.bids.bundles`): a sample in two trials could be both in the
+training and in the test set.
 """
 
-import difflib
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import mne_bids
-import pandas as pd
-
-from eegemo.datasets.bids.events import (
-    check_overlap,
-    check_trial_types,
-    find_bad_spans,
-    number_trials,
-    read_events,
-    read_tsv,
-    shortest_duration,
+from eegemo.datasets.bids.around import TablesAround
+from eegemo.datasets.bids.bundles import bundle_trials
+from eegemo.datasets.bids.choosing import (
+    check_signals_apart,
+    choose_labels,
+    choose_subjects,
+    choose_task,
+    leave_out_excluded,
+    name_runs,
 )
-from eegemo.datasets.bids.files import find_paths, list_files, name_signal_files
+from eegemo.datasets.bids.events import (
+    RunEvents,
+    check_durations,
+    exclude_trials,
+    number_trials,
+)
+from eegemo.datasets.bids.files import list_files
+from eegemo.datasets.bids.paths import find_paths, find_unread, list_subjects
 from eegemo.datasets.bids.recording import BidsRecording
-from eegemo.datasets.bids.sidecars import check_sidecars
+from eegemo.datasets.bids.tables import (
+    check_stored_once,
+    find_whole,
+    read_all,
+    unify_stimuli,
+)
+from eegemo.datasets.cutting import find_bad_spans
+from eegemo.datasets.exclude import Exclusion
+from eegemo.datasets.fixed import check_fixed
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, named_errors
 
@@ -52,169 +66,233 @@ def find_recordings_bids(
     tmin: float = 0.0,
     tmax: float | None = None,
     trial_types: Sequence[str] | None = None,
+    trials: str = "events",
+    length: float | None = None,
+    sessions: str | int | Sequence[str | int] = "all",
+    runs: str | int | Sequence[str | int] = "all",
+    acquisition: str | int | Sequence[str | int] = "all",
+    processing: str | int | Sequence[str | int] = "all",
+    exclude: Sequence[str | int] | None = None,
 ) -> list[BidsRecording]:
     """List the subjects of a BIDS data set with EEG, with all their sessions and runs.
 
     Parameters
     ----------
     root : str | pathlib.Path
-        Folder with ``dataset_description.json``.
+        Folder with ``dataset_description.json``. Only its folders ``sub-*`` are read.
     task : str | None
-        Label of the task; not needed if there is only one.
+        Label of the task, in any case; not needed if there is only one.
     subjects : "all" | sequence of str or int
         Labels of the subjects to include, with or without ``sub-``.
     tmin, tmax : float | None
         Start and end of a trial, in seconds from the onset of its event; `tmax` is not included.
-        For `tmax`, None takes the shortest duration of all trials of the chosen subjects.
+        For `tmax`, None ends each trial after its own duration.
     trial_types : sequence of str | None
-        Events that are trials, by ``trial_type``. None takes all but marks of bad segments.
+        Events that are trials, by ``trial_type``. None takes all but marks of breaks.
+    trials : "events" | "fixed"
+        Whether recordings, or events of `trial_types`, are cut into pieces.
+    length : float | None
+        Of a piece, in seconds.
+    sessions, runs, acquisition, processing : "all" | str | int | sequence of them
+        Labels of the recordings to include (``ses-``, ``run-``, ``acq-``, ``proc-``), with or
+        without zeros before numbers; ``n/a`` for recordings without such a label.
+    exclude : sequence of str or int | None
+        What to leave out: subjects, recordings and trials, such as ``sub-03``, ``sub-04_run-2`` or
+        ``sub-01_trial-3`` (see `eegemo.datasets.exclude`).
 
     Returns
     -------
     list of BidsRecording
         One per subject, sorted by label, without reading signals. Trials are numbered within a
-        session across its runs. Dropped trials keep their numbers.
+        session across its runs. Dropped trials keep their numbers. Trials that overlap, and
+        consecutive ones of one stimulus, have the same text in the column ``bundle``. Besides,
+        the metadata holds the columns of ``events.tsv``, and those of ``participants.tsv``,
+        ``sessions.tsv`` and ``scans.tsv`` as ``participants.age``.
 
     Raises
     ------
     DataError
         If the folder is not a BIDS data set; if it lacks EEG, events, the task, a chosen subject or
-        a trial type; if events overlap; or if a file or folder cannot be read.
+        label, or a trial type; if several files are one recording; or if a file or folder cannot be
+        read.
     """
     root = Path(root)
+    check_fixed(trials, length, tmin)
     with named_errors(root):
         if not (root / "dataset_description.json").is_file():
             raise DataError(
                 f"{root} is not a BIDS data set: expected a folder with dataset_description.json, "
                 f"found {'no such file in it' if root.is_dir() else 'no such folder'}."
             )
-    paths = find_paths(root)
-    if not paths:
+    everything = find_paths(root)
+    if not everything:
         raise DataError(f"{root} holds no EEG; expected files such as sub-01/eeg/*_eeg.vhdr.")
-    task = _choose_task(paths, task, root)
-    paths = _choose_subjects([path for path in paths if str(path.task) == task], subjects, root)
-    _check_formats(paths)
+    task, paths = choose_task(everything, task, root)
+    paths = choose_subjects(paths, subjects, root)
+    wanted = {path.subject for path in paths}
+    for key, labels in (
+        ("ses", sessions),
+        ("run", runs),
+        ("acq", acquisition),
+        ("proc", processing),
+    ):
+        paths = choose_labels(paths, key, labels, root)
+    unchosen = sorted(wanted - {path.subject for path in paths})
+    if unchosen and subjects != "all":
+        raise DataError(
+            f"Subject {unchosen[0]!r} has no recording in {root} with the chosen sessions, runs, "
+            "acquisition and processing."
+        )
+    chosen = paths
+    paths, exclusions = leave_out_excluded(paths, exclude, everything, root)
     for path in paths:
-        check_file(Path(path.fpath))
-        check_inside(Path(path.fpath), root)
-    _check_signals_apart(paths, root)
-    runs: dict[str, list[tuple[mne_bids.BIDSPath, Path, pd.DataFrame]]] = {}
-    for path in sorted(paths, key=lambda path: (path.subject, path.session or "", str(path.fpath))):
-        events_file = _find_events_file(path)
-        check_inside(events_file, root)
-        check_sidecars([events_file])
-        runs.setdefault(path.subject, []).append((path, events_file, read_tsv(events_file)))
-    check_trial_types(
-        [table for found in runs.values() for _, _, table in found], trial_types, root
-    )
-
-    trials = {
-        subject: number_trials([read_events(*run, trial_types) for run in found])
-        for subject, found in runs.items()
-    }
-    for subject, tables in trials.items():
-        if not any(len(table) for table in tables):
-            raise DataError(
-                f"{root}: subject {subject} has no trial in the events of task {task!r}. Choose "
-                "other trial_types, or leave the subject out by listing the others in subjects."
-            )
-    if tmax is None:
-        tmax = shortest_duration([t for tables in trials.values() for t in tables], root)
-    if not max(tmin, 0.0) < tmax:
+        check_file(path.fpath)
+        check_inside(path.fpath, root)
+    check_signals_apart(paths, root)
+    if trials == "fixed" and trial_types is None:
+        found, marks = find_whole(name_runs(paths), root)
+        told: list[tuple[str, str]] = []
+    else:
+        found, told = read_all(name_runs(paths), trial_types, root)
+        marks = [find_bad_spans(run.table, run.file, trial_types) for run in found]
+    marks_of = {run.path.fpath: spans for run, spans in zip(found, marks, strict=True)}
+    check_stored_once(found)
+    subjects_of = _by_subject(found)
+    _check_some(subjects_of, task, root)
+    if tmax is not None and not max(tmin, 0.0) < tmax:
         raise DataError(
             f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples after its onset."
         )
-    for subject, found in runs.items():
-        for (_, file, table), run in zip(found, trials[subject], strict=True):
-            check_overlap(run, tmin, tmax, file, find_bad_spans(table, file))
-    options: dict[str, object] = {
+    if trials == "events":  # pieces are numbered when they are cut
+        subjects_of = _leave_out_trials(subjects_of, exclusions)
+    if tmax is None:
+        everywhere = [run for group in subjects_of.values() for run in group]
+        check_durations(everywhere, root)
+        _check_lengths(everywhere, tmin)
+    subjects_of, renamed = unify_stimuli(subjects_of, told)
+    told += [("subjects without a recording of those chosen", f"sub-{name}") for name in unchosen]
+    told += [("left out by data.exclude", path.name) for path in chosen if path not in paths]
+    if subjects == "all":
+        folders = {folder.name.removeprefix("sub-") for folder in list_subjects(root)}
+        without = sorted(folders - wanted)
+        told += [(f"subjects without EEG of task {task}", f"sub-{name}") for name in without]
+    told += [("files of a format that is not read", file.name) for file in find_unread(root)]
+    around = TablesAround(root)
+    settings: dict[str, object] = {
         "task": task,
         "tmin": tmin,
         "tmax": tmax,
         "trial_types": None if trial_types is None else sorted(trial_types),
     }
-    return [
-        BidsRecording(
-            subject=subject,
-            files=tuple(sorted({f for path, *_ in found for f in list_files(path, root)})),
-            reader="bids-2",
-            options=options,
-            paths=tuple(path for path, *_ in found),
-            events=tuple(trials[subject]),
-            bad_spans=tuple(find_bad_spans(table, file) for _, file, table in found),
-            root=root,
-            tmin=tmin,
-            tmax=tmax,
-        )
-        for subject, found in runs.items()
-    ]
-
-
-def _choose_subjects(
-    paths: list[Any], subjects: str | Sequence[str | int], root: Path
-) -> list[Any]:
-    present = sorted({path.subject for path in paths})
-    if isinstance(subjects, str):
-        if subjects == "all":
-            return paths
-        subjects = [subjects]
-    wanted = set()
-    for subject in subjects:
-        label = str(subject).strip().removeprefix("sub-")
-        # 1 and "1" may be written 01 or 001 in the data set
-        same = [name for name in present if name == label] or [
-            name for name in present if name.isdecimal() and name.lstrip("0") == label.lstrip("0")
+    recordings: list[BidsRecording] = []
+    for subject, group in subjects_of.items():
+        columns = [around.describe(run.path) for run in group]
+        bundled = [bundle_trials(run, tmin, tmax) for run in group]
+        events = [
+            run.trials.assign(**about) if about else run.trials
+            for (run, _), about in zip(bundled, columns, strict=True)
         ]
-        if len(same) != 1:
-            close = difflib.get_close_matches(label, present, n=3)
-            hint = f" Did you mean {', '.join(close)}?" if close else ""
-            raise DataError(
-                f"Subject {subject!r} has no EEG in {root}.{hint} It is there for "
-                f"{', '.join(present)}."
+        options = settings | {
+            key: value
+            for key, value in {
+                "around": columns if any(columns) else None,
+                "exclude": sorted({e.text for run in group for e in exclusions[run.path.fpath]}),
+                "stimuli": renamed.get(subject),
+                "runs": _odd_labels(group),
+                "length": length,
+            }.items()
+            if value
+        }
+        recordings.append(
+            BidsRecording(
+                subject=subject,
+                files=tuple(sorted({f for run in group for f in list_files(run.path, root)})),
+                reader="bids-3",
+                options=options,
+                paths=tuple(run.path for run in group),
+                events=tuple(events),
+                bad_spans=tuple(marks_of[run.path.fpath] for run in group),
+                root=root,
+                tmin=tmin,
+                tmax=tmax,
+                length=None if trials == "events" else length,
+                bundle_pieces=trial_types is not None,
+                exclusions=tuple(tuple(exclusions[run.path.fpath]) for run in group),
+                left_out=tuple(run.left_out for run in group),
+                bundled=tuple(each for _, each in bundled),
+                told=tuple(told) if not recordings else (),
             )
-        wanted.add(same[0])
-    if not wanted:
-        raise DataError(f"No subject was chosen; {root} holds {', '.join(present)}.")
-    return [path for path in paths if path.subject in wanted]
+        )
+    if around.missing:
+        more = [(f"not listed in {file}", what) for file, what in around.missing]
+        recordings[0] = replace(recordings[0], told=(*recordings[0].told, *more))
+    return recordings
 
 
-def _choose_task(paths: list[Any], task: str | None, root: Path) -> str:
-    present = sorted({str(path.task) for path in paths})
-    if task is None and len(present) > 1:
-        raise DataError(f"{root} holds several tasks, choose one: {', '.join(present)}.")
-    if task is not None and task not in present:
-        close = difflib.get_close_matches(task, present, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise DataError(f"{root} holds no EEG of task {task!r}.{hint} Tasks: {', '.join(present)}.")
-    return task or present[0]
+def _odd_labels(group: Sequence[RunEvents]) -> list[str] | None:
+    """Return the labels of runs where they are not those of the files' names."""
+    labels = [run.path.run_label for run in group]
+    usual = [run.path.labels.get("run", "1") for run in group]
+    return None if labels == usual else labels
 
 
-def _check_formats(paths: list[Any]) -> None:
-    """Refuse a run that exists in two formats: its trials would count twice, and leak."""
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        file = Path(path.fpath)
-        other = seen.setdefault(file.with_suffix(""), file)
-        if other != file:
-            raise DataError(f"{file} and {other.name} are the same run; expected only one of them.")
+def _by_subject(found: Sequence[RunEvents]) -> dict[str, list[RunEvents]]:
+    groups: dict[str, list[RunEvents]] = {}
+    for run in found:
+        groups.setdefault(run.path.subject, []).append(run)
+    return {subject: number_trials(group) for subject, group in groups.items()}
 
 
-def _check_signals_apart(paths: list[Any], root: Path) -> None:
-    """Refuse runs whose headers name the same signals, as renamed copies do: they would leak."""
-    seen: dict[Path, Path] = {}
-    for path in paths:
-        file = Path(path.fpath)
-        for signals in {named.resolve() for named in name_signal_files(file, root)}:
-            other = seen.setdefault(signals, file)
-            if other != file:
+def _check_some(subjects: dict[str, list[RunEvents]], task: str, root: Path) -> None:
+    """Refuse subjects without a trial."""
+    for subject, group in subjects.items():
+        if any(len(run.trials) for run in group):
+            continue
+        counts = sum((Counter(run.left_out) for run in group), Counter())
+        why = ", ".join(f"{n} {reason}" for reason, n in counts.items())
+        raise DataError(
+            f"{root}: subject {subject} has no trial in the events of task {task!r}"
+            f"{f' (rows: {why})' if why else ''}. Choose other trial_types, or leave the subject "
+            f"out, as in exclude: [sub-{subject}]."
+        )
+
+
+def _leave_out_trials(
+    subjects: dict[str, list[RunEvents]], exclusions: dict[Path, list[Exclusion]]
+) -> dict[str, list[RunEvents]]:
+    """Leave out the trials that are excluded; refuse names that fit none."""
+    wanted: dict[str, None] = {}
+    fitting: set[str] = set()
+    kept = {}
+    for subject, group in subjects.items():
+        runs = []
+        for run in group:
+            for exclusion in exclusions[run.path.fpath]:
+                wanted[exclusion.text] = None
+            left, fit = exclude_trials(run, exclusions[run.path.fpath])
+            fitting |= fit
+            runs.append(left)
+        kept[subject] = runs
+    for text in wanted:
+        if text not in fitting:
+            raise DataError(
+                f"data.exclude: {text!r} fits no trial; trials are numbered from 1 within a "
+                "session, in the order of their onsets."
+            )
+    for subject, group in kept.items():
+        if not any(len(run.trials) for run in group):
+            raise DataError(
+                f"data.exclude leaves no trial of subject {subject}; write sub-{subject}."
+            )
+    return kept
+
+
+def _check_lengths(runs: Sequence[RunEvents], tmin: float) -> None:
+    """Refuse trials that end before they begin."""
+    for run in runs:
+        for line, seconds in zip(run.lines, run.trials["duration"], strict=True):
+            if not seconds > max(tmin, 0.0):
                 raise DataError(
-                    f"{file} and {other} name the same file as their signals, {signals.name}: one "
-                    "of them was renamed. Correct DataFile in its header."
+                    f"{run.file}, line {line}: a trial of {seconds:g} s has no samples after its "
+                    f"onset from tmin={tmin:g} s on."
                 )
-
-
-def _find_events_file(path: Any) -> Path:
-    found = path.find_matching_sidecar(suffix="events", extension=".tsv", on_error="ignore")
-    if found is None:
-        raise DataError(f"{path.fpath} has no events.tsv; expected one that lists its trials.")
-    return Path(found)

@@ -1,8 +1,4 @@
-"""Checks of BIDS sidecars, before MNE-BIDS reads them and against the signals.
-
-MNE-BIDS reads a table into cells that are all as wide as the widest: a single cell of a megabyte in
-a table of a thousand rows would take gigabytes.
-"""
+"""Checks of BIDS sidecars, before they are read and against the signals."""
 
 import json
 import math
@@ -11,14 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from eegemo.datasets.tables import MAX_TABLE_BYTES, check_table
 from eegemo.errors import DataError
 from eegemo.formats.files import named_errors
 
 __all__ = ["check_header", "check_sampling", "check_sidecars"]
 
-_MAX_BYTES = 32 * 2**20  # of a sidecar; the largest real ones have a few MB
-_MAX_TABLE = 256 * 2**20  # bytes that a table may take when it is read
-_BYTES_PER_CHARACTER = 4
 # Rates are rounded when they are written: 511.9987 Hz becomes 512.
 _RATE_TOLERANCE = 1e-3
 _CHANNEL = re.compile(rb"^[ \t]*Ch\d+[ \t]*[=:]", re.M | re.I)
@@ -41,34 +35,18 @@ def check_sidecars(files: Iterable[Path]) -> None:
         are no text.
     """
     for file in files:
-        if file.suffix not in (".tsv", ".json"):
+        if file.suffix.lower() not in (".tsv", ".json"):
             continue
         with named_errors(file):
             size = file.stat().st_size
-            if size > _MAX_BYTES:
+            if size > MAX_TABLE_BYTES:
                 raise DataError(
                     f"{file} has {size / 2**20:.0f} MiB; a table or sidecar has at most "
-                    f"{_MAX_BYTES / 2**20:.0f}. It may be hostile, or another kind of file."
+                    f"{MAX_TABLE_BYTES / 2**20:.0f}. It may be hostile, or another kind of file."
                 )
             content = file.read_bytes()
-        if file.suffix == ".tsv":
-            _check_table(content, file)
-
-
-def _check_table(content: bytes, file: Path) -> None:
-    # text of two bytes a character has NUL in it too, but says at its start that it is such
-    if b"\0" in content and not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        line = content[: content.index(b"\0")].count(b"\n") + 1
-        raise DataError(f"{file}, line {line}: a NUL byte; expected a table, in text.")
-    lines = content.splitlines()
-    n_cells = len(lines) * (1 + max((line.count(b"\t") for line in lines), default=0))
-    longest = max((len(cell) for line in lines for cell in line.split(b"\t")), default=0)
-    if n_cells * longest * _BYTES_PER_CHARACTER > _MAX_TABLE:
-        raise DataError(
-            f"{file} has a cell of {longest} bytes among {n_cells} cells, which together would "
-            f"take {n_cells * longest * _BYTES_PER_CHARACTER / 2**30:.1f} GiB. It may be hostile; "
-            "shorten that cell if it is not."
-        )
+        if file.suffix.lower() == ".tsv":
+            check_table(content, file)
 
 
 def check_header(file: Path) -> None:
@@ -86,7 +64,7 @@ def check_header(file: Path) -> None:
     DataError
         If it claims more channels than it lists, or cannot be read.
     """
-    if file.suffix != ".vhdr":
+    if file.suffix.lower() != ".vhdr":
         return
     with named_errors(file):
         content = file.read_bytes()

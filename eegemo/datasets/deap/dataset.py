@@ -4,17 +4,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from eegemo.datasets.base import (
     RATINGS,
     Channels,
     Dataset,
+    Exclude,
     Outline,
     Recording,
     Run,
     Subjects,
     Survey,
+    outline_runs,
 )
 from eegemo.datasets.deap.constants import (
     BASELINE_DURATION,
@@ -23,6 +25,7 @@ from eegemo.datasets.deap.constants import (
     SFREQ,
 )
 from eegemo.errors import DataError, InputError
+from eegemo.registry import Since
 
 __all__ = ["Deap", "outline_ratings"]
 
@@ -48,6 +51,8 @@ class Deap(Dataset):
     channels : "eeg", "emotiv" or sequence of str
         All 32 EEG channels, the 14 positions of an Emotiv EPOC headset, or channels by name, which
         may include DEAP's peripheral channels.
+    exclude : sequence, optional
+        What to leave out, by name: participants and trials, as in `[s05, s01_trial-3]`.
     """
 
     title: ClassVar[str] = "DEAP"
@@ -59,17 +64,26 @@ class Deap(Dataset):
     variant: Literal["python", "matlab", "bdf"] = "python"
     subjects: Subjects = "all"
     channels: Channels = "eeg"
+    exclude: Annotated[Exclude, Since("0.2")] = None
 
     def find(self) -> list[Recording]:
         """List the participants (see `eegemo.datasets.deap.find_recordings_deap`)."""
         from eegemo.datasets.deap.finding import find_recordings_deap
 
-        return find_recordings_deap(self.place, variant=self.variant, subjects=self.subjects)
+        return find_recordings_deap(
+            self.place, variant=self.variant, subjects=self.subjects, exclude=self.exclude
+        )
 
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
         """Outline a participant; of an original recording, only the ratings are read."""
         import pandas as pd
 
+        from eegemo.datasets.without_trials import WithoutTrials
+
+        if isinstance(recording, WithoutTrials):
+            if full:
+                return outline_runs(recording)
+            return recording.outline(self.outline(recording.inner))
         from eegemo.datasets.deap.preprocessed import load_deap_arrays
         from eegemo.datasets.deap.ratings import read_ratings_table
         from eegemo.datasets.deap.raw import RawDeapRecording
@@ -138,7 +152,7 @@ class Deap(Dataset):
         broken = {}
         for file in files:
             try:
-                found[file.stem] = replace(self, subjects=[file.stem]).find()[0]
+                found[file.stem] = replace(self, subjects=[file.stem], exclude=None).find()[0]
             except DataError as error:
                 broken[file.stem] = [file], error
         wanted = [f"s{number:02d}" for number in range(1, self._n_participants + 1)]

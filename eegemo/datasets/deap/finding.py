@@ -10,7 +10,9 @@ from eegemo.datasets.deap.preprocessed import DeapRecording
 from eegemo.datasets.deap.ratings import find_ratings_table, read_ratings_table
 from eegemo.datasets.deap.raw import RawDeapRecording
 from eegemo.datasets.deap.trials import participant_number
+from eegemo.datasets.exclude import exclude_subjects
 from eegemo.datasets.subjects import choose_numbered
+from eegemo.datasets.without_trials import WithoutTrials
 from eegemo.errors import DataError
 from eegemo.formats.bdf import read_bdf_header
 from eegemo.formats.files import check_file, check_inside, list_folder, named_errors
@@ -23,6 +25,7 @@ def find_recordings_deap(
     *,
     variant: str = "python",
     subjects: str | Sequence[str | int] = "all",
+    exclude: Sequence[str | int] | None = None,
 ) -> list[Recording]:
     """List the participants in a DEAP folder, sorted by name.
 
@@ -36,6 +39,8 @@ def find_recordings_deap(
         in the folder of the release.
     subjects : "all" | sequence of str or int
         Participants to include, as ``"s01"``, ``"01"`` or ``1``.
+    exclude : sequence of str or int, optional
+        Participants and trials to leave out, as ``"s05"`` and ``"s01_trial-3"``.
 
     Returns
     -------
@@ -72,13 +77,16 @@ def find_recordings_deap(
             f"No file named like s01{FORMS[variant].suffix} in {root} or in "
             f"{root / FORMS[variant].folder}.{hint}"
         )
-    chosen = choose_numbered(list(found), subjects, root)
+    chosen, trials = exclude_subjects(choose_numbered(list(found), subjects, root), exclude, root)
     for name in chosen:
         check_file(found[name])
         check_inside(found[name], root)
     if variant != "bdf":
         return [
-            DeapRecording(subject=name, files=(found[name],), reader="deap-1") for name in chosen
+            WithoutTrials.of(
+                DeapRecording(subject=name, files=(found[name],), reader="deap-1"), trials[name]
+            )
+            for name in chosen
         ]
     table = find_ratings_table(root)
     check_inside(table, root.resolve().parent)
@@ -86,8 +94,11 @@ def find_recordings_deap(
         read_bdf_header(found[name])
         read_ratings_table(table, participant_number(found[name]))
     return [
-        RawDeapRecording(
-            subject=name, files=(found[name], table), reader="deap-bdf-1", ratings=table
+        WithoutTrials.of(
+            RawDeapRecording(
+                subject=name, files=(found[name], table), reader="deap-bdf-1", ratings=table
+            ),
+            trials[name],
         )
         for name in chosen
     ]

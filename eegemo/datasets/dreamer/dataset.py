@@ -7,10 +7,10 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
-from eegemo.datasets.base import Channels, Dataset, Outline, Recording, Run, Subjects
+from eegemo.datasets.base import Channels, Dataset, Exclude, Outline, Recording, Run, Subjects
 from eegemo.datasets.subjects import choose_numbered
 from eegemo.errors import DataError
-from eegemo.registry import Positive
+from eegemo.registry import Positive, Since
 
 __all__ = ["Dreamer"]
 
@@ -39,6 +39,8 @@ class Dreamer(Dataset):
     rest : float
         Seconds of the neutral clip, from its end, that come before time zero, for
         `preprocessing.baseline`.
+    exclude : sequence, optional
+        What to leave out, by name: participants and trials, as in `[s05, s01_trial-3]`.
     """
 
     title: ClassVar[str] = "DREAMER"
@@ -54,10 +56,13 @@ class Dreamer(Dataset):
     channels: Channels = "eeg"
     last: Positive | None = 60.0
     rest: Annotated[float, Ge(0), Le(61)] = 3.0
+    exclude: Annotated[Exclude, Since("0.2")] = None
 
     def find(self) -> list[Recording]:
         """List the participants in the file."""
         from eegemo.datasets.dreamer.contents import count_people
+        from eegemo.datasets.exclude import exclude_subjects
+        from eegemo.datasets.without_trials import WithoutTrials
         from eegemo.formats.files import check_inside, named_errors
 
         file = Path(self.root) / _FILE
@@ -66,7 +71,9 @@ class Dreamer(Dataset):
                 raise DataError(f"{self.root}: expected a folder that holds {_FILE}, found none.")
         check_inside(file, Path(self.root))
         names = [f"s{number:02d}" for number in range(1, count_people(file) + 1)]
-        return [self._recording(file, name) for name in choose_numbered(names, self.subjects, file)]
+        wanted = choose_numbered(names, self.subjects, file)
+        chosen, trials = exclude_subjects(wanted, self.exclude, file)
+        return [WithoutTrials.of(self._recording(file, name), trials[name]) for name in chosen]
 
     def _recording(self, file: Path, name: str) -> Recording:
         from eegemo.datasets.dreamer.recording import DreamerRecording
@@ -86,7 +93,10 @@ class Dreamer(Dataset):
     def outline(self, recording: Recording, *, full: bool = False) -> Outline:
         """Outline a participant from the structure of the file, which is checked completely."""
         from eegemo.datasets.dreamer.recording import DreamerRecording
+        from eegemo.datasets.without_trials import WithoutTrials
 
+        if isinstance(recording, WithoutTrials):
+            return recording.outline(self.outline(recording.inner, full=full))
         if not isinstance(recording, DreamerRecording):
             raise TypeError(f"expected a recording of DREAMER, found {type(recording).__name__}")
         if full:
@@ -102,7 +112,7 @@ class Dreamer(Dataset):
             return None
         if subject is None:
             raise DataError(f"{path} holds several participants: choose one, as in --subject s01.")
-        found = replace(self, root=str(path.parent), subjects=[subject]).find()
+        found = replace(self, root=str(path.parent), subjects=[subject], exclude=None).find()
         return list(found[0].read(eeg_only=eeg_only))
 
     def notes(self, recordings: Sequence[Recording], preprocessing: Mapping[str, Any]) -> list[str]:
