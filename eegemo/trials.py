@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,6 +37,7 @@ __all__ = [
     "reorder_channels",
     "same_channels",
     "store_trials",
+    "trial_lengths",
 ]
 
 #: Samples that are reordered at a time.
@@ -58,7 +59,9 @@ class Trials:
         length, they are concatenated and the shape is (n_samples, n_channels).
     metadata : DataFrame
         One row per trial over all recordings, in order: subject, session, trial, stimulus, ratings
-        or trial_type. If an array is flat, also ``n_times``, the samples of each trial.
+        or trial_type. If an array is flat, also ``n_times``, the samples of each trial. ``run``
+        names the recording within a session. Trials with the same ``bundle`` (text, ``""`` for
+        none) belong together, and no split divides them.
     sfreq : float
         Sampling frequency in Hz.
     ch_names : tuple of str
@@ -129,10 +132,15 @@ class Trials:
             view = view[self.begin[trial] : self.begin[trial] + self.n_times[trial]]
         return view
 
+    def bundled(self, bundle: Sequence[str]) -> Trials:
+        """Return the same trials with these bundles, in place of those they have."""
+        return replace(self, metadata=self.metadata.assign(bundle=list(bundle)))
+
     def __reduce__(self) -> Any:
         # a process that is sent stored trials maps the same files instead of receiving their bytes
         if self.folders:
-            return load_trials, (self.folders,)
+            bundle = self.metadata["bundle"].tolist() if "bundle" in self.metadata else None
+            return load_trials, (self.folders, bundle)
         return Trials, (self.arrays, self.metadata, self.sfreq, self.ch_names, self.tmin)
 
 
@@ -206,8 +214,12 @@ def _about(runs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
     return TrialsOutline(shape, metadata, sfreq, names, _first_time(first))
 
 
-def outline_trials(epochs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
+def outline_trials(
+    epochs: Sequence[mne.BaseEpochs], look: Callable[[np.ndarray], None] | None = None
+) -> TrialsOutline:
     """Outline the trials of one recording, after the checks that `store_trials` makes.
+
+    `look`, if given, is called with the signals of each trial, shape (n_times, n_channels).
 
     Raises
     ------
@@ -217,8 +229,9 @@ def outline_trials(epochs: Sequence[mne.BaseEpochs]) -> TrialsOutline:
     runs = _loaded(epochs)
     _check_runs(runs)
     for run in runs:
-        for _ in _arrays(run):  # which refuses what is not a number
-            pass
+        for signals in _arrays(run):  # which refuses what is not a number
+            if look is not None:
+                look(signals)
     return _about(runs)
 
 
@@ -340,6 +353,11 @@ def _shape(runs: Sequence[mne.BaseEpochs]) -> tuple[int, ...]:
     if len(lengths) == 1:
         return sum(len(run) for run in runs), lengths.pop(), n_channels
     return sum(_n_times(runs)), n_channels
+
+
+def trial_lengths(epochs: Sequence[mne.BaseEpochs]) -> list[int]:
+    """Return the samples of each trial that `store_trials` keeps."""
+    return _n_times(_loaded(epochs))
 
 
 def _n_times(runs: Sequence[mne.BaseEpochs]) -> list[int]:
@@ -464,13 +482,15 @@ def store_trials(
     return folder
 
 
-def load_trials(folders: Sequence[str | Path]) -> Trials:
+def load_trials(folders: Sequence[str | Path], bundle: Sequence[str] | None = None) -> Trials:
     """Memory-map stored trials.
 
     Parameters
     ----------
     folders : sequence of path
         Created by `store_trials`.
+    bundle : sequence of str, optional
+        The bundle of each trial, in place of what is stored; see `Trials`.
 
     Returns
     -------
@@ -485,7 +505,8 @@ def load_trials(folders: Sequence[str | Path]) -> Trials:
         raise DataError("trials: no recording was given.")
     paths = tuple(Path(folder) for folder in folders)
     opened = [_open(path) for path in paths]
-    return _collect(tuple(array for array, _ in opened), [about for _, about in opened], paths)
+    trials = _collect(tuple(array for array, _ in opened), [about for _, about in opened], paths)
+    return trials if bundle is None else trials.bundled(bundle)
 
 
 def _open(path: Path) -> tuple[np.ndarray, TrialsOutline]:

@@ -76,9 +76,17 @@ class Windows:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per window: subject, session, trial, stimulus, start and stop (s), code."""
-        keys = self.trials.metadata[list(KEYS)].copy()
-        for name in ("subject", "session", "stimulus"):  # strings once per trial, not per window
+        """One row per window: subject, session, run, trial, stimulus, bundle, times, code.
+
+        ``start`` and ``stop`` are in seconds. Without runs in the metadata, a session is run "1";
+        without bundles, every trial stands alone ("").
+        """
+        metadata = self.trials.metadata
+        keys = metadata[list(KEYS)].copy()
+        keys.insert(2, "run", metadata.get("run", "1"))
+        keys["bundle"] = metadata["bundle"].fillna("") if "bundle" in metadata else ""
+        # strings once per trial, not per window
+        for name in ("subject", "session", "run", "stimulus", "bundle"):
             keys[name] = keys[name].astype(str).astype("category")
         table = keys.iloc[self.trial].reset_index(drop=True)
         table["start"] = self.trials.tmin + self.first / self.trials.sfreq
@@ -92,7 +100,8 @@ class Windows:
 
         Every class is 0, every stimulus is unknown, and the folders with the ratings are not known.
         """
-        kept = [name for name in self.trials.metadata if name in (*KEYS, "n_times")]
+        known = (*KEYS, "run", "bundle", "n_times")
+        kept = [name for name in self.trials.metadata if name in known]
         metadata = self.trials.metadata[kept].assign(stimulus="")
         trials = replace(self.trials, metadata=metadata, folders=())
         labels = Labels(np.zeros(len(trials), np.int64), self.labels.classes, {})

@@ -25,6 +25,7 @@ ORDER = [
     "labels",
     "trials",
     "windows",
+    "fingerprints",
     "scaling",
     "splits",
     "features",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
@@ -183,10 +183,38 @@ def stage_section(name: str) -> type[Section]:
     return make_section(name, STAGES[name], base=_BASES.get(name, Section))
 
 
+#: Keys of every section `data`, which are no options of the data set itself.
+_OF_EVERY_DATA_SET = {
+    "copies": Option(
+        "copies",
+        Literal["refuse", "keep"],
+        "refuse",
+        "What to do where nearly the same signals stand under two names: in another unit, "
+        "reference or filter, or cut elsewhere. `refuse` names them. `keep` uses both, and no "
+        "split divides them. Identical signals are always refused.",
+        since="0.2",
+    )
+}
+
+
 @cache
 def data_section(source: str) -> type[Section]:
-    """Return the section of a data set."""
-    return make_section("data", dataset_class(source), key=("source", source))
+    """Return the section of a data set, with the keys that all data sets have."""
+    base = make_section("data", dataset_class(source), key=("source", source))
+    taken = sorted(set(_OF_EVERY_DATA_SET) & set(base.model_fields))
+    if taken:
+        raise ConfigError(
+            f"data: the option {taken[0]!r} of {source} needs another name; this one is taken by "
+            "the section itself."
+        )
+    fields: dict[str, Any] = {
+        option.name: (option.type, Field(option.default, description=option.text))
+        for option in _OF_EVERY_DATA_SET.values()
+    }
+    made = cast("type[Section]", create_model("data", __base__=base, __module__=__name__, **fields))
+    made.__doc__ = base.__doc__
+    made._options = {**base._options, **_OF_EVERY_DATA_SET}
+    return made
 
 
 @cache

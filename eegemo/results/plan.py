@@ -70,6 +70,10 @@ class Plan:
         """
         windows = self.windows
         table = windows.table.drop(columns=["code", "stop"])
+        # not in the table where there is one run a session, and no bundle
+        plain = {"run": "1", "bundle": ""}
+        told = [name for name, usual in plain.items() if (table[name] == usual).all()]
+        table = table.drop(columns=told)
         table["y_true"] = pd.Categorical.from_codes(
             windows.codes, categories=pd.Index(windows.labels.classes)
         )

@@ -17,7 +17,7 @@ from eegemo.config import Experiment
 from eegemo.execution import peak_memory
 from eegemo.registry import MODELS
 from eegemo.scaling import Scaling
-from eegemo.splits import Fold, group_numbers, shared_groups
+from eegemo.splits import GROUPS, Fold, group_numbers, shared_groups
 from eegemo.training import FittedFold
 from eegemo.windows import Windows
 
@@ -121,9 +121,15 @@ def describe_fold(
             str(subject): count(fold.train[subjects == subject], codes)
             for subject in np.unique(subjects)
         },
-        "shared": shared_groups(fold, group_numbers(table)),
+        "shared": shared_groups(fold, group_numbers(table, _kinds(fold, windows))),
         "scaled_by_own_windows": list(scaling.own),
     }
+
+
+def _kinds(fold: Fold, windows: Windows) -> list[str]:
+    """Return the types of groups to count: recordings where a session may have several."""
+    tells = fold.group == "run" or bool((windows.table["run"] != "1").any())
+    return [kind for kind in GROUPS if kind != "run" or tells]
 
 
 def describe_fit(

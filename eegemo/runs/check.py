@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from eegemo.config import Experiment
 from eegemo.datasets import Dataset, FileState, Recording
 from eegemo.errors import EegemoError, InputError
@@ -13,7 +15,7 @@ from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.describe import describe_trials, format_range
 from eegemo.runs.notes import merge_notes
 from eegemo.runs.outlines import PreparedSubject, join_expected, prepare_outlines
-from eegemo.runs.prepare import divide_trials
+from eegemo.runs.prepare import divide_trials, settle
 from eegemo.runs.resources import Resources, check_memory, estimate_resources
 from eegemo.splits import Fold
 from eegemo.store import format_bytes, free_bytes
@@ -154,7 +156,9 @@ def _prepare(
         return None, []
     options = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
     notes = dataset.notes(recordings, options)
-    return join_outlines(outlines), [*notes, *(note for s in prepared for note in s.notes)]
+    prints = np.concatenate([subject.prints for subject in prepared if subject.prints is not None])
+    trials, copied = settle(experiment, join_outlines(outlines), dataset, prints)
+    return trials, [*notes, *(note for s in prepared for note in s.notes), *copied]
 
 
 def _state(prepared: PreparedSubject, recording: Recording) -> FileState:

@@ -23,6 +23,7 @@ def make_dataset(experiment: Experiment, *, trust: bool = True) -> Dataset:
         If there is no such data set.
     """
     options = experiment.data.model_dump()
+    options.pop("copies", None)  # about the trials of a data set, not one of its options
     return open_dataset(options.pop("source"), trust=trust, **options)
 
 
@@ -54,7 +55,8 @@ def with_dataset(experiment: Experiment, dataset: Dataset) -> Experiment:
     source = next((name for name, where in DATASETS.built_in.items() if where == path), path)
     options = {name: getattr(dataset, name) for name in options_of(kind)}
     plain = {name: list(v) if isinstance(v, tuple) else v for name, v in options.items()}
-    content = experiment.model_dump() | {"data": {"source": source, **plain}}
+    kept = {"copies": experiment.data.copies}
+    content = experiment.model_dump() | {"data": {"source": source, **plain, **kept}}
     try:
         return Experiment.model_validate(content)
     except ValueError as error:

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eegemo.config import Experiment
 from eegemo.datasets import EMOTIV_CHANNELS, Dataset, Outline, Recording
 from eegemo.errors import DataError
 from eegemo.execution import RunContext
+from eegemo.fingerprints import make_fingerprints
+from eegemo.runs.prints import stored_prints
 from eegemo.runs.trials import TrialsTask, plan_trials, prepare_subject
 from eegemo.store import FileDigests, is_whole
 from eegemo.trials import Trials, TrialsOutline, join_outlines, outline_stored, outline_trials
@@ -27,6 +31,8 @@ class PreparedSubject:
     subject : str
     outline : TrialsOutline or None
         None if the subject cannot be used.
+    prints : ndarray or None
+        The fingerprints of its trials.
     notes : tuple of str
         What the run would note about it.
     error : DataError or None
@@ -35,6 +41,7 @@ class PreparedSubject:
 
     subject: str
     outline: TrialsOutline | None = None
+    prints: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     error: DataError | None = None
 
@@ -72,7 +79,9 @@ def prepare_outlines(
         if is_whole(task.folder, files):
             lines = (task.folder / "notes.txt").read_text(encoding="utf-8").splitlines()
             subject = task.recording.subject
-            done[subject] = PreparedSubject(subject, outline_stored(task.folder), tuple(lines))
+            done[subject] = PreparedSubject(
+                subject, outline_stored(task.folder), stored_prints(task.folder), tuple(lines)
+            )
         else:
             left.append(task)
     few = len(left) < _IN_THIS_PROCESS
@@ -88,10 +97,15 @@ def outline_subject(task: TrialsTask) -> PreparedSubject:
     subject = task.recording.subject
     try:
         epochs, _, notes = prepare_subject(task.recording, task.preprocessing)
-        outline = outline_trials(epochs)
+        prints: list[np.ndarray] = []
+        sfreq = float(epochs[0].info["sfreq"])
+        outline = outline_trials(
+            epochs, lambda signals: prints.append(make_fingerprints([signals], sfreq))
+        )
     except DataError as error:
         return PreparedSubject(subject, error=error)
-    return PreparedSubject(subject, outline, tuple(f"Subject {subject}: {note}" for note in notes))
+    said = tuple(f"Subject {subject}: {note}" for note in notes)
+    return PreparedSubject(subject, outline, np.concatenate(prints), said)
 
 
 def join_expected(outlines: Mapping[str, Outline], *, sfreq: float | None, channels: Any) -> Trials:

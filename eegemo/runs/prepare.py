@@ -15,13 +15,15 @@ from eegemo.evaluation.statistics import shuffle_labels
 from eegemo.execution import RunContext
 from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
+from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import make_dataset
+from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
 from eegemo.splits import Fold, make_repeats
 from eegemo.trials import Trials, load_trials
 from eegemo.windows import Windows, break_notes, make_windows
 
-__all__ = ["divide_trials", "prepare_experiment"]
+__all__ = ["divide_trials", "prepare_experiment", "settle"]
 
 
 def prepare_experiment(
@@ -49,7 +51,8 @@ def prepare_experiment(
     dataset = make_dataset(experiment) if dataset is None else dataset
     stored = prepare_trials(experiment, context, dataset=dataset)
     folders, notes = stored.folders, list(stored.notes)
-    trials = load_trials(folders)
+    trials, copied = settle(experiment, load_trials(folders), dataset)
+    notes += copied
     windows, folds, divided = divide_trials(experiment, trials, dataset)
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
@@ -65,6 +68,34 @@ def prepare_experiment(
         title=dataset.title,
         citation=dataset.citation,
     )
+
+
+def settle(
+    experiment: Experiment, trials: Trials, dataset: Dataset, prints: np.ndarray | None = None
+) -> tuple[Trials, list[str]]:
+    """Refuse trials that are copies of others, or bundle them; also return notes.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    trials : Trials
+    dataset : Dataset
+    prints : ndarray of `eegemo.fingerprints.FINGERPRINT`, optional
+        Of trials that have no signals any more; by default they are made from the signals.
+
+    Raises
+    ------
+    DataError
+        If trials are copies, unless ``data.copies`` keeps those that are nearly the same.
+    """
+    load = trials.array if prints is None else None
+    bundle = trials.metadata["bundle"].tolist() if "bundle" in trials.metadata else None
+    prints = load_prints(trials) if prints is None else prints
+    copies = find_copies(prints, bundle=bundle, load=load)
+    bundles, notes = settle_copies(
+        copies, trials.metadata, keep=experiment.data.copies, dataset=dataset
+    )
+    return (trials if bundles is None else trials.bundled(bundles)), notes
 
 
 def divide_trials(

@@ -14,6 +14,7 @@ from eegemo.execution import RunContext, span
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
 from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.notes import merge_notes
+from eegemo.runs.prints import store_prints
 from eegemo.simulation import is_simulated
 from eegemo.store import (
     FileDigests,
@@ -23,7 +24,13 @@ from eegemo.store import (
     remove_leftovers,
 )
 from eegemo.store.space import check_space
-from eegemo.trials import outline_stored, reorder_channels, same_channels, store_trials
+from eegemo.trials import (
+    outline_stored,
+    reorder_channels,
+    same_channels,
+    store_trials,
+    trial_lengths,
+)
 
 if TYPE_CHECKING:
     import mne
@@ -91,7 +98,7 @@ def prepare_trials(
         If the data is wrong, or a step cannot be done on it.
     """
     progress, store = context.progress, context.store
-    remove_leftovers(store, store / "trials", store / "features")
+    remove_leftovers(store, *(store / name for name in ("trials", "features", "fingerprints")))
     dataset = make_dataset(experiment) if dataset is None else dataset
     dataset.prepare(context)
     recordings = list_recordings(dataset)
@@ -228,6 +235,8 @@ def _store_subject(task: TrialsTask) -> str:
         notes=[f"Subject {subject}: {note}" for note in notes],
         extra=lambda folder: save_records(records, folder),
     )
+    first = epochs[0]
+    store_prints(task.folder, trial_lengths(epochs), len(first.ch_names), first.info["sfreq"])
     return subject
 
 

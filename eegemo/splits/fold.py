@@ -23,12 +23,13 @@ __all__ = [
     "Group",
     "check_folds",
     "check_leaks",
+    "columns_of",
     "describe_split",
     "group_numbers",
     "shared_groups",
 ]
 
-Group = Literal["trial", "stimulus", "session", "subject", "window", "segment"]
+Group = Literal["trial", "stimulus", "run", "session", "subject", "window", "segment"]
 
 #: Groups that split trials between training and test set: windows, or pieces of trials.
 LEAKING = ("window", "segment")
@@ -37,6 +38,7 @@ LEAKING = ("window", "segment")
 GROUPS: dict[str, tuple[str, ...]] = {
     "trial": ("subject", "session", "trial"),
     "stimulus": ("stimulus",),
+    "run": ("subject", "session", "run"),
     "session": ("subject", "session"),
     "subject": ("subject",),
 }
@@ -80,20 +82,27 @@ def group_numbers(
     ----------
     table : DataFrame, one row per window
     kinds : sequence of str
-        Keys of `GROUPS`.
+        Keys of `GROUPS`, or ``bundle``.
 
     Returns
     -------
     numbers : dict of str to ndarray of int, shape (n_windows,)
-        For ``window`` and each of `kinds`.
+        For ``window`` and each of `kinds`; -1 also for trials that are in no bundle.
     """
     numbers: dict[str, np.ndarray] = {"window": np.arange(len(table))}
     for kind in kinds:
-        grouped = table.groupby(list(GROUPS[kind]), sort=True, observed=True)
+        grouped = table.groupby(columns_of(kind, table), sort=True, observed=True)
         numbers[kind] = grouped.ngroup().to_numpy()
-    if "stimulus" in numbers:
-        numbers["stimulus"] = np.where(table["stimulus"] == "", -1, numbers["stimulus"])
+    for kind in ("stimulus", "bundle"):
+        if kind in numbers:
+            numbers[kind] = np.where(table[kind] == "", -1, numbers[kind])
     return numbers
+
+
+def columns_of(kind: str, table: pd.DataFrame) -> list[str]:
+    """Return the columns of a table that identify a group; one without runs has one a session."""
+    columns = GROUPS.get(kind, (kind,))
+    return [name for name in columns if name != "run" or name in table]
 
 
 def _members(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -129,8 +138,8 @@ def check_folds(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group) -> 
     """Check that folds do not leak.
 
     Training, validation and test sets share no window and no group. Unless `group` is one of
-    `LEAKING`, they share no trial either. With ``"segment"``, which splits trials in time, they
-    share no sample.
+    `LEAKING`, they share no trial and no bundle of trials either. With ``"segment"``, which splits
+    trials in time, they share no sample.
 
     Parameters
     ----------
@@ -184,7 +193,8 @@ def check_leaks(folds: Sequence[Fold], table: pd.DataFrame, *, group: Group | No
         promise = fold.group if group is None else group
         if promise not in get_args(Group):
             raise DataError(f"split: fold {fold.name} says group {promise!r}, which is none.")
-        kinds = () if promise in LEAKING else tuple(dict.fromkeys(("trial", promise)))
+        honest = ("trial", promise, *(["bundle"] if "bundle" in table else []))
+        kinds = () if promise in LEAKING else tuple(dict.fromkeys(honest))
         needed = ("trial",) if promise == "segment" else kinds
         numbers |= group_numbers(table, [kind for kind in needed if kind not in numbers])
         parts = fold.parts()
@@ -249,6 +259,7 @@ def describe_split(
         )
     held_out = {
         "trial": "Windows are split by trial",
+        "run": "Windows are split by recording: none is in both training and test",
         "session": "Windows are split by session",
         "stimulus": "Windows are split by stimulus: no test video is in training, for any subject",
         "subject": "Windows are split by subject: no test subject is in training",

@@ -20,7 +20,8 @@ from annotated_types import Ge, MaxLen, MinLen
 
 from eegemo.errors import DataError, LeakageError
 from eegemo.registry.options import NOT_IN_FILE, Fraction
-from eegemo.splits.fold import GROUPS, LEAKING, Fold, Group, check_folds
+from eegemo.splits.bundles import merge_bundled
+from eegemo.splits.fold import LEAKING, Fold, Group, check_folds, columns_of
 from eegemo.splits.segments import cut_trials
 
 if TYPE_CHECKING:
@@ -49,13 +50,16 @@ def make_folds(
     ----------
     table : DataFrame, one row per window
         With the columns ``subject``, ``session``, ``trial``, ``stimulus`` and ``code`` (the class,
-        an integer from 0), and ``start`` and ``stop`` (seconds) for ``group="segment"``.
+        an integer from 0), and ``start`` and ``stop`` (seconds) for ``group="segment"``. A column
+        ``run`` tells recordings of a session apart. Trials with the same ``bundle`` (not ``""``)
+        stay together, whatever the group, unless that leaks.
     method : {"stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"}
         Test every group once, in `n_splits` folds; make a single fold with the given `ratios`; or
         make one fold per group.
-    group : {"trial", "stimulus", "session", "subject", "window", "segment"}
-        What is never divided between training, validation and test sets. `window` splits trials at
-        random and `segment` splits each trial in time: both leak.
+    group : {"trial", "stimulus", "run", "session", "subject", "window", "segment"}
+        What is never divided between training, validation and test sets; a `run` is a whole
+        recording. `window` splits trials at random and `segment` splits each trial in time: both
+        leak.
     within : {"subject"}, optional
         Make the folds of each subject separately, with one model per subject and fold.
     n_splits : int
@@ -117,10 +121,17 @@ def make_folds(
                 name = "-".join(filter(None, (scope, cut.name)))
                 folds.append(Fold(name, train, held, test, group=group))
             continue
-        groups, names = _groups(table.iloc[rows], group)
+        part = table.iloc[rows]
+        groups, names = _groups(part, group)
+        where = _where(group, scope)
+        if group not in LEAKING and "bundle" in table:
+            n_before = len(names)
+            groups, names = merge_bundled(groups, names, part["bundle"])
+            if len(names) < n_before:
+                where += " (those whose trials must stay together counted as one)"
         counts = _class_counts(groups, codes[rows], len(names), int(codes.max()) + 1)
         for name, *divided in _divide(
-            method, names, counts, n_splits, ratios, validation, rng, _where(group, scope)
+            method, names, counts, n_splits, ratios, validation, rng, where
         ):
             train, held, test = (rows[np.isin(groups, part)] for part in divided)
             name = "-".join(filter(None, (scope, name)))
@@ -221,7 +232,7 @@ def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
     """Return the group number of each row and the groups' names."""
     if group == "window":
         return np.arange(len(table)), [str(row) for row in range(len(table))]
-    columns = list(GROUPS[group])
+    columns = columns_of(group, table)
     if group == "stimulus" and (table["stimulus"] == "").any():
         raise DataError(
             "split: group 'stimulus' needs to know which stimulus each trial showed, "
