@@ -40,7 +40,7 @@ from eegemo.datasets.bids.events import (
     number_trials,
 )
 from eegemo.datasets.bids.files import list_files
-from eegemo.datasets.bids.paths import find_paths, find_unread
+from eegemo.datasets.bids.paths import find_paths, find_unread, list_subjects
 from eegemo.datasets.bids.recording import BidsRecording
 from eegemo.datasets.bids.tables import check_stored_once, read_all, unify_stimuli
 from eegemo.datasets.cutting import find_bad_spans
@@ -134,6 +134,7 @@ def find_recordings_bids(
             f"Subject {unchosen[0]!r} has no recording in {root} with the chosen sessions, runs, "
             "acquisition and processing."
         )
+    chosen = paths
     paths, exclusions = leave_out_excluded(paths, exclude, everything, root)
     for path in paths:
         check_file(path.fpath)
@@ -154,6 +155,11 @@ def find_recordings_bids(
         _check_lengths(everywhere, tmin)
     subjects_of, renamed = unify_stimuli(subjects_of, told)
     told += [("subjects without a recording of those chosen", f"sub-{name}") for name in unchosen]
+    told += [("left out by data.exclude", path.name) for path in chosen if path not in paths]
+    if subjects == "all":
+        folders = {folder.name.removeprefix("sub-") for folder in list_subjects(root)}
+        without = sorted(folders - wanted)
+        told += [(f"subjects without EEG of task {task}", f"sub-{name}") for name in without]
     told += [("files of a format that is not read", file.name) for file in find_unread(root)]
     around = TablesAround(root)
     settings: dict[str, object] = {
