@@ -27,6 +27,7 @@ from eegemo.preprocessing import (
     Record,
     band_pass,
     break_spans,
+    find_bad_channels,
     notch,
     preprocess,
     resample,
@@ -242,6 +243,22 @@ def test_spectra_are_those_of_the_pieces():
     plain = Record()
     preprocess(make_raw(data=data), record=plain)
     np.testing.assert_allclose(record.before.mean(), plain.before.mean(), rtol=0.2)
+
+
+def test_what_was_left_out_does_not_make_channels_bad():
+    """A third of the recording lies between cuts of 3 s, too short for the notch."""
+    angle = np.arange(10) * np.pi / 5
+    data = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ np.random.default_rng(8).normal(
+        0, 1e-5, (2, 60 * 128)
+    )
+    data[:, 20 * 128 :] += 0.1
+    data[3] = np.random.default_rng(9).normal(0, 1e-5, 60 * 128)
+    info = mne.create_info(10, 128.0, "eeg")
+    raw = mne.io.RawArray(data, info, verbose="ERROR")
+    cuts = np.arange(20.0, 42.0, 3.0)
+    raw.set_annotations(mne.Annotations(cuts, 0.0, "boundary"), verbose="ERROR")
+    assert list(find_bad_channels(raw)) == ["3"]
+    assert list(find_bad_channels(notch(raw, 50.0))) == ["3"]
 
 
 # --- trials -------------------------------------------------------------------------------------
