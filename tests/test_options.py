@@ -453,7 +453,10 @@ def test_an_import_path_has_the_options_of_what_it_names(write):
     )
     # what the run tells a builder is no key, marked or not
     assert experiment.model.model_dump() == {"name": "nets:build", "width": 3}
-    assert experiment.data.model_dump() == {"source": "sets:Mine", "root": "y", "part": "first"}
+    assert experiment.data.model_dump() == {
+        **{"source": "sets:Mine", "root": "y", "part": "first"},
+        "copies": "refuse",  # of every data set
+    }
     assert parse_experiment(experiment.to_yaml()) == experiment
     assert pickle.loads(pickle.dumps(experiment)) == experiment
     for changes, message in (

@@ -136,8 +136,8 @@ def best_agreement(first: np.void, second: np.void) -> tuple[float, float, float
             of_b[1] - (of_b[0] ** 2).sum(axis=0) / n
         )
         found[quarter] = shared / np.sqrt(np.maximum(spread, 1e-9))
-    # series of one band repeat each other; of two bands, they do not
-    series = lags if lags > 8 else min(lags, 4)
+    # series of one band repeat each other, and at a low rate those of two bands do
+    series = min(lags, 4) if lags <= 8 else 8 if rate < 1.5 * _RATE else 16
     z = np.arctanh(np.clip(found, -1, 1 - 1e-9)) * np.sqrt(n * min(1, _RATE / rate) * series / 8)
     part, where = divmod(int(z.argmax()), z.shape[1])
     delay = float((shifts[where] - part / _PARTS) / rate)
