@@ -279,13 +279,13 @@ def test_another_spectrum_is_told_with_channel_band_and_how_far(root, result, tm
 
 def test_another_reference_is_told_as_far_as_it_is_known(root, result, tmp_path, no_figures):
     stated = record(root, "25", reference="linked mastoids")
-    (said,) = notes_on(result, stated, tmp_path, "eference")
+    (said,) = notes_on(result, stated, tmp_path, "reference")
     assert "is linked mastoids, that of training was Cz" in said
-    assert notes_on(result, record(root, "26", reference="cz"), tmp_path, "eference") == []
-    assert notes_on(result, record(root, "27", reference="n/a"), tmp_path, "eference") == []
+    assert notes_on(result, record(root, "26", reference="cz"), tmp_path, "reference") == []
+    assert notes_on(result, record(root, "27", reference="n/a"), tmp_path, "reference") == []
     signals = signals_of(KINDS, seed=28)
     averaged = record(root, "28", signals=signals - signals.mean(axis=0))
-    (said,) = notes_on(result, averaged, tmp_path, "eference")
+    (said,) = notes_on(result, averaged, tmp_path, "reference")
     assert "has the average of these channels as reference, and training" in said
 
 
@@ -303,7 +303,7 @@ def test_an_average_reference_is_computed_anew(root, tmp_path, no_figures):
     ]
     first, second = (predict_recording(folder, f, out=tmp_path / f.stem) for f in files)
     np.testing.assert_allclose(first.table["p_happy"], second.table["p_happy"], atol=1e-4)
-    assert not any("eference" in note for note in second.notes)
+    assert not any("reference" in note for note in second.notes)
 
 
 def test_a_result_without_the_summary_says_nothing_of_it(root, result, tmp_path, no_figures):
@@ -314,7 +314,7 @@ def test_a_result_without_the_summary_says_nothing_of_it(root, result, tmp_path,
     applied = predict_recording(
         old, record(root, "32", gain=1e3, reference="Fz"), out=tmp_path / "o"
     )
-    assert not any("Amplitudes" in note or "eference" in note for note in applied.notes)
+    assert not any("Amplitudes" in note or "reference" in note for note in applied.notes)
     (old / "signals.json").write_text('{"channels": 3}')
     with pytest.raises(InputError, match=r"signals\.json: expected"):
         predict_recording(old, record(root, "32"), out=tmp_path / "o", force=True)
