@@ -4,7 +4,15 @@ Every message names the file or option, what was expected and what was found. Th
 prints it without a traceback.
 """
 
-__all__ = ["ConfigError", "DataError", "EegemoError", "InputError", "LeakageError", "ResultError"]
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DesignError",
+    "EegemoError",
+    "InputError",
+    "LeakageError",
+    "ResultError",
+]
 
 _LONGEST = 5_000  # characters of a message
 
@@ -51,3 +59,7 @@ class ResultError(InputError):
 
 class LeakageError(EegemoError):
     """Windows, trials or subjects that are both in the training set and in the test set."""
+
+
+class DesignError(LeakageError, InputError):
+    """Split that would leak because of how the data were recorded, which no file can tell."""

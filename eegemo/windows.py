@@ -83,7 +83,7 @@ class Windows:
         """
         metadata = self.trials.metadata
         keys = metadata[list(KEYS)].copy()
-        keys.insert(2, "run", metadata.get("run", "1"))
+        keys.insert(2, "run", metadata["run"].fillna("1") if "run" in metadata else "1")
         keys["bundle"] = metadata["bundle"].fillna("") if "bundle" in metadata else ""
         # strings once per trial, not per window
         for name in ("subject", "session", "run", "stimulus", "bundle"):

@@ -185,7 +185,8 @@ def fake_result(
                 "trial": int(leaks) * n_trials * n_subjects,
                 "session": n_subjects,
                 "subject": n_subjects,
-                "stimulus": n_trials,
+                # every subject sees each stimulus once
+                "stimulus": 0 if within and not leaks else n_trials,
             },
             "epochs": epochs,
             "best_epoch": best,

@@ -190,6 +190,31 @@ def test_protocols_keep_the_budget_of_the_file():
     assert {one["method"] for one in splits.values()} == {"stratified_group_ratio"}
 
 
+@pytest.mark.parametrize(
+    ("units", "divided"),
+    [
+        (("run",), ["trial", "stimulus"]),
+        (("run", "session"), ["trial", "run", "stimulus"]),
+        (("run", "session", "subject"), ["trial", "run", "session", "stimulus"]),
+    ],
+)
+def test_where_the_class_never_changes_within_recordings_they_are_held_out_as_well(units, divided):
+    splits, _ = list_protocols(SPLIT, n_subjects=8, stimuli_known=True, constant_over=units)
+    names = ["trial", *(unit for unit in units if unit != "subject"), "stimulus", "subject"]
+    assert list(splits) == ["window", "segment", *names]
+    allowed = [name for name, split in splits.items() if split["allow_leakage"]]
+    assert allowed == ["window", "segment", *divided]
+
+
+def test_a_split_by_trial_that_divides_such_recordings_is_no_evidence():
+    rows = [LEAKY, row("trial", 0.6, leaks=True, p=0.001), row("run", 0.4, p=0.001)]
+    text = words(rows)
+    assert "when split by trial, which is no evidence either, since the class never" in text
+    assert "Only the split run can be evidence; the score is above chance." in text
+    assert "The file splits by trial, which cannot be evidence, since the class never" in text
+    assert "None of these splits can be evidence." in words(rows[:2])
+
+
 def row(name, window, *, leaks=False, p=0.5, **changes):
     usual = {
         "title": name,

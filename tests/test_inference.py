@@ -77,7 +77,7 @@ def assert_equal_where_stored(applied, stored, *, atol=1e-6):
 
 @pytest.mark.parametrize("fold", [0, 1])
 def test_test_windows_get_the_probabilities_that_the_run_stored(result, recording, tmp_path, fold):
-    applied = predict_recording(result, recording, fold=fold, out=tmp_path)
+    applied = predict_recording(result, recording, fold=fold, out=tmp_path, force=True)
     assert_equal_where_stored(applied, of_fold(result, fold, "s01"))
 
 
@@ -85,26 +85,28 @@ def test_test_windows_get_the_probabilities_that_the_run_stored(result, recordin
 def test_a_network_gives_the_probabilities_that_the_run_stored(root, recording, tmp_path):
     overrides = ["scaling.fit=training", "training.epochs=1"]
     result = run(root, *overrides, name="network")
-    applied = predict_recording(result, recording, fold=1, out=tmp_path)
+    applied = predict_recording(result, recording, fold=1, out=tmp_path, force=True)
     assert_equal_where_stored(applied, of_fold(result, 1, "s01"), atol=1e-5)
 
 
 def test_of_models_for_one_subject_each_those_for_this_one_are_asked(root, recording, tmp_path):
     """They were scaled by the subject's training windows, too: that scaling is kept."""
     result = run(root, *LIGHT, "split.within=subject", name="within")
-    applied = predict_recording(result, recording, fold=1, subject="s01", out=tmp_path)
+    applied = predict_recording(result, recording, fold=1, subject="s01", out=tmp_path, force=True)
     assert_equal_where_stored(applied, of_fold(result, 1, "s01"))
     assert "Scaled as s01's windows were in training." in applied.notes
-    assert "of 2 folds" in predict_recording(result, recording, out=tmp_path).notes[0]
+    assert "of 2 folds" in predict_recording(result, recording, out=tmp_path, force=True).notes[0]
     with pytest.raises(
         InputError, match=r"trained on one subject \(s01, s02, s03\), and none on x"
     ):
-        predict_recording(result, recording, subject="x", out=tmp_path)
+        predict_recording(result, recording, subject="x", out=tmp_path, force=True)
 
 
 def test_several_folds_give_the_mean_and_the_files_hold_the_table(result, recording, tmp_path):
-    single = [predict_recording(result, recording, fold=k, out=tmp_path).table for k in (0, 1)]
-    applied = predict_recording(result, recording, out=tmp_path)
+    single = [
+        predict_recording(result, recording, fold=k, out=tmp_path, force=True).table for k in (0, 1)
+    ]
+    applied = predict_recording(result, recording, out=tmp_path, force=True)
     columns = [name for name in applied.table if name.startswith("p_")]
     mean = (single[0][columns] + single[1][columns]) / 2
     np.testing.assert_allclose(applied.table[columns], mean, atol=1e-6)
@@ -131,10 +133,12 @@ def test_windows_slide_over_a_continuous_recording(result, raw, recording, tmp_p
     upper.add_channels([other], force_update_info=True)
     upper.reorder_channels(upper.ch_names[::-1])
     file = save(upper, tmp_path / "given")
-    applied = predict_recording(result, file, out=tmp_path)
+    applied = predict_recording(result, file, out=tmp_path, force=True)
     assert list(applied.table)[:2] == ["start", "stop"]
     np.testing.assert_allclose(applied.table["start"], np.arange(0, 5.5, 0.5))
-    trials = predict_recording(result, recording, out=tmp_path).table.query("trial <= 2")
+    trials = predict_recording(result, recording, out=tmp_path, force=True).table.query(
+        "trial <= 2"
+    )
     inside = applied.table[applied.table["start"] != 2.5]  # that one lies in both trials
     # the baseline of a trial is not known here, but power does not depend on it
     for name in [name for name in trials if name.startswith("p_")]:
@@ -145,8 +149,10 @@ def test_windows_slide_over_a_continuous_recording(result, raw, recording, tmp_p
 
 def test_another_sampling_rate_is_resampled_to_that_of_training(result, raw, tmp_path):
     twice = save(raw.copy().resample(256.0, verbose="ERROR"), tmp_path / "given")
-    expected = predict_recording(result, save(raw, tmp_path / "plain"), out=tmp_path).table
-    found = predict_recording(result, twice, out=tmp_path).table
+    expected = predict_recording(
+        result, save(raw, tmp_path / "plain"), out=tmp_path, force=True
+    ).table
+    found = predict_recording(result, twice, out=tmp_path, force=True).table
     assert found["start"].tolist() == expected["start"].tolist()
     # but for the edges: the two filters see different ends
     columns = [name for name in found if name.startswith("p_")]
@@ -159,13 +165,13 @@ def test_an_original_recording_of_deap_is_cut_where_its_ratings_are(root, tmp_pa
     labels = ["labels.task=valence", "scaling={steps: [minmax], fit: training}"]
     result = run(root, *LIGHT, *data, *labels, steps, name="bdf")
     recording = next((root / "data").rglob("s01.bdf"))
-    applied = predict_recording(result, recording, fold=0, out=tmp_path)
+    applied = predict_recording(result, recording, fold=0, out=tmp_path, force=True)
     assert_equal_where_stored(applied, of_fold(result, 0, "s01"))
     assert applied.table["trial"].nunique() == 8
     alone = tmp_path / "alone" / "s01.bdf"
     alone.parent.mkdir()
     shutil.copy(recording, alone)
-    applied = predict_recording(result, alone, out=tmp_path)
+    applied = predict_recording(result, alone, out=tmp_path, force=True)
     assert "trial" not in applied.table
     assert applied.table["stop"].iloc[-1] > 8 * 5
 
@@ -200,22 +206,22 @@ def test_a_new_subject_is_scaled_by_its_own_windows_and_that_is_said():
 def test_channels_and_samples_that_are_not_there_are_named(result, raw, tmp_path):
     file = save(raw.copy().drop_channels(["Pz", "Oz"]), tmp_path / "given")
     with pytest.raises(DataError, match=r"new_raw\.fif: the recording lacks Oz, Pz, 2 of the 32"):
-        predict_recording(result, file, out=tmp_path)
+        predict_recording(result, file, out=tmp_path, force=True)
     slow = save(raw.copy().resample(64.0, verbose="ERROR"), tmp_path / "given")
     with pytest.raises(DataError, match=r"new_raw\.fif: sfreq=128 Hz is above the 64 Hz"):
-        predict_recording(result, slow, out=tmp_path)
+        predict_recording(result, slow, out=tmp_path, force=True)
     broken = raw.copy()
     broken._data[3, 5] = np.nan
     with pytest.raises(DataError, match=f"channel {DEAP_EEG_CHANNELS[3]} holds NaN"):
-        predict_recording(result, save(broken, tmp_path / "given"), out=tmp_path)
+        predict_recording(result, save(broken, tmp_path / "given"), out=tmp_path, force=True)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
         ("a.txt", b"x", r"a\.txt: expected a recording \(\.dat, .*found \.txt"),
-        ("a.edf", b"nothing", r"a\.edf cannot be read as a continuous recording"),
-        ("a.fif", b"", r"a\.fif cannot be read as a continuous recording"),
+        ("a.edf", b"nothing", r"a\.edf cannot be read: expected a header of EDF"),
+        ("a.fif", b"", r"a\.fif cannot be read"),
         ("a.dat", b"junk", r"a\.dat"),
         ("a.vhdr", b"DataFile=/etc/passwd\n", "elsewhere"),
         (".", b"", "expected a file, found a folder"),
@@ -257,7 +263,9 @@ def test_the_command_says_what_it_found_and_that_a_result_leaks(root, recording,
     assert any("trained on simulated data" in line for line in lines)
     assert any("The data of this result include a subject s01" in line for line in lines)
     folder = root / "r" / f"predict-s01-{result.name}-fold0"
-    assert lines[-2].strip() == str(folder / "predictions.csv")
+    names = ["predictions.csv", "trials.csv", "timeline.png", "confusion.png"]
+    assert [line.strip() for line in lines[-4:]] == [str(folder / name) for name in names]
+    assert "so its scores are no evidence" in "".join(lines)
 
 
 def test_the_timeline_of_many_windows_stays_small_and_names_each_class_once():

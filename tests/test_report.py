@@ -110,7 +110,8 @@ def test_the_sentence_comes_first_and_says_what_was_found(folder):
     assert "better than chance (p ≤ 0.0002)" in page.h1
     miss = 100 * (1 - total["balanced_accuracy"])
     assert f"but, on average over classes, wrong for {miss:.0f} in 100" in page.h1
-    assert page.h1.endswith("; no trial is in both training and test.")
+    tested = "tested on unseen stimuli, but not on unseen people"
+    assert page.h1.endswith(f"; no trial is in both training and test; {tested}.")
     assert numbers["trial_sentence"] in page.text
     assert page.text.index(page.h1) < page.text.index("Key numbers")
     assert "banner" not in [v for k, v in page.attributes if k == "class"]
@@ -151,7 +152,7 @@ def test_nothing_to_learn_is_not_called_a_finding(tmp_path):
     assert "(95 % interval 0." in sentence
     assert "chance 0.25" in sentence
     assert "), p = 0." in sentence
-    assert sentence.endswith("; no trial is in both training and test.")
+    assert "; no trial is in both training and test; tested on" in sentence
 
 
 def change_split(path, shared=None, **values):
@@ -170,7 +171,7 @@ def test_held_out_participants_are_called_unseen(tmp_path):
     write_report(path)
     page = Page(path / "report.html")
     assert "from unseen participants" in page.h1
-    assert page.h1.endswith("; no subject is in both training and test.")
+    assert "; no subject is in both training and test; tested on unseen people" in page.h1
     assert "no subject shared between training and test" in page.text
     change_split(path, group="session")
     assert "from unseen sessions of unseen participants" in headline(path)

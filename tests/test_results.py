@@ -200,7 +200,7 @@ def test_a_result_that_this_version_cannot_run_is_still_shown(copied, recording)
 
 def test_a_result_is_what_the_run_was(result, place):
     stored = eegemo.open_result(result)
-    experiment = tiny(place / "data", *LIGHT)
+    experiment = tiny(place / "data", *LIGHT, "split.group=trial")  # what was held out is said
     assert stored.experiment == experiment
     assert stored.settings == yaml.safe_load(experiment.to_yaml())
     assert [fold.number for fold in stored.folds] == [0, 1]

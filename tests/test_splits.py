@@ -130,7 +130,7 @@ def test_validation_does_not_change_what_is_tested():
 @given(tables(equal=True), st.integers(2, 5), st.integers(0, 99))
 def test_equal_trials_are_balanced_within_one_per_class_and_in_total(table, n_splits, seed):
     assume(n_groups(table, "trial") >= n_splits)
-    folds = make_folds(table, n_splits=n_splits, validation=0, seed=seed)
+    folds = make_folds(table, group="trial", n_splits=n_splits, validation=0, seed=seed)
     counts = np.array([trial_classes(table, fold.test) for fold in folds])
     assert (np.ptp(counts, axis=0) <= 1).all()
     assert np.ptp(counts.sum(axis=1)) <= 1
@@ -146,7 +146,7 @@ def test_balance_is_no_worse_than_scikit_learns(table, n_splits):
     rare = np.bincount(code)[code] < n_splits
     theirs = StratifiedKFold(n_splits).split(code, np.where(rare, np.bincount(code).argmax(), code))
     sizes = [len(test) for _, test in theirs]
-    folds = make_folds(table, n_splits=n_splits, validation=0)
+    folds = make_folds(table, group="trial", n_splits=n_splits, validation=0)
     ours = [trial_classes(table, fold.test).sum() for fold in folds]
     assert np.ptp(ours) <= np.ptp(sizes)
 
@@ -206,7 +206,7 @@ def test_every_part_with_a_share_gets_a_group_and_no_other_does(counts, shares):
 def test_within_subject_every_fold_is_of_one_subject(table, n_splits):
     fewest = table.drop_duplicates(list(TRIAL)).groupby("subject").size().min()
     assume(fewest >= n_splits)
-    folds = make_folds(table, within="subject", n_splits=n_splits, validation=0)
+    folds = make_folds(table, group="trial", within="subject", n_splits=n_splits, validation=0)
     for subject, rows in table.groupby("subject").indices.items():
         own = [fold for fold in folds if table["subject"].iloc[fold.test[0]] == subject]
         assert len(own) == n_splits

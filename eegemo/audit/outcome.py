@@ -163,7 +163,7 @@ def read_audit(folder: str | Path) -> Audit:
     honest = {
         name: result.assessment.levels["window"]["significance"]["permutation"]["p_value"]
         for name, result in results.items()
-        if not known[name].leaks
+        if not result.leaks
     }
     adjusted = holm(honest)
     nulls = {
@@ -210,14 +210,14 @@ def _row(
     return Row(
         name=protocol.name,
         title=protocol.title,
-        leaks=protocol.leaks,
+        leaks=result.leaks,
         n_folds=len(window["folds"]),
         n_trials=int(trial["total"]["n"]),
         n_windows=int(total["n"]),
         window=observed,
         trial=float(trial["total"]["balanced_accuracy"]),
         accuracy=float(total["accuracy"]),
-        interval=None if protocol.leaks or interval is None else (interval[0], interval[1]),
+        interval=None if result.leaks or interval is None else (interval[0], interval[1]),
         null=(test["null_interval"][0], test["null_interval"][1]),
         p_value=float(test["p_value"]),
         shuffled=nulls,
@@ -272,8 +272,10 @@ def sentences(audit: Audit) -> list[str]:
     honest = [row for row in rows.values() if not row.leaks]
     above = [row.title for row in honest if row.above]
     below = [row.title for row in honest if not row.above]
-    text = f"Only {_splits([row.title for row in honest])} can be evidence; "
-    if not below:
+    text = f"Only {_splits([row.title for row in honest])} can be evidence; " if honest else ""
+    if not honest:
+        found.append("None of these splits can be evidence.")
+    elif not below:
         where = " in all of them" if len(above) > 1 else ""
         found.append(f"{text}the score is above chance{where}.")
     elif not above:
@@ -296,6 +298,13 @@ def sentences(audit: Audit) -> list[str]:
     return [sentence[0].upper() + sentence[1:] for sentence in found]
 
 
+# Of a split of whole trials that leaks: the class is constant over what it divides.
+_DIVIDED = (
+    "the class never changes within what both training and test have trials of (a recording, a "
+    "session or a person)"
+)
+
+
 def _splits(titles: Sequence[str]) -> str:
     return f"the split{'s' if len(titles) > 1 else ''} {join_names(titles)}"
 
@@ -303,6 +312,8 @@ def _splits(titles: Sequence[str]) -> str:
 def _verdict(row: Row) -> str:
     low, high = row.null
     null = f"({low:.2f} to {high:.2f})"
+    if row.leaks:
+        return f"which is no evidence either, since {_DIVIDED}"
     if row.above:
         return f"above permuted labels {null}"
     if row.window < low:
@@ -324,12 +335,15 @@ def _asked(audit: Audit) -> str:
     """Judge the split of the experiment file."""
     name = audit.about["asked"]
     known = {protocol.name: protocol for protocol in PROTOCOLS}
-    if name not in known:  # by session, which is not compared here
-        return f"The file splits by {name}, which does not divide trials and can be evidence."
-    protocol = known[name]
-    if protocol.leaks:
-        return f"The file uses {protocol.title}, which cannot be evidence, since {protocol.about}."
     row = audit.rows.get(name)
+    if name not in known or (row is None and name in ("run", "session")):  # not compared here
+        noun = "recording" if name == "run" else name
+        return f"The file splits by {noun}, which does not divide trials and can be evidence."
+    protocol = known[name]
+    if protocol.leaks or (row is not None and row.leaks):
+        why = protocol.about if protocol.leaks else _DIVIDED
+        how = "uses" if protocol.leaks else "splits"
+        return f"The file {how} {protocol.title}, which cannot be evidence, since {why}."
     text = f"The file splits {protocol.title}, which can be evidence about {protocol.about}"
     if row is None:
         return f"{text}."

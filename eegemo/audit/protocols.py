@@ -1,6 +1,6 @@
 """The evaluation protocols that an audit compares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,13 +38,20 @@ PROTOCOLS = (
     Protocol("window", "random windows", "windows of each trial are in both training and test"),
     Protocol("segment", "trials split in time", "a segment of each trial is in training"),
     Protocol("trial", "by trial", "unseen trials of the same participants"),
+    Protocol("run", "by recording", "unseen recordings of the same participants"),
+    Protocol("session", "by session", "unseen sessions of the same participants"),
     Protocol("stimulus", "by video", "videos that no participant in training watched"),
     Protocol("subject", "by subject", "unseen participants"),
 )
 
 
 def list_protocols(
-    split: Mapping[str, Any], *, n_subjects: int, stimuli_known: bool, one_by_one: bool = True
+    split: Mapping[str, Any],
+    *,
+    n_subjects: int,
+    stimuli_known: bool,
+    one_by_one: bool = True,
+    constant_over: Sequence[str] = (),
 ) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Derive the split of every protocol from that of an experiment.
 
@@ -61,6 +68,10 @@ def list_protocols(
         Whether every trial has a stimulus, and at least one stimulus occurs in several trials.
     one_by_one : bool
         Leave one subject out at a time; else as many as the number of folds gives.
+    constant_over : sequence of str
+        What the class is constant over (`eegemo.splits.constant_over`). Whole recordings or
+        sessions are held out only where it is them; a protocol that divides them then leaks, and is
+        allowed to.
 
     Returns
     -------
@@ -85,7 +96,10 @@ def list_protocols(
     missing: dict[str, str] = {}
     for protocol in PROTOCOLS:
         group = protocol.name
-        section = base | {"group": group, "allow_leakage": protocol.leaks}
+        if group in ("run", "session") and group not in constant_over:
+            continue  # nothing is learnt from it that the split by trial does not tell
+        divides = bool(constant_over) and _divides(group, constant_over[-1])
+        section = base | {"group": group, "allow_leakage": protocol.leaks or divides}
         if group in ("stimulus", "subject"):
             section["within"] = None
         if group == "stimulus" and not stimuli_known:
@@ -100,3 +114,9 @@ def list_protocols(
                 section["method"] = "leave_one_group_out"
         splits[group] = section
     return splits, missing
+
+
+def _divides(group: str, unit: str) -> bool:
+    """Return whether groups may divide a unit that the class is constant over."""
+    nested = ("window", "segment", "trial", "run", "session", "subject")
+    return group not in nested or nested.index(group) < nested.index(unit)

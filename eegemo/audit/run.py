@@ -11,10 +11,13 @@ from eegemo.audit.protocols import list_protocols
 from eegemo.config import Experiment, settings_for_digest
 from eegemo.errors import ConfigError, DataError
 from eegemo.execution import Engine, Progress, RunContext, Runner, run_tasks
+from eegemo.labels import label_trials
 from eegemo.models import BASELINE, make_model
 from eegemo.models.keras.device import runs_together
 from eegemo.registry import MODELS, options_of
 from eegemo.results import open_result
+from eegemo.runs.dataset import make_dataset
+from eegemo.runs.design import resolve_design
 from eegemo.runs.prepare import prepare_experiment
 from eegemo.runs.run import run_all
 from eegemo.runs.trials import prepare_trials
@@ -96,7 +99,12 @@ def audit_experiment(
             message(f"{experiment.name}: folds are fitted separately, since {reason}.")
     with context.span("prepare"):
         stored = prepare_trials(base, context)
-    about = load_trials(stored.folders).metadata
+    trials = load_trials(stored.folders)
+    rating_range = make_dataset(base).rating_range
+    options = base.labels.model_dump()
+    labels, _ = label_trials(trials.metadata, options, rating_range=rating_range)
+    base, units = resolve_design(base, trials, labels)
+    about = trials.metadata
     subjects = sorted(set(about["subject"].astype(str)))
     notes = list(stored.notes)
     if quick and len(subjects) > QUICK_SUBJECTS:
@@ -111,6 +119,7 @@ def audit_experiment(
         n_subjects=len(subjects),
         stimuli_known=bool((stimulus != "").all() and stimulus.duplicated().any()),
         one_by_one=not quick,
+        constant_over=units,
     )
     runs: list[Experiment] = []
     plan: dict[str, range] = {}
@@ -156,7 +165,7 @@ def audit_experiment(
             folder / INDEX,
             {
                 "experiment": experiment.name,
-                "asked": experiment.split.group,
+                "asked": base.split.group,
                 "model": base.model.name,
                 "model_of_file": experiment.model.name,
                 "quick": quick,

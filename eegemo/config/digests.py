@@ -46,6 +46,8 @@ def settings_for_digest(experiment: Experiment) -> dict[str, Any]:
         elif isinstance(value, Section):
             kept = section_for_digest(value)
             settings[name] = {key: part for key, part in settings[name].items() if key in kept}
+    # nobody knows yet what is held out; a run says it before it makes a digest
+    settings["split"]["group"] = settings["split"]["group"] or "trial"
     if experiment.labels.table is not None:
         settings["labels.table"] = digest_ratings(experiment.labels.table)
     return settings | code_for_digest(experiment)

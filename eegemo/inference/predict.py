@@ -12,15 +12,18 @@ import mne
 import numpy as np
 import pandas as pd
 
+from eegemo.datasets.breaks import parse_spans
 from eegemo.errors import DataError, InputError
+from eegemo.inference.events import bids_subject, stated_references
+from eegemo.inference.folder import check_free, write_prediction
 from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate_windows
 from eegemo.inference.recording import match_channels, read_recording, window_recording
-from eegemo.pages.figures import class_timeline, save_figure, to_svg
+from eegemo.inference.scoring import Scored, find_classes, score_windows
+from eegemo.inference.unlike import describe_reference, describe_unlike
 from eegemo.preprocessing import Record, preprocess
 from eegemo.results import Result, open_result
 from eegemo.runs.dataset import make_dataset
 from eegemo.scaling import Scaling
-from eegemo.store import atomic_file, write_json, write_text
 from eegemo.windows import Windows
 
 __all__ = ["RecordingPrediction", "predict_recording"]
@@ -34,20 +37,24 @@ class RecordingPrediction:
     ----------
     table : DataFrame
         A row per window: ``start`` and ``stop`` in seconds, ``p_<class>``, ``predicted``; preceded
-        by subject, session and trial where the recording is in trials.
+        by subject, session and trial where the recording is in trials, and with ``y_true`` where
+        these have classes (empty for a trial without one).
     folder : Path
         It has ``predictions.csv``, ``predictions.parquet``, ``timeline.png``, ``timeline.svg`` and
-        ``about.json``.
+        ``about.json``; where trials have classes, ``confusion.csv`` and its figure.
     sentence : str
         Summary of the predictions.
     notes : tuple of str
         Caveats.
+    scored : Scored or None
+        Scores, where the trials of the recording have classes.
     """
 
     table: pd.DataFrame
     folder: Path
     sentence: str
     notes: tuple[str, ...]
+    scored: Scored | None = None
 
 
 def predict_recording(
@@ -57,6 +64,7 @@ def predict_recording(
     fold: int | str = "all",
     subject: str | None = None,
     out: str | Path | None = None,
+    force: bool = False,
     trust: bool = False,
 ) -> RecordingPrediction:
     """Classify a recording with the stored models of a result.
@@ -70,11 +78,13 @@ def predict_recording(
     fold : int or "all"
         The number of a fold; "all" for the mean probabilities of all folds.
     subject : str, optional
-        The participant; the name of the file if not given. If each model was trained on one
-        subject, the models of this subject are used. If training scaled each subject by itself and
-        included this one, its scaling is used.
+        The participant; if not given, the label in a BIDS name, or the name of the file. If each
+        model was trained on one subject, the models of this subject are used. If training scaled
+        each subject by itself and included this one, its scaling is used.
     out : path, optional
         Folder for table and figure; next to the result if not given.
+    force : bool
+        Replace an earlier prediction in that folder.
     trust : bool
         Whether a model or data set that the result names by an import path may be imported, which
         runs its code.
@@ -86,19 +96,28 @@ def predict_recording(
     Raises
     ------
     InputError
-        If the result, the recording or the fold is missing or corrupt, or they do not match.
+        If the result, the recording or the fold is missing or corrupt, they do not match, or the
+        folder holds an earlier prediction.
     """
     recording = Path(recording)
     stored = open_result(result, trust=trust)
     stored.check_folds()
-    who = recording.stem if subject is None else subject
+    who = subject or bids_subject(recording) or recording.stem
     folds = _choose_folds(stored, fold, who)
     numbers = [int(record["fold"]) for record in folds]
+    chosen = "" if fold == "all" else f"-fold{fold}"
+    name = f"predict-{recording.stem}-{stored.path.resolve().name}{chosen}"
+    folder = stored.path.resolve().parent / name if out is None else Path(out)
+    check_free(folder, force=force)
     try:
         windows, continuous, notes = _make_windows(stored, recording, who, subject)
     except DataError as error:
         named = str(error).startswith(str(recording))
         raise DataError(str(error) if named else f"{recording}: {error}") from error
+    codes, about_classes = None, list[str]()
+    if not continuous:
+        dataset = make_dataset(stored.experiment, trust=trust)
+        codes, about_classes = find_classes(stored, windows.trials.metadata, dataset)
     scaled: list[str] = []
 
     def models() -> Iterator[tuple[Any, Scaling]]:
@@ -111,11 +130,27 @@ def predict_recording(
     probabilities = mean_probabilities(models(), windows)
     table = tabulate_windows(windows, probabilities, trials=not continuous)
     sentence = _summarise(recording.name, table, stored.classes, continuous=continuous)
-    notes = (_describe_models(folds), *dict.fromkeys(scaled), *notes, *_warnings(stored, who))
-    chosen = "" if fold == "all" else f"-fold{fold}"
-    name = f"predict-{recording.stem}-{stored.path.resolve().name}{chosen}"
-    folder = stored.path.resolve().parent / name if out is None else Path(out)
-    _write(folder, table, stored.classes)
+    scored = None
+    if codes is not None:
+        truth = np.array([*stored.classes, ""], object)[codes[windows.trial]]
+        table.insert(len(table.columns) - 1, "y_true", truth)
+        scored = score_windows(windows, probabilities, codes, stored.classes)
+    if scored is not None:
+        sentence = f"{sentence} {scored.sentence}"
+    notes = (
+        _describe_models(folds),
+        *dict.fromkeys(scaled),
+        *describe_reference(
+            stored.signals,
+            stated_references(recording),
+            stored.experiment.preprocessing.reference,
+        ),
+        *describe_unlike(windows, stored.signals),
+        *notes,
+        *about_classes,
+        *_warnings(stored, who, scored is not None),
+    )
+    gaps = parse_spans(windows.trials.metadata["breaks"].iloc[0]) if continuous else []
     about = {
         "sentence": sentence,
         "notes": list(notes),
@@ -124,8 +159,10 @@ def predict_recording(
         "digests": stored.provenance["digests"],
         "folds": numbers,
     }
-    write_json(folder / "about.json", about)
-    return RecordingPrediction(table, folder, sentence, notes)
+    if scored is not None:
+        about["scores"] = {"window": scored.window, "trial": scored.trial}
+    write_prediction(folder, table, stored.classes, about, scored=scored, gaps=gaps)
+    return RecordingPrediction(table, folder, sentence, notes, scored)
 
 
 def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, Any]]:
@@ -232,7 +269,7 @@ def _summarise(name: str, table: pd.DataFrame, classes: list[str], *, continuous
     return f"{name}: {len(trials)} trials, by the mean probability of their windows: {listed}."
 
 
-def _warnings(stored: Result, who: str) -> list[str]:
+def _warnings(stored: Result, who: str, scored: bool) -> list[str]:
     notes = []
     if stored.leaks:
         notes.append(
@@ -246,16 +283,6 @@ def _warnings(stored: Result, who: str) -> list[str]:
     if who in stored.provenance["data"]["subjects"]:
         notes.append(
             f"The data of this result include a subject {who}: models may have been trained on "
-            "this recording."
+            f"this recording{', so its scores are no evidence' if scored else ''}."
         )
     return notes
-
-
-def _write(folder: Path, table: pd.DataFrame, classes: Sequence[str]) -> None:
-    with atomic_file(folder / "predictions.csv") as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-    with atomic_file(folder / "predictions.parquet") as temporary:
-        table.to_parquet(temporary, index=False)
-    figure = class_timeline(table, classes)
-    save_figure(figure, folder / "timeline.png")
-    write_text(folder / "timeline.svg", to_svg(figure))

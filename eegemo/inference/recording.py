@@ -1,6 +1,5 @@
 """Read a recording of any format, name its channels as in training, and divide it into windows."""
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,14 @@ import numpy as np
 import pandas as pd
 
 from eegemo.datasets import Dataset, Run
-from eegemo.datasets.bids.files import name_signal_files
+from eegemo.datasets.breaks import write_spans
+from eegemo.datasets.continuous import read_continuous
 from eegemo.datasets.deap import read_epochs_deap
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file
+from eegemo.inference.events import read_bids_run
 from eegemo.labels import Labels
+from eegemo.preprocessing.breaks import break_spans
 from eegemo.trials import Trials, make_trials
 from eegemo.windows import Windows, make_windows
 
@@ -31,9 +33,6 @@ _DEAP = (".dat", ".mat")
 _CONTINUOUS = (".fif", ".vhdr", ".edf", ".bdf", ".set")
 
 
-_MAX_EEG = 1.0  # volts
-
-
 def read_recording(
     path: str | Path,
     *,
@@ -47,7 +46,8 @@ def read_recording(
     ----------
     path : path
         ``.dat`` or ``.mat`` of DEAP, or a continuous recording: ``.fif``, ``.vhdr``, ``.edf``,
-        ``.bdf`` or ``.set``; or any format that `dataset` can read.
+        ``.bdf`` or ``.set``; or any format that `dataset` can read. A file of a BIDS data set with
+        events is read in trials (`eegemo.inference.events`).
     dataset : Dataset, optional
         Tried first (`eegemo.datasets.Dataset.read_file`): for DEAP, a ``sNN.bdf`` is an original
         recording.
@@ -73,6 +73,8 @@ def read_recording(
     runs = None
     if dataset is not None:
         runs = dataset.read_file(path, eeg_only=eeg_only, subject=subject)
+    if runs is None:
+        runs = read_bids_run(path, dataset=dataset, eeg_only=eeg_only)
     if runs is not None:
         return tuple(runs)
     if suffix not in (*_DEAP, *_CONTINUOUS):
@@ -82,31 +84,8 @@ def read_recording(
         )
     if suffix in _DEAP:
         return (Run(read_epochs_deap(path, eeg_only=eeg_only)),)
-    return (_read_continuous(path),)
-
-
-def _read_continuous(path: Path) -> Run:
-    name_signal_files(path, path.parent)  # a BrainVision header may name any file
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            raw = mne.io.read_raw(path, preload=True, verbose="WARNING")
-        except Exception as error:  # MNE's readers raise many types
-            reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
-            raise DataError(
-                f"{path} cannot be read as a continuous recording: {reason}."
-            ) from error
-    notes = list(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    for name, channel_type in zip(raw.ch_names, raw.get_channel_types(), strict=True):
-        signal = raw.get_data([name])
-        if not np.isfinite(signal).all():
-            raise DataError(f"{path}, channel {name} holds NaN or infinity.")
-        peak = float(np.abs(signal).max(initial=0))
-        if channel_type == "eeg" and peak > _MAX_EEG:
-            notes.append(
-                f"channel {name} reaches {peak:g} V, more than any EEG: is its unit right?"
-            )
-    return Run(raw, None, tuple(f"{path.name}: {note}" for note in notes))
+    raw, notes = read_continuous(path)
+    return (Run(raw, None, tuple(f"{path.name}: {note}" for note in notes)),)
 
 
 def match_channels(inst: Any, wanted: Sequence[str]) -> tuple[Any, tuple[str, ...]]:
@@ -168,6 +147,7 @@ def window_recording(
     ----------
     inst : mne.io.BaseRaw, mne.BaseEpochs or sequence of mne.BaseEpochs
         Trials keep their numbers; continuous signals count as one trial from their first sample.
+        Windows that hold a break are left out.
     subject : str
     classes : sequence of str
         Classes of the model, in order; the classes of the windows are unknown.
@@ -181,11 +161,12 @@ def window_recording(
     Raises
     ------
     DataError
-        If no trial is as long as a window, or a sample is not a number.
+        If no trial is as long as a window, every window holds a break, or a sample is not a number.
     """
     if isinstance(inst, mne.io.BaseRaw):
         signals = np.ascontiguousarray(inst.get_data().T[np.newaxis], dtype=np.float32)
         about = {"subject": [subject], "session": ["1"], "trial": [1], "stimulus": [""]}
+        about["breaks"] = [write_spans(break_spans(inst))]
         trials = Trials(
             (signals,), pd.DataFrame(about), float(inst.info["sfreq"]), tuple(inst.ch_names)
         )

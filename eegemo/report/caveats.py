@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from eegemo.pages.words import count_of, join_names
-from eegemo.report.words import shared_most
+from eegemo.report.promises import make_promise, stimulus_caveat
 from eegemo.results import Result
 
 
@@ -27,11 +27,8 @@ def list_caveats(result: Result) -> list[str]:
     found = merge_notes([str(note) for note in result.provenance.get("notes") or []])
     if result.leaks and not result.provenance["split"]["leaks"]:
         found.append("The split was declared free of leaks, but its folds share trials.")
-    if _stimuli_known_from_others(result):
-        found.append(
-            "The test stimuli were seen in training with other subjects: recognising the stimulus "
-            "may be enough."
-        )
+    if not result.leaks and not _is_stimulus_the_class(result):
+        found += filter(None, [stimulus_caveat(make_promise(result))])
     for name, scores in level["total"]["per_class"].items():
         if not scores["support"]:
             found.append(f"Class {name} never occurs in the test set.")
@@ -64,16 +61,10 @@ def list_caveats(result: Result) -> list[str]:
     return found
 
 
-def _stimuli_known_from_others(result: Result) -> bool:
-    within = result.provenance["split"]["within"]
-    if result.leaks or within or not shared_most(result, "stimulus"):
-        return False
+def _is_stimulus_the_class(result: Result) -> bool:
+    """Return whether each class has one stimulus, so that recognising it is the task."""
     trials = result.trials[result.trials["stimulus"] != ""]
-    # Where the stimulus is the class, as in a paradigm with one stimulus each, this is the task.
-    classes_of = trials.groupby("y_true")["stimulus"].nunique()
-    return bool(
-        (trials.groupby("stimulus")["subject"].nunique() > 1).any() and classes_of.max() > 1
-    )
+    return trials.empty or bool(trials.groupby("y_true")["stimulus"].nunique().max() <= 1)
 
 
 # "left out" in results of older versions

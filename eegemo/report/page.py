@@ -13,9 +13,10 @@ from eegemo.pages.words import data_name, format_interval
 from eegemo.report.caveats import list_caveats
 from eegemo.report.choices import describe_choice
 from eegemo.report.figures import draw, trial_level
+from eegemo.report.promises import make_promise
 from eegemo.report.sentences import make_sentences
 from eegemo.report.tables import BASELINES, make_tables
-from eegemo.report.words import headline, kept_apart, leak, trial_sentence
+from eegemo.report.words import divided_unit, headline, kept_apart, leak, trial_sentence
 from eegemo.results import Result, layout, open_result
 from eegemo.results.assemble import seal
 from eegemo.store import write_json, write_text
@@ -62,6 +63,7 @@ def write_report(result_dir: str | Path) -> Path:
         "headline": sentence,
         "trial_sentence": of_trials,
         "leaks": result.leaks,
+        "promise": make_promise(result).as_dict(),
         "simulated": result.simulated,
         "sentences": make_sentences(result),
         **result.assessment.metrics,
@@ -86,6 +88,7 @@ def write_report(result_dir: str | Path) -> Path:
         sentences=numbers["sentences"],
         kinds={"window": "windows", "trial": trial_level(result)},
         leak=leak(result),
+        divided_unit=divided_unit(result),
         kept_apart=kept_apart(result),
         caveats=list_caveats(result),
         figures=drawn,

@@ -8,7 +8,9 @@ from typing import Any
 
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.pages.words import count_of, format_p_value, join_names, number_word
+from eegemo.report.promises import make_promise, promise_clause
 from eegemo.results import Result, open_result
+from eegemo.splits import LEAKING
 
 BASELINE = "logistic regression on band power"
 
@@ -48,8 +50,8 @@ def headline(result: Result | str | Path) -> str:
     if result.leaks:
         return (
             f"{start} reached a balanced accuracy of {observed:.2f} ({_chance(level)}), but this "
-            f"number is not evidence: the split leaks, {leak(result)}, so recognising a trial is "
-            "enough."
+            f"number is not evidence: the split leaks, {leak(result)}, so recognising a "
+            f"{divided_unit(result) or 'trial'} is enough."
         )
     duration = result.provenance["data"]["window_duration"]
     windows = f"{duration:g} s windows from {_unseen(result)}"
@@ -59,14 +61,30 @@ def headline(result: Result | str | Path) -> str:
         finding = f"{start} gave no evidence of discriminating {classes} in {windows}"
     else:
         finding = f"{start} classified {windows} into {classes}"
-    return f"{finding}{_findings(level, _beaten(result, 'window'))}; {clean}."
+    tested = promise_clause(make_promise(result))
+    return f"{finding}{_findings(level, _beaten(result, 'window'))}; {clean}; {tested}."
 
 
 def leak(result: Result) -> str:
     """Describe how a split leaks."""
+    unit = divided_unit(result)
+    if unit:
+        return (
+            f"trials of the same {unit} are in both training and test, and the class never "
+            "changes within one"
+        )
     if result.provenance["split"]["group"] == "segment":
         return "each trial is split in time, with segments of it in both training and test"
     return "windows of the same trials are in both training and test"
+
+
+def divided_unit(result: Result) -> str:
+    """Name what the class is constant over, where a split of whole trials leaks; else nothing."""
+    split = result.provenance["split"]
+    units = split.get("constant_over") or []
+    if not split["leaks"] or split["group"] in LEAKING or not units:
+        return ""
+    return {"run": "recording", "session": "session"}.get(str(units[-1]), "person")
 
 
 def _beaten(result: Result, level: str) -> str:
@@ -191,10 +209,12 @@ def _unseen(result: Result) -> str:
         return participants
     if group == "stimulus":
         return f"trials with unseen stimuli of {participants}"
-    return f"unseen {group}s of {participants}"
+    return f"unseen {'recording' if group == 'run' else group}s of {participants}"
 
 
 def kept_apart(result: Result) -> str:
     """Name the largest unit that is never in both training and test of a split without a leak."""
     group = str(result.provenance["split"]["group"])
-    return "trial" if group in ("window", "segment") or shared_most(result, group) else group
+    if group in LEAKING or shared_most(result, group):
+        return "trial"
+    return "recording" if group == "run" else group

@@ -13,7 +13,8 @@ from eegemo.execution import peak_memory
 from eegemo.results import layout
 from eegemo.results.plan import Plan
 from eegemo.results.provenance import describe_model, describe_software, git_commit, now
-from eegemo.splits import LEAKING, describe_split
+from eegemo.results.signals import summarise_signals
+from eegemo.splits import describe_split
 from eegemo.store import changed_files, manifest, write_json
 
 __all__ = [
@@ -29,7 +30,7 @@ def is_assembled(folder: Path) -> bool:
 
 
 def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
-    """Assemble the folds: tables of predictions, and ``provenance.json``.
+    """Assemble the folds: tables of predictions, ``signals.json`` and ``provenance.json``.
 
     The result is complete once `seal` has written its manifest.
 
@@ -53,13 +54,15 @@ def assemble(plan: Plan, *, jobs: int, started: str, seconds: float) -> None:
         # folds without a validation set have no such file
         if parts:
             write_predictions(pd.concat(parts, ignore_index=True), folder / file)
+    signals = {"references": list(plan.references), **summarise_signals(plan.windows)}
+    write_json(folder / layout.SIGNALS, signals)
     run = {"jobs": jobs, "started": started, "finished": now(), "wall_seconds": seconds}
     write_json(folder / layout.PROVENANCE, _describe(plan, [fold.record for fold in folds], run))
 
 
 def seal(folder: Path) -> None:
     """Write ``manifest.json``, by which `eegemo.results.open_result` detects corruption."""
-    names = [layout.EXPERIMENT, layout.SPLIT, layout.PROVENANCE, *layout.DERIVED]
+    names = [layout.EXPERIMENT, layout.SPLIT, layout.PROVENANCE, layout.SIGNALS, *layout.DERIVED]
     names += map(layout.predictions_file, layout.TABLES)
     present = [name for name in names if (folder / name).is_file()]
     write_json(folder / layout.MANIFEST, manifest(folder, present))
@@ -131,7 +134,8 @@ def _describe(
             "group": split.group,
             "within": split.within,
             "n_folds": len(plan.folds),
-            "leaks": split.group in LEAKING,
+            "leaks": plan.leaks,
+            **({"constant_over": list(plan.constant_over)} if plan.constant_over else {}),
             "sentence": describe_split(
                 plan.folds, windows.table, group=split.group, within=split.within
             ),

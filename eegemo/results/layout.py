@@ -6,7 +6,7 @@
     folds/<number>/  the model, scaling.npz, history.csv, fold.json, tables of predictions;
                      done, with their digests           after each fold
     predictions.parquet  validation.parquet  baseline.parquet
-    provenance.json                                     after the last fold
+    provenance.json  signals.json                       after the last fold
     metrics.json  report.html  tables/  figures/        drawn from the rest
     manifest.json                                       digests of the files above
 """
@@ -31,6 +31,7 @@ __all__ = [
     "RECORD",
     "REPORT",
     "SCALING",
+    "SIGNALS",
     "SPLIT",
     "TABLES",
     "TABLE_FOLDER",
@@ -44,6 +45,7 @@ __all__ = [
 EXPERIMENT = "experiment.yaml"
 SPLIT = "folds.csv"
 PROVENANCE = "provenance.json"
+SIGNALS = "signals.json"
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 REPORT = "report.html"

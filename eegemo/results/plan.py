@@ -10,7 +10,7 @@ import pandas as pd
 from eegemo.config import Experiment, settings_for_digest
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
-from eegemo.splits import LEAKING, Fold
+from eegemo.splits import LEAKING, Fold, Unit, divides_unit, unit_numbers
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
 from eegemo.windows import Windows
 
@@ -40,6 +40,10 @@ class Plan:
         Caveats for the report.
     title, citation : str
         Title and citation of the data set.
+    constant_over : tuple of str
+        What the class is constant over, from `eegemo.splits.constant_over`.
+    references : tuple of str
+        References that the recordings state.
     """
 
     experiment: Experiment
@@ -51,6 +55,19 @@ class Plan:
     notes: tuple[str, ...]
     title: str = ""
     citation: str = ""
+    constant_over: tuple[Unit, ...] = ()
+    references: tuple[str, ...] = ()
+
+    @property
+    def leaks(self) -> bool:
+        """Whether trials, or what the class is constant over, are in both training and test."""
+        if self.experiment.split.group in LEAKING:
+            return True
+        about, of_window = self.windows.trials.metadata, self.windows.trial
+        return any(
+            divides_unit(self.folds, unit_numbers(about, unit)[of_window])
+            for unit in self.constant_over
+        )
 
     def fold_folder(self, number: int) -> FoldFolder:
         """Return the folder of a fold."""

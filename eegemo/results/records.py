@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,7 @@ PROVENANCE = {
     "split.n_folds": _COUNT,
     "split.leaks": _FLAG,
     "split.sentence": _TEXT,
+    "split.constant_over": Kind("a list of text or nothing", _are_texts, optional=True),
     "model.name": _TEXT,
     "model.title": Kind("text or nothing", _is_text, optional=True),
     "model.n_parameters": Kind("a count or null", lambda v: v is None or _is_count(v)),
@@ -265,6 +266,19 @@ def read_split(path: Path, number: int) -> pd.DataFrame:
         raise ResultError(f"{path}: expected {', '.join(_ROLES)} or nothing in a column {column}.")
     about = [name for name in table if not str(name).startswith("fold_")]
     return table[about].assign(role=table[column].where(table[column] != "", None))
+
+
+def read_roles(path: Path, numbers: Sequence[int]) -> pd.DataFrame | None:
+    """Read the role of each trial in all folds; None if the table has a row per window."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path}: cannot be read as a CSV table ({_brief(error)}).") from error
+    columns = [f"fold_{number}" for number in numbers]
+    lost = [name for name in ("subject", "stimulus", *columns) if name not in table]
+    if lost or not table[columns].isin([*_ROLES, ""]).all(axis=None):
+        raise ResultError(f"{path}: expected {', '.join(_ROLES)} or nothing for every fold.")
+    return None if "start" in table else table[["subject", "stimulus", *columns]]
 
 
 def _read_text(path: Path) -> str:

@@ -17,7 +17,8 @@ from eegemo.evaluation.assess import Assessment, assess_predictions
 from eegemo.models import FittedModel, InputShape, Model
 from eegemo.results import layout
 from eegemo.results.fold import FoldFolder
-from eegemo.results.records import PROVENANCE, read_experiment, read_json
+from eegemo.results.records import PROVENANCE, read_experiment, read_json, read_roles
+from eegemo.results.signals import read_signals
 from eegemo.scaling import Scaling
 from eegemo.store import changed_files
 
@@ -103,6 +104,29 @@ class Result:
         return tuple(fold.history for fold in self.folds)
 
     @cached_property
+    def signals(self) -> dict[str, Any] | None:
+        """What its windows look like (`eegemo.results.signals`); None for older results.
+
+        Raises
+        ------
+        ResultError
+            If ``signals.json`` is corrupt.
+        """
+        return read_signals(self.path / layout.SIGNALS)
+
+    @cached_property
+    def roles(self) -> pd.DataFrame | None:
+        """The role of each trial in each fold, from ``folds.csv``; None if that is not known.
+
+        Columns ``subject``, ``stimulus`` and one per fold, as text. It is not known for a result
+        whose split divides trials, or that lacks the table or a fold in it.
+        """
+        try:
+            return read_roles(self.path / layout.SPLIT, [fold.number for fold in self.folds])
+        except ResultError:  # what is reported needs it for a few words only
+            return None
+
+    @cached_property
     def assessment(self) -> Assessment:
         """Scores, intervals, tests and calibration."""
         return assess_predictions(self.predictions, self.records, self.validation, self.baseline)
@@ -143,7 +167,10 @@ class Result:
 
     @property
     def leaks(self) -> bool:
-        """Whether test windows share trials with training, as declared or as counted."""
+        """Whether test and training share trials, or what the class is constant over.
+
+        As declared by the run, or as counted.
+        """
         shared = [record["shared"] for record in self.records]
         counted = any(groups["window"] or groups["trial"] for groups in shared)
         return bool(self.provenance["split"]["leaks"]) or counted

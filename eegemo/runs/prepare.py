@@ -17,9 +17,10 @@ from eegemo.labels import Labels, label_trials
 from eegemo.results.plan import Plan, make_digests
 from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import make_dataset
+from eegemo.runs.design import check_design, note_design, resolve_design
 from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
-from eegemo.splits import Fold, make_repeats
+from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeats
 from eegemo.trials import Trials, load_trials
 from eegemo.windows import Windows, break_notes, make_windows
 
@@ -53,7 +54,14 @@ def prepare_experiment(
     folders, notes = stored.folders, list(stored.notes)
     trials, copied = settle(experiment, load_trials(folders), dataset)
     notes += copied
+    labels, _ = label_trials(
+        trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
+    )
+    # from here on the split is explicit: digests and the result say what was held out
+    experiment, units = resolve_design(experiment, trials, labels)
     windows, folds, divided = divide_trials(experiment, trials, dataset)
+    for note in note_design(experiment, units, trials, labels):
+        context.progress.message(f"{experiment.name}: {note}")
     notes += divided
     digests = make_digests(experiment, folders, windows, folds)
     folder = context.results / f"{experiment.name}-{digests['experiment'][:8]}"
@@ -67,6 +75,8 @@ def prepare_experiment(
         tuple(notes),
         title=dataset.title,
         citation=dataset.citation,
+        constant_over=units,
+        references=stored.references,
     )
 
 
@@ -105,6 +115,8 @@ def divide_trials(
     labels, notes = label_trials(
         trials.metadata, experiment.labels.model_dump(), rating_range=dataset.rating_range
     )
+    experiment, units = resolve_design(experiment, trials, labels)
+    notes = [*note_design(experiment, units, trials, labels), *notes]
     if experiment.shuffle_labels is not None:
         labels = _permuted(labels, trials, experiment.shuffle_labels)
         notes.append(
@@ -118,7 +130,9 @@ def divide_trials(
         seed=experiment.seed,
         **experiment.split.model_dump(),
     )
-    notes += _length_notes(trials) + _label_notes(experiment, labels) + _fold_notes(folds, windows)
+    check_design(experiment, windows, folds, units)
+    notes += _length_notes(trials) + _label_notes(experiment, labels)
+    notes += _fold_notes(folds, windows, units)
     return windows, folds, notes
 
 
@@ -158,7 +172,7 @@ def _label_notes(experiment: Experiment, labels: Labels) -> list[str]:
     return notes
 
 
-def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
+def _fold_notes(folds: Sequence[Fold], windows: Windows, units: Sequence[Unit]) -> list[str]:
     """Note the folds whose test set has a class that training lacks.
 
     Raises
@@ -173,7 +187,7 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             name = windows.labels.classes[training_classes[0]]
             raise DataError(
                 f"split: all training trials of fold {fold.name} are {name}, so there is nothing "
-                "to classify. Exclude that subject, or change the labels or the split."
+                f"to classify. {_advice(fold, units)}"
             )
         validation_classes = np.unique(windows.codes[fold.validation])
         if validation_classes.size and not np.isin(validation_classes, training_classes).any():
@@ -186,3 +200,15 @@ def _fold_notes(folds: Sequence[Fold], windows: Windows) -> list[str]:
             names = ", ".join(windows.labels.classes[code] for code in absent)
             notes.append(f"Fold {fold.name}: no training trial of {names}, which the test set has.")
     return notes
+
+
+def _advice(fold: Fold, units: Sequence[Unit]) -> str:
+    if not units or fold.group != units[-1]:
+        return "Exclude that subject, or change the labels or the split."
+    one, several = UNIT_NOUNS[units[-1]]
+    spared = " Write validation: 0, or record more." if len(fold.validation) else " Record more."
+    return (
+        f"{describe_constant(units)} With whole {several} held out, every class needs one {one} "
+        f"to learn from beside those for test{' and validation' if len(fold.validation) else ''}."
+        f"{spared}"
+    )

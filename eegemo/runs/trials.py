@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eegemo.config import Experiment, code_for_digest, section_for_digest
 from eegemo.datasets import Dataset, Recording
+from eegemo.datasets.references import read_references
 from eegemo.errors import DataError
 from eegemo.execution import RunContext, span
 from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
@@ -65,6 +66,8 @@ class StoredTrials:
         Caveats for the report.
     simulated : bool
         Whether the data was simulated.
+    references : tuple of str
+        References that the recordings state.
     """
 
     experiment: Experiment
@@ -73,6 +76,7 @@ class StoredTrials:
     made: tuple[str, ...]
     notes: tuple[str, ...]
     simulated: bool
+    references: tuple[str, ...] = ()
 
 
 def prepare_trials(
@@ -133,6 +137,7 @@ def prepare_trials(
             )
         ),
         simulated=any(is_simulated(file) for recording in recordings for file in recording.files),
+        references=tuple(read_references(file for found in recordings for file in found.files)),
     )
 
 

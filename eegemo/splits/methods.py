@@ -21,6 +21,7 @@ from annotated_types import Ge, MaxLen, MinLen
 from eegemo.errors import DataError, LeakageError
 from eegemo.registry.options import NOT_IN_FILE, Fraction
 from eegemo.splits.bundles import merge_bundled
+from eegemo.splits.design import default_group
 from eegemo.splits.fold import LEAKING, Fold, Group, check_folds, columns_of
 from eegemo.splits.segments import cut_trials
 
@@ -36,7 +37,7 @@ def make_folds(
     table: pd.DataFrame,
     *,
     method: Method = "stratified_group_k_fold",
-    group: Group = "trial",
+    group: Group | None = None,
     within: Literal["subject"] | None = None,
     n_splits: Annotated[int, Ge(2)] = 5,
     ratios: Annotated[Sequence[Fraction], MinLen(3), MaxLen(3)] = (0.8, 0.1, 0.1),
@@ -56,10 +57,11 @@ def make_folds(
     method : {"stratified_group_k_fold", "stratified_group_ratio", "leave_one_group_out"}
         Test every group once, in `n_splits` folds; make a single fold with the given `ratios`; or
         make one fold per group.
-    group : {"trial", "stimulus", "run", "session", "subject", "window", "segment"}
+    group : {"trial", "stimulus", "run", "session", "subject", "window", "segment"}, optional
         What is never divided between training, validation and test sets; a `run` is a whole
-        recording. `window` splits trials at random and `segment` splits each trial in time: both
-        leak.
+        recording. `null` takes the trial, or the whole recording (session, person) where the class
+        never changes within one. `window` splits trials at random and `segment` splits each trial
+        in time: both leak.
     within : {"subject"}, optional
         Make the folds of each subject separately, with one model per subject and fold.
     n_splits : int
@@ -71,7 +73,8 @@ def make_folds(
         Fraction of the training set held out for validation, split by the same groups; 0 for none.
         Not for `stratified_group_ratio`.
     allow_leakage : bool
-        Must be `true` for the groups `window` and `segment`, which leak. The report is marked.
+        Must be `true` for the groups `window` and `segment`, which leak, and for `trial` where the
+        class never changes within a recording. The report is marked.
     seed : int
         Seed of the random order in which groups are dealt.
 
@@ -98,6 +101,8 @@ def make_folds(
     >>> sorted(np.concatenate([fold.test for fold in folds]).tolist()) == list(range(12))
     True
     """
+    if group is None:
+        group = default_group(table)
     _check_arguments(method, group, within, n_splits, ratios, validation)
     if group in LEAKING and not allow_leakage:
         raise LeakageError(
@@ -225,7 +230,8 @@ def _scopes(table: pd.DataFrame, within: Literal["subject"] | None) -> list[tupl
 
 
 def _where(group: str, scope: str) -> str:
-    return f"{group}s of subject {scope}" if scope else f"{group}s"
+    several = "recordings" if group == "run" else f"{group}s"
+    return f"{several} of subject {scope}" if scope else several
 
 
 def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:

@@ -54,6 +54,9 @@ def predict(
         Path | None,
         typer.Option(help="Folder for table and figure; next to the result if not given."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier prediction in that folder.")
+    ] = False,
     device: Device = "auto",
     trust: Trust = False,
 ) -> None:
@@ -65,7 +68,9 @@ def predict(
         from eegemo.inference import predict_recording
 
         prediction = predict_recording(
-            result, recording, fold=fold, subject=subject, out=out, trust=trust
+            result, recording, fold=fold, subject=subject, out=out, force=force, trust=trust
         )
     typer.echo("\n".join([prediction.sentence, *prediction.notes]))
-    typer.echo(f"  {prediction.folder / 'predictions.csv'}\n  {prediction.folder / 'timeline.png'}")
+    for file in ("predictions.csv", "trials.csv", "timeline.png", "confusion.png"):
+        if (prediction.folder / file).is_file():
+            typer.echo(f"  {prediction.folder / file}")

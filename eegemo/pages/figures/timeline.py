@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from eegemo.pages.figures.style import INK, WIDTH, class_colours, legend, new_figure, styled
+from eegemo.pages.figures.style import BAND, INK, WIDTH, class_colours, legend, new_figure, styled
 
 _ROWS = 8  # the most panels
 _TRIALS = 10  # of a panel, if there are not too many
@@ -59,8 +60,25 @@ def _areas(
         low = high
 
 
+def _pieces(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Divide the windows of a continuous recording where some between them are left out."""
+    start = table["start"].to_numpy(float)
+    steps = np.diff(start)
+    if not len(steps):
+        return [table]
+    cuts = np.flatnonzero(steps > 1.5 * np.median(steps)) + 1
+    return [table.iloc[part] for part in np.split(np.arange(len(table)), cuts)]
+
+
+def _shade(axes: Axes, left: float, right: float, *, named: bool) -> None:
+    """Mark a stretch of time without a prediction."""
+    axes.axvspan(left, right, facecolor=BAND, edgecolor="none", label="break" if named else "_")
+
+
 @styled
-def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
+def class_timeline(
+    table: pd.DataFrame, classes: Sequence[str], *, gaps: Sequence[tuple[float, float]] = ()
+) -> Figure:
     """Draw the probability of each class over time, as areas that fill the height.
 
     Parameters
@@ -70,13 +88,16 @@ def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
         ``p_<class>``, and ``trial`` where the recording is made of trials.
     classes : sequence of str
         In the order of the areas, from below; patterns distinguish them as well as colours.
+    gaps : sequence of (float, float)
+        Start and end of the breaks of a continuous recording, in seconds. No window holds one, so
+        there is no prediction around them.
 
     Returns
     -------
     Figure
-        A continuous recording in one panel. Trials one after the other, ten or more in a panel,
-        each as wide as the others. Where there are more windows than can be shown, neighbours are
-        averaged.
+        A continuous recording in one panel, with its breaks. Trials one after the other, ten or
+        more in a panel, each as wide as the others. Where there are more windows than can be shown,
+        neighbours are averaged.
     """
     columns = [f"p_{name}" for name in classes]
     if "trial" not in table:
@@ -86,7 +107,17 @@ def class_timeline(table: pd.DataFrame, classes: Sequence[str]) -> Figure:
         minutes = last - first > 600
         scale = 60.0 if minutes else 1.0
         axes.set(xlim=(first / scale, last / scale), xlabel="minutes" if minutes else "seconds")
-        _areas(axes, first / scale, last / scale, table[columns].to_numpy(float), classes)
+        pieces = _pieces(table)
+        for number, (before, after) in enumerate(pairwise(pieces)):
+            left, right = before["stop"].iloc[-1], after["start"].iloc[0]
+            _shade(axes, left / scale, right / scale, named=number == 0)
+        for number, piece in enumerate(pieces):
+            left, right = float(piece["start"].iloc[0]), float(piece["stop"].iloc[-1])
+            values = piece[columns].to_numpy(float)
+            _areas(axes, left / scale, right / scale, values, classes, named=number == 0)
+        for start, end in gaps:  # a gap has no width where its time was cut out
+            for edge in {start, end}:
+                axes.axvline(edge / scale, color=INK, linewidth=1.0, linestyle="--")
         panels = [axes]
     else:
         parts = [
