@@ -17,7 +17,7 @@ from eegemo.fingerprints.sketches import sketch_of
 __all__ = ["find_candidates", "lowered", "moved_by"]
 
 _FEWEST, _LONGEST = 8, 96  # values of a series around a peak: a quarter of a trial, within these
-_PEAKS, _PEAKS_LONG, _LONG = 6, 4, 64  # of a trial; fewer where that much is around each
+_PEAKS, _PEAKS_LONG, _LONG = 8, 6, 64  # of a trial; fewer where that much is around each
 _DIMENSIONS = 48  # random projections of a stretch
 _NEAR = 0.65  # least cosine of projections
 _STRETCH = 0.65  # least correlation of stretches
