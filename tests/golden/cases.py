@@ -15,6 +15,7 @@ EXPERIMENTS = REPOSITORY / "experiments"
 _BASES = {
     "deap": "name: a\ndata: {source: deap, root: data/deap}\nmodel: {name: cnn_lstm}\n",
     "bids": "name: a\ndata: {source: bids, root: data/bids}\nmodel: {name: cnn_gru}\n",
+    "files": "name: a\ndata: {source: files, root: data/files}\nmodel: {name: cnn_gru}\n",
     "simulated": "name: a\ndata: {source: simulated}\nmodel: {name: band_power_logreg}\n",
 }
 _SEVERAL = "split.method=stratified_group_ratio"
@@ -48,6 +49,12 @@ _VARIATIONS = [
     ("deap", "data.copies=keep", "split.group=run"),
     ("bids", "data.copies=keep"),
     ("simulated", "data.copies=keep"),
+    ("files",),
+    ("files", "data.root=elsewhere", "data.table=mine.tsv", "data.subjects=[anna]"),
+    ("files", "data.channels=[Cz]", "data.events=stim", "data.stim_channel=STI"),
+    ("files", "data.trial_types=[a, b]", "data.tmin=-1.0", "data.tmax=2.0"),
+    ("files", "data.trials=fixed", "data.length=10.0", "data.exclude=[sub-ben]"),
+    ("files", "data.copies=keep"),
     ("deap", "preprocessing.breaks=drop_trial"),
     ("deap", "labels.task=valence", "labels.ties=high"),
     ("deap", "labels.task=arousal", "labels.ties=drop", "labels.threshold=median"),
