@@ -100,7 +100,7 @@ def test_recordings_are_chosen_by_label(tmp_path, options, runs):
     [
         ({"sessions": ["3"]}, r"data\.sessions: .* ses-3\. There: 1, 2\."),
         ({"runs": [7]}, r"data\.runs: .* run-7\. No recording has a label run-\."),
-        ({"acquisition": "cleen"}, r"acq-cleen\. Did you mean 'clean'\? There: clean\."),
+        ({"acquisition": "cleam"}, r"acq-cleam\. Did you mean 'clean'\? There: clean\."),
         ({"processing": "x"}, r"proc-x\. No recording has a label proc-"),
         ({"exclude": ["sub-07"]}, r"data\.exclude: 'sub-07' fits nothing .*There: 01, 02"),
         ({"exclude": ["sub-01", "sub-02"]}, r"data\.exclude leaves no recording"),
@@ -127,6 +127,20 @@ def test_a_subject_without_the_chosen_session_is_told(tmp_path):
     found = data.find()
     assert [recording.subject for recording in found] == ["01"]
     assert "Subjects without a recording of those chosen: sub-02." in data.notes(found, {})
+
+
+def test_subjects_that_are_not_there_are_told(tmp_path):
+    for subject in ("01", "02", "03"):
+        write_run(tmp_path, subject=subject)
+    write_run(tmp_path, subject="04", task="rest")
+    (tmp_path / "sub-05" / "beh").mkdir(parents=True)
+    data = Bids(root=str(tmp_path), task="music", exclude=["sub-02"])
+    assert data.notes(data.find(), {}) == [
+        "Left out by data.exclude: sub-02_task-music.",
+        "Subjects without EEG of task music: sub-04, sub-05.",
+    ]
+    data = Bids(root=str(tmp_path), task="music", subjects=["01"])
+    assert data.notes(data.find(), {}) == []
 
 
 def test_trials_are_excluded_and_counted(tmp_path):

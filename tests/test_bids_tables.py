@@ -155,6 +155,20 @@ def test_a_table_without_trial_type_or_duration(tmp_path):
         find_recordings_bids(tmp_path, tmax=1.0, trial_types=["x"])
 
 
+def test_a_column_of_words_by_the_name_of_a_rating_is_no_rating(tmp_path):
+    columns = ("onset", "duration", "Valence", "arousal")
+    words = [(1, 2, "positive", "5.5"), (4, 2, "n/a", "n/a"), (7, 2, "negative", "2")]
+    write_run(tmp_path, columns=columns, events=words)
+    (found,) = metadata_of(tmp_path)
+    assert found["Valence"].tolist() == ["positive", "", "negative"]
+    assert found["arousal"].tolist()[::2] == [5.5, 2.0]
+    for wrong in ("high", "7,5", "inf"):
+        rows = [(1, 2, "8", "1"), (4, 1, wrong, "1")]
+        write_run(tmp_path, columns=columns, events=rows)
+        with pytest.raises(DataError, match=f"line 3: Valence is '{wrong}'; expected a number"):
+            find_recordings_bids(tmp_path)
+
+
 def test_tables_about_people_and_recordings(tmp_path):
     for subject in ("01", "02", "03"):
         write_run(tmp_path, subject=subject, session="1", run="1")

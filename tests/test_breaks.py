@@ -27,6 +27,7 @@ from eegemo.preprocessing import (
     Record,
     band_pass,
     break_spans,
+    find_bad_channels,
     notch,
     preprocess,
     resample,
@@ -244,6 +245,22 @@ def test_spectra_are_those_of_the_pieces():
     np.testing.assert_allclose(record.before.mean(), plain.before.mean(), rtol=0.2)
 
 
+def test_what_was_left_out_does_not_make_channels_bad():
+    """A third of the recording lies between cuts of 3 s, too short for the notch."""
+    angle = np.arange(10) * np.pi / 5
+    data = np.stack([np.cos(angle), np.sin(angle)], axis=1) @ np.random.default_rng(8).normal(
+        0, 1e-5, (2, 60 * 128)
+    )
+    data[:, 20 * 128 :] += 0.1
+    data[3] = np.random.default_rng(9).normal(0, 1e-5, 60 * 128)
+    info = mne.create_info(10, 128.0, "eeg")
+    raw = mne.io.RawArray(data, info, verbose="ERROR")
+    cuts = np.arange(20.0, 42.0, 3.0)
+    raw.set_annotations(mne.Annotations(cuts, 0.0, "boundary"), verbose="ERROR")
+    assert list(find_bad_channels(raw)) == ["3"]
+    assert list(find_bad_channels(notch(raw, 50.0))) == ["3"]
+
+
 # --- trials -------------------------------------------------------------------------------------
 
 
@@ -277,9 +294,11 @@ def test_windows_that_hold_a_break_are_left_out_exactly():
 def test_no_window_holds_a_break_after_resampling():
     """Each side of the cut has a level of its own, far apart: a window has only one."""
     rng = np.random.default_rng(3)
-    for sample in rng.integers(500, 4500, 5):
+    samples = [*rng.integers(500, 4500, 5), 3297, 3300, 3305]
+    for number, sample in enumerate(samples):
         data = np.where(np.arange(5000) < sample, 1e-3, -1e-3) * np.ones((2, 1))
-        raw = make_raw(marks=[(sample / 500, 0, "boundary")], data=data, sfreq=500.0)
+        mark = (sample - 0.5 * (number % 2)) / 500  # EEGLAB marks it between two samples
+        raw = make_raw(marks=[(mark, 0, "boundary")], data=data, sfreq=500.0)
         new = preprocess(raw, sfreq=128.0, make_epochs=CutTrials(table([0.4], 9.0), 0.0, None))
         _, _, windows = windows_of(new, 32 / 128, 1 / 128)
         values = windows.gather(np.arange(len(windows)))[..., 0]

@@ -236,6 +236,21 @@ def test_other_differences_than_the_model_are_named():
     assert found == ["training.epochs (8, 50)"]
 
 
+def test_an_option_that_a_result_is_too_old_for_has_its_default():
+    early = {"data": {"source": "bids"}, "labels": {"task": "valence"}, "seed": 0}
+    late = {
+        "data": {"source": "bids", "sessions": "all", "times": "milliseconds"},
+        "labels": {"task": "valence", "valence": "valence", "arousal": "Aro"},
+        "seed": 0,
+    }
+    results = [SimpleNamespace(settings=settings) for settings in (early, late)]
+    found = other_settings(dict(zip("ab", results, strict=True)))
+    assert found == ["labels.arousal (arousal, Aro)", "data.times (seconds, milliseconds)"]
+    foreign = SimpleNamespace(settings={"data": {"source": "mine:Set", "part": 1}, "seed": 1})
+    found = other_settings({"a": foreign, "b": foreign})
+    assert found == []
+
+
 def test_the_share_of_the_test_part_counts_trials():
     windows = {"train": 100, "validation": 0, "test": 900}
     trials = {"train": {"a": 5, "b": 3}, "validation": {"a": 1, "b": 1}, "test": {"a": 1, "b": 4}}

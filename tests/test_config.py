@@ -207,13 +207,13 @@ def test_a_mistake_is_named_with_its_line_and_what_was_expected(lines, number, m
         (BASE.replace("source: deap", "deap: 1, source: deap"), "line 2: data.deap: there is no"),
         (
             BASE.replace("source: deap", "source: daep"),
-            "line 2: data.source: expected 'deap', 'bids', 'simulated', 'dreamer' or 'memory', "
-            "found the text 'daep'; did you mean 'deap'?",
+            "line 2: data.source: expected 'deap', 'bids', 'simulated', 'dreamer', 'memory' or "
+            "'files', found the text 'daep'; did you mean 'deap'?",
         ),
         (
             BASE.replace("source: deap, ", ""),
             "line 2: data.source: this key is missing; expected 'deap', 'bids', 'simulated', "
-            "'dreamer' or 'memory'.",
+            "'dreamer', 'memory' or 'files'.",
         ),
         (BASE.replace("source: deap", "source: 3"), "line 2: data.source: expected 'deap', 'bids'"),
         (BASE.replace("source: deap", "source: 3"), "found 3."),

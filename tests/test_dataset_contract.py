@@ -377,7 +377,11 @@ def test_an_experiment_names_the_data_set_that_it_is_given(tmp_path):
         "subjects": ["s01", "s02"],
         "channels": "eeg",
         "exclude": None,
+        "copies": "refuse",
     }
+    kept = with_dataset(tiny(tmp_path, "data.copies=keep"), given)
+    assert kept.data.copies == "keep"
+    assert make_dataset(kept) == make_dataset(changed)
     assert make_dataset(changed) == replace(given, subjects=["s01", "s02"])
     others = set(type(experiment).model_fields) - {"data"}
     assert changed.model_dump(include=others) == experiment.model_dump(include=others)

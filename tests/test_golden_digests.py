@@ -49,7 +49,7 @@ def test_every_option_is_changed_at_least_once():
                 values.setdefault((section, None, ""), set()).add(str(value))
     unchanged = [place for place, seen in values.items() if len(seen) < 2]
     # these name the kind of their section
-    named = [("data", kind, "source") for kind in ("deap", "bids", "simulated")]
+    named = [("data", kind, "source") for kind in ("deap", "bids", "files", "simulated")]
     assert sorted(unchanged) == sorted([*named, ("model", "logreg", "name")])
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import mne
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 from bids_files import write_recording
 
 from eegemo import parse_experiment
+from eegemo.datasets.bids import Bids
 from eegemo.errors import DataError, InputError
 from eegemo.inference import predict_recording
+from eegemo.inference.events import read_bids_run
 from eegemo.inference.folder import FILES
+from eegemo.inference.scoring import find_classes
 from eegemo.pages.figures import class_timeline
 from eegemo.results import open_result
 from eegemo.runs.run import run_experiments
@@ -156,6 +160,41 @@ def test_a_run_is_numbered_as_in_training_and_read_alone(root, result, tmp_path,
     assert again.scored.trial["n"] == 8
 
 
+def test_times_and_kinds_of_trials_are_those_of_the_experiment(root):
+    file = record(root, "19", told=["happy", "sad", "rest"] + ["sad"] * 5)
+    bids = Bids(root="elsewhere", tmin=-0.5, tmax=2.0, trial_types=["happy", "sad"])
+    (run,) = read_bids_run(file, dataset=bids)
+    parts = run.cut()
+    assert sum(map(len, parts)) == 7
+    assert {(round(part.tmin, 3), len(part.times)) for part in parts} == {(-0.5, 160)}
+    (whole,) = read_bids_run(file)  # of another experiment: each to its own duration
+    assert sum(map(len, whole.cut())) == 8
+    assert {len(part.times) for part in whole.cut()} == {256}
+    assert read_bids_run(root / "sub-19_task-film_eeg.vhdr") is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "column", "values", "codes"),
+    [
+        ("task: valence", "valence", [7.0, 8.0, np.nan, 5.0], [0, 0, -1, 1]),
+        ("task: valence, threshold: median", "valence", [7.0, 8.0, 6.0, 9.0], [1, 0, 1, 0]),
+        ("task: valence, valence: val, scale: [0, 100]", "val", [51, 52, 0, 99], [0, 0, 1, 0]),
+        ("task: given", "trial_type", ["LV", "LV", "", "other"], [1, 1, -1, -1]),
+        ("column: mood, rename: {HV: [joy, awe], LV: fear}", "mood", ["joy"] * 4, [0] * 4),
+    ],
+)
+def test_classes_of_few_trials_are_those_of_the_experiment(labels, column, values, codes):
+    """No class needs to occur in one recording; a class keeps its place."""
+    text = TEXT.replace("labels: {task: given}", f"labels: {{{labels}}}")
+    stored = SimpleNamespace(experiment=parse_experiment(text), classes=["HV", "LV"])
+    metadata = pd.DataFrame({"subject": "1", "session": "1", "trial": range(4), column: values})
+    found, _ = find_classes(stored, metadata, Bids(root="x"))
+    assert found.tolist() == codes
+    nothing, (why,) = find_classes(stored, metadata.drop(columns=column), Bids(root="x"))
+    assert nothing is None
+    assert why.startswith("Not scored, since the recording does not tell the classes")
+
+
 # --- never over an earlier one --------------------------------------------------------------------
 
 
@@ -209,6 +248,7 @@ def test_a_new_person_at_another_rate_is_not_called_unlike(root, result, tmp_pat
 def test_other_amplitudes_are_told_with_how_far(root, result, tmp_path, no_figures, gain, words):
     (said,) = notes_on(result, record(root, "21", gain=gain), tmp_path, "Amplitudes")
     assert words in said
+    assert notes_on(result, record(root, "21", gain=gain), tmp_path, "spectrum") == []
     # people differ by less than a decibel here
     assert int(said.partition("(")[2].partition(" dB")[0]) == pytest.approx(
         20 * np.log10(gain), abs=1
@@ -239,13 +279,13 @@ def test_another_spectrum_is_told_with_channel_band_and_how_far(root, result, tm
 
 def test_another_reference_is_told_as_far_as_it_is_known(root, result, tmp_path, no_figures):
     stated = record(root, "25", reference="linked mastoids")
-    (said,) = notes_on(result, stated, tmp_path, "eference")
+    (said,) = notes_on(result, stated, tmp_path, "reference")
     assert "is linked mastoids, that of training was Cz" in said
-    assert notes_on(result, record(root, "26", reference="cz"), tmp_path, "eference") == []
-    assert notes_on(result, record(root, "27", reference="n/a"), tmp_path, "eference") == []
+    assert notes_on(result, record(root, "26", reference="cz"), tmp_path, "reference") == []
+    assert notes_on(result, record(root, "27", reference="n/a"), tmp_path, "reference") == []
     signals = signals_of(KINDS, seed=28)
     averaged = record(root, "28", signals=signals - signals.mean(axis=0))
-    (said,) = notes_on(result, averaged, tmp_path, "eference")
+    (said,) = notes_on(result, averaged, tmp_path, "reference")
     assert "has the average of these channels as reference, and training" in said
 
 
@@ -263,7 +303,7 @@ def test_an_average_reference_is_computed_anew(root, tmp_path, no_figures):
     ]
     first, second = (predict_recording(folder, f, out=tmp_path / f.stem) for f in files)
     np.testing.assert_allclose(first.table["p_happy"], second.table["p_happy"], atol=1e-4)
-    assert not any("eference" in note for note in second.notes)
+    assert not any("reference" in note for note in second.notes)
 
 
 def test_a_result_without_the_summary_says_nothing_of_it(root, result, tmp_path, no_figures):
@@ -274,7 +314,7 @@ def test_a_result_without_the_summary_says_nothing_of_it(root, result, tmp_path,
     applied = predict_recording(
         old, record(root, "32", gain=1e3, reference="Fz"), out=tmp_path / "o"
     )
-    assert not any("Amplitudes" in note or "eference" in note for note in applied.notes)
+    assert not any("Amplitudes" in note or "reference" in note for note in applied.notes)
     (old / "signals.json").write_text('{"channels": 3}')
     with pytest.raises(InputError, match=r"signals\.json: expected"):
         predict_recording(old, record(root, "32"), out=tmp_path / "o", force=True)

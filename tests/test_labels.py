@@ -511,6 +511,13 @@ def test_a_rating_that_is_no_number_is_refused_with_its_trial(text):
         make_labels(table, task="valence")
 
 
+def test_words_where_ratings_are_expected_may_be_classes():
+    table = events(valence=["positive", "negative"] * 3)
+    with pytest.raises(DataError, match=r"found positive in .*labels: \{column: valence\}"):
+        make_labels(table, task="valence")
+    assert make_labels(table, column="valence").counts() == {"negative": 3, "positive": 3}
+
+
 def test_a_decimal_comma_is_told():
     with pytest.raises(DataError, match=r"Write 7\.5, with a decimal point"):
         make_labels(events(valence=["8", "2", "7,5", "7", "1", "5"]), task="valence")

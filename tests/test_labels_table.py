@@ -278,7 +278,7 @@ def test_a_table_that_is_not_there_is_refused_with_the_nearest(write, tmp_path):
     write("subject,mood\n1,x\n")
     with pytest.raises(DataError, match=r"no such table.*Did you mean 'ratings.csv'"):
         read_ratings(tmp_path / "rating.csv")
-    with pytest.raises(DataError, match=r"There are ratings.csv in"):
+    with pytest.raises(DataError, match=r"Tables in that folder: ratings\.csv\."):
         read_ratings(tmp_path / "labels.txt")
     with pytest.raises(DataError, match="is a folder"):
         read_ratings(tmp_path)

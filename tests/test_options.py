@@ -220,17 +220,21 @@ def functions():
     """Return options that have a second signature still, and that signature's other parameters."""
     from eegemo.datasets.bids import find_recordings_bids
     from eegemo.datasets.deap import find_recordings_deap
+    from eegemo.datasets.files import find_recordings_files
     from eegemo.features import BANDS
     from eegemo.models.band_power import build_band_power_logreg
     from eegemo.models.cnn_rnn import measure_network
     from eegemo.simulation import simulate_deap
 
     assert options_of(build_band_power_logreg)["bands"].default == [list(band) for band in BANDS]
-    deap, bids, simulated = (DATASETS.resolve(name) for name in ("deap", "bids", "simulated"))
+    deap, bids, simulated, files = (
+        DATASETS.resolve(name) for name in ("deap", "bids", "simulated", "files")
+    )
     shape = {"n_times", "n_channels", "n_classes", "recurrent"}
     return [
         (deap, {"channels"}, find_recordings_deap, set()),
         (bids, {"channels"}, find_recordings_bids, set()),
+        (files, {"channels"}, find_recordings_files, set()),
         (
             simulated,
             {"root", "variant", "subjects", "channels", "exclude"},
@@ -453,7 +457,10 @@ def test_an_import_path_has_the_options_of_what_it_names(write):
     )
     # what the run tells a builder is no key, marked or not
     assert experiment.model.model_dump() == {"name": "nets:build", "width": 3}
-    assert experiment.data.model_dump() == {"source": "sets:Mine", "root": "y", "part": "first"}
+    assert experiment.data.model_dump() == {
+        **{"source": "sets:Mine", "root": "y", "part": "first"},
+        "copies": "refuse",  # of every data set
+    }
     assert parse_experiment(experiment.to_yaml()) == experiment
     assert pickle.loads(pickle.dumps(experiment)) == experiment
     for changes, message in (

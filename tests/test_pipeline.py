@@ -301,7 +301,9 @@ def test_changed_bytes_behind_an_unchanged_name_are_noticed(root, result, tmp_pa
     experiment = Experiment.model_validate(deap)
     first = prepare_experiment(experiment, RunContext(tmp_path))
     files = sorted((copy / "data_preprocessed_python").iterdir())
-    shutil.copyfile(files[1], files[0])
+    files[0].rename(copy / "kept")
+    files[1].rename(files[0])
+    (copy / "kept").rename(files[1])
     second = prepare_experiment(experiment, RunContext(tmp_path))
     assert first.digests["data"] != second.digests["data"]
     assert first.folder != second.folder

@@ -109,6 +109,23 @@ def test_a_stimulus_that_only_some_test_trials_share_is_counted(opened):
     assert any("test trials): recognising" in caveat for caveat in list_caveats(result))
 
 
+@pytest.mark.parametrize("where", ["train", "validation"])
+def test_what_a_validation_set_or_an_unnamed_training_trial_shows_counts(opened, where):
+    """Early stopping saw the validation set; an unnamed trial may show what a test trial does."""
+    table = trials("own")
+    (fold,) = make_folds(table, group="subject", method="stratified_group_ratio")[:1]
+    row = fold.parts()[where][0]
+    table.loc[row, "stimulus"] = table.loc[fold.test[0], "stimulus"]
+    with_folds(opened, table, [fold])
+    assert make_promise(opened).stimuli == "seen"
+    table.loc[row, "stimulus"] = ""
+    with_folds(opened, table, [fold])
+    assert make_promise(opened).stimuli == "unknown"
+    table.loc[row, "stimulus"] = "something else"
+    with_folds(opened, table, [fold])
+    assert make_promise(opened).stimuli == "unseen"
+
+
 def test_older_results_have_only_counts(tmp_path):
     pooled = fake_result(tmp_path / "pooled", within=False)
     assert make_promise(open_result(pooled)) == Promise("seen", "seen", "others")

@@ -12,6 +12,7 @@ from eegemo.splits import (
     GROUPS,
     Fold,
     check_folds,
+    check_leaks,
     deal_groups,
     describe_split,
     group_numbers,
@@ -488,6 +489,137 @@ def test_categories_and_strings_give_the_same_folds(table, group):
     assert as_sets(make_folds(other, **arguments), other) == as_sets(
         make_folds(table, **arguments), table
     )
+
+
+# --- bundles and recordings ----------------------------------------------------------------------
+
+HONEST = [kind for kind in KINDS if kind != "stimulus"]
+
+
+def connected(table, group):
+    """How many groups there are, once those that share a bundle are one."""
+    parts = []
+    for _, rows in table.groupby(list(GROUPS[group])):
+        names = {*rows["bundle"]} - {""} | {tuple(rows[list(GROUPS[group])].iloc[0])}
+        for other in [part for part in parts if part & names]:
+            parts.remove(other)
+            names |= other
+        parts.append(names)
+    return len(parts)
+
+
+@given(
+    tables(),
+    st.sampled_from(KINDS),
+    st.sampled_from(["stratified_group_k_fold", "leave_one_group_out", "stratified_group_ratio"]),
+    st.sampled_from([0.0, 0.2]),
+    st.data(),
+)
+def test_no_split_divides_a_bundle(table, group, method, validation, data):
+    """Trials bundled at random, across whatever the groups are."""
+    trials = table.groupby(list(TRIAL), sort=False).ngroup().to_numpy()
+    names = st.sampled_from(["", "", "", "x", "y", "z"])
+    n = int(trials.max()) + 1
+    bundle = np.array(data.draw(st.lists(names, min_size=n, max_size=n)))[trials]
+    table = table.assign(bundle=bundle)
+    try:
+        folds = make_folds(table, group=group, method=method, n_splits=2, validation=validation)
+    except DataError:  # what is left to deal may be too little
+        left = connected(table, group)
+        assert left < 5
+        return
+    for fold in folds:
+        assert_disjoint(fold, table, GROUPS[group])
+        parts = [set(bundle[rows]) - {""} for rows in fold.parts().values()]
+        assert sum(map(len, parts)) == len(set.union(*parts))
+    if method != "stratified_group_ratio":
+        assert_partition(folds, table, range(len(table)))
+
+
+def test_folds_are_as_before_where_no_groups_are_bundled():
+    table = deap_table(n_windows=2)
+    own = table["subject"] + table["trial"].astype(str)
+    plain = make_folds(table, seed=3)
+    for bundle in ("", own):  # of no trial, or of each alone
+        folds = make_folds(table.assign(bundle=bundle), seed=3)
+        assert as_sets(folds, table) == as_sets(plain, table)
+        assert [fold.name for fold in folds] == [fold.name for fold in plain]
+
+
+def test_subjects_that_are_copies_are_left_out_together():
+    table = deap_table(n_subjects=5, n_trials=4)
+    again = table["subject"].isin(["s02", "s04"])
+    table["bundle"] = np.where(again, "copies#" + table["trial"].astype(str), "")
+    folds = make_folds(table, group="subject", method="leave_one_group_out", validation=0.25)
+    assert [fold.name for fold in folds] == ["s01", "s02+s04", "s03", "s05"]
+    both = table.iloc[folds[1].test]
+    assert set(both["subject"]) == {"s02", "s04"}
+    few = table[again]
+    with pytest.raises(DataError, match=r"must stay together counted as one\), and there are 1"):
+        make_folds(few, group="subject", n_splits=2, validation=0)
+    # within a subject there is nobody to share a bundle with
+    within = make_folds(table, within="subject", n_splits=2, validation=0)
+    assert len(within) == 10
+
+
+@pytest.mark.parametrize("group", [*HONEST, "stimulus"])
+def test_a_fold_that_divides_a_bundle_is_refused(group):
+    """The check does not trust the methods that make folds."""
+    table = deap_table(n_subjects=4, n_trials=6)
+    folds = make_folds(table, group=group, n_splits=3 if group != "session" else 4, validation=0)
+    fold = folds[0]
+    torn = np.zeros(len(table), bool)
+    torn[[fold.train[0], fold.test[-1]]] = True
+    table["bundle"] = np.where(torn, "film", "")
+    with pytest.raises(LeakageError, match="the same bundle in train and test"):
+        check_folds([fold], table, group=group)
+    with pytest.raises(LeakageError, match="bundle"):
+        check_leaks([fold], table)
+
+
+def test_merging_that_is_broken_is_noticed(monkeypatch):
+    table = deap_table().assign(bundle=lambda table: "film" + (table["trial"] // 2).astype(str))
+    assert make_folds(table, validation=0)
+    monkeypatch.setattr(
+        "eegemo.splits.methods.merge_bundled", lambda groups, names, bundles: (groups, names)
+    )
+    with pytest.raises(LeakageError, match="bundle"):
+        make_folds(table, validation=0)
+
+
+@pytest.mark.parametrize("group", ["window", "segment"])
+def test_splits_that_leak_know_no_bundles(group):
+    table = deap_table(n_windows=6).assign(bundle="all")
+    table["start"] = table.groupby(list(TRIAL)).cumcount().astype(float)
+    table["stop"] = table["start"] + 1
+    assert make_folds(table, group=group, allow_leakage=True, validation=0)
+
+
+def test_a_recording_is_never_divided_and_names_its_folds():
+    rows = [
+        (subject, "1", run, 10 * int(run) + k, "", k % 2)
+        for subject in ("01", "02")
+        for run in ("1", "2", "10")
+        for k in range(4)
+    ]
+    columns = ["subject", "session", "run", "trial", "stimulus", "code"]
+    table = pd.DataFrame(rows, columns=columns)
+    folds = make_folds(table, group="run", method="leave_one_group_out", validation=0.2)
+    assert sorted(fold.name for fold in folds) == [
+        f"{subject}/{run}" for subject in ("01", "02") for run in ("1", "10", "2")
+    ]
+    for fold in folds:
+        assert_disjoint(fold, table, ["subject", "session", "run"])
+    within = make_folds(table, group="run", within="subject", n_splits=3, validation=0)
+    assert len(within) == 6
+    sentence = describe_split(within, table, group="run", within="subject")
+    assert "Windows are split by recording" in sentence
+    # without a column, a session is one recording
+    plain = table.drop(columns="run")
+    assert len(make_folds(plain, group="run", n_splits=2, validation=0)) == 2
+    fold = Fold("x", np.array([0]), np.array([], int), np.array([1]), group="run")
+    with pytest.raises(LeakageError, match="the same run in train and test"):
+        check_leaks([fold], table)
 
 
 # --- in words ------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The outcome of a check, for a terminal."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -8,7 +10,7 @@ from rich.text import Text
 
 from eegemo.datasets import FileState
 from eegemo.runs.check import CheckedExperiment
-from eegemo.runs.check_data import CheckedData
+from eegemo.runs.check_data import TO_CHOOSE, CheckedData
 from eegemo.store import format_bytes
 
 __all__ = ["show_data", "show_experiment"]
@@ -26,11 +28,14 @@ def show_data(checked: CheckedData, console: Console) -> None:
         names = ", ".join(ascii(name)[1:-1] for name in checked.ignored[:_SHOWN])
         more = len(checked.ignored) - _SHOWN
         console.print(Text(f"Not read: {names}{f' and {more} more' if more > 0 else ''}."))
-    n_ok = sum(file.ok for file in checked.files)
-    missing = sum(file.state == "missing" for file in checked.files)
-    wrong = len(checked.files) - n_ok - missing
-    tail = (f", {missing} missing" if missing else "") + (f", {wrong} wrong" if wrong else "")
-    console.print(Text(f"{n_ok} ok{tail}.", style="bold"))
+    counts = Counter(_outcome(file) for file in checked.files)
+    words = [word for word in ("missing", TO_CHOOSE, "wrong") if counts[word]]
+    counted = [f"{counts['ok']} ok", *(f"{counts[word]} {word}" for word in words)]
+    console.print(Text(f"{', '.join(counted)}.", style="bold"))
+
+
+def _outcome(file: FileState) -> str:
+    return file.state if file.ok or file.state in ("missing", TO_CHOOSE) else "wrong"
 
 
 def show_experiment(checked: CheckedExperiment, console: Console) -> None:
@@ -64,8 +69,20 @@ def _show_files(files: Sequence[FileState], console: Console) -> None:
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("found", overflow="fold")
-    for file in files:
-        style = "green" if file.ok else "yellow" if file.state == "missing" else "red"
-        size = format_bytes(file.n_bytes) if file.n_bytes else ""
-        table.add_row(file.name, size, Text(file.state, style=style), Text(file.detail))
+    styles = {"ok": "green", "wrong": "red"}
+    for same in _alike(files):
+        style = styles.get(_outcome(same[0]), "yellow")
+        n_bytes = sum(file.n_bytes for file in same)
+        size = format_bytes(n_bytes) if n_bytes else ""
+        name = same[0].name if len(same) == 1 else f"{same[0].name} and {len(same) - 1} more"
+        table.add_row(name, size, Text(same[0].state, style=style), Text(same[0].detail))
     console.print(table)
+
+
+def _alike(files: Sequence[FileState]) -> list[list[FileState]]:
+    """Put subjects together of which the same is to be said, but for their counts."""
+    groups: dict[tuple[str, str], list[FileState]] = {}
+    for file in files:
+        told = re.sub(r"\d+", "", file.detail) if file.state == TO_CHOOSE else file.name
+        groups.setdefault((file.state, told), []).append(file)
+    return list(groups.values())

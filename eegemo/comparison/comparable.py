@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from eegemo.config.sections import STAGES, data_section, stage_section
 from eegemo.errors import ResultError
 from eegemo.evaluation import TRIAL_KEYS
+from eegemo.registry.tables import DATASETS
 from eegemo.results import Result
 
 _ADVICE = {
@@ -70,7 +72,7 @@ def other_settings(results: Mapping[str, Result]) -> list[str]:
 
 
 def _flat(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    plain = {}
+    plain = _later_defaults(experiment)
     for section, content in experiment.items():
         if section in ("name", "model", "choice"):
             continue
@@ -80,6 +82,20 @@ def _flat(experiment: Mapping[str, Any]) -> dict[str, Any]:
     if experiment.get("choice") is not None:
         plain["choice"] = experiment["choice"]
     return plain
+
+
+def _later_defaults(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of options that earlier versions did not write into a result."""
+    source = experiment["data"].get("source") if isinstance(experiment.get("data"), dict) else None
+    sections = {name: stage_section(name) for name in STAGES if name in experiment}
+    if source in DATASETS.built_in:
+        sections["data"] = data_section(source)
+    return {
+        f"{name}.{option.name}": option.default
+        for name, section in sections.items()
+        for option in section._options.values()
+        if option.since is not None
+    }
 
 
 def n_repeats(result: Result) -> int:

@@ -24,7 +24,7 @@ from eegemo.execution import Progress
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
 from eegemo.report.page import SCORES
-from eegemo.report.words import kept_apart, leak
+from eegemo.report.words import divided_unit, kept_apart, leak
 from eegemo.results import open_result
 from eegemo.store import digest_json, write_json, write_text
 from eegemo.store.writing import write_table
@@ -98,6 +98,7 @@ def _page(comparison: Comparison, tables: dict[str, pd.DataFrame], drawn: dict[s
         data_words=data_words(comparison),
         kept_apart=kept_apart(results[first]),
         leak=leak(results[first]),
+        divided_unit=divided_unit(results[first]),
         figures=drawn,
         scores=SCORES,
         levels=LEVELS,

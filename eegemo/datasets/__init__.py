@@ -89,7 +89,7 @@ def open_dataset(source: str, *, trust: bool = True, **options: Any) -> Dataset:
     >>> open_dataset("deap", root="data/deap", subject="s01")
     Traceback (most recent call last):
     eegemo.errors.ConfigError: data: 'deap' has no option 'subject'; there are root, variant,
-    subjects, channels.
+    subjects, channels, exclude.
     """
     kind = dataset_class(source, trust=trust)
     known = options_of(kind)

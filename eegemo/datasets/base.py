@@ -222,6 +222,8 @@ class Survey:
         Expected subjects that are missing, and what was looked for.
     ignored : tuple of str
         Names of files that are not read.
+    events : DataFrame or None
+        A row per event of subjects whose trials are yet to be chosen, with their ``duration``.
     """
 
     kind: str
@@ -229,6 +231,7 @@ class Survey:
     broken: dict[str, tuple[list[Path], DataError]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    events: pd.DataFrame | None = None
 
 
 class Context(Protocol):
@@ -256,6 +259,8 @@ class Dataset(ABC):
         Lowest and highest possible rating.
     default_threshold : float
         Default of `labels.threshold`. Ratings above it are high.
+    last_resort : bool
+        Whether it recognises folders that another data set may know better, which then goes first.
 
     Notes
     -----
@@ -268,6 +273,7 @@ class Dataset(ABC):
     citation: ClassVar[str] = ""
     rating_range: ClassVar[tuple[float, float]] = (1.0, 9.0)
     default_threshold: ClassVar[float] = 5.0
+    last_resort: ClassVar[bool] = False
 
     @abstractmethod
     def find(self) -> list[Recording]:

@@ -36,6 +36,7 @@ __all__ = [
     "parse_spans",
     "place_breaks",
     "sample_times",
+    "snap_breaks",
     "write_spans",
 ]
 
@@ -175,6 +176,26 @@ def add_breaks(raw: mne.io.BaseRaw, breaks: Iterable[Break]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         raw.set_annotations(annotations, verbose="ERROR")
+
+
+def snap_breaks(raw: mne.io.BaseRaw) -> mne.Annotations:
+    """Return the annotations of a recording, with breaks moved to where its pieces are divided.
+
+    EEGLAB marks a cut between two samples. At a lower sampling rate that moment would not be on the
+    same side of the samples next to it.
+    """
+    sfreq = float(raw.info["sfreq"])
+    annotations = raw.annotations.copy()
+    for number, name in enumerate(annotations.description):
+        if not is_break(name) or not math.isfinite(annotations.onset[number]):
+            continue
+        onset = float(annotations.onset[number]) - raw.first_time
+        broken = make_break(name, onset, float(annotations.duration[number]), sfreq)
+        first, last = break_samples(broken.start, broken.end, sfreq)
+        annotations.onset[number] = first / sfreq + raw.first_time
+        if last > first:
+            annotations.duration[number] = (last - first) / sfreq
+    return annotations
 
 
 def place_breaks(raw: mne.io.BaseRaw, breaks: Sequence[Break]) -> None:

@@ -28,6 +28,7 @@ from eegemo.formats.files import check_file, check_inside
 
 __all__ = ["load_signals", "read_continuous", "select_channels"]
 
+_FOLDERS = (".ds", ".mefd", ".mff")  # formats in which a recording is a folder
 # Labels of signals that are not EEG, where nothing else says what a channel is.
 _PERIPHERAL = re.compile(
     r"(ecg|ekg|emg|h?v?eog|gsr|eda|resp|temp|pleth|ppg|bvp|spo2|sao2|pulse|acc|gyr|aux|audio|"
@@ -60,13 +61,15 @@ _NAMES_IN_HEADER = re.compile(
     rb"^([ \t]*(?:DataFile|MarkerFile)[ \t]*[=:][ \t]*)(?=[^\s/])", re.M | re.I
 )
 
+_OUTSIDE = "annotations outside its signals were passed over"
+_SHORTENED = "annotations that go on beyond its signals were shortened"
 # Parts of MNE's warnings, and what to say instead; None where it does not matter, or is said
 # elsewhere.
 _WARNINGS: tuple[tuple[str, str | None], ...] = (
     ("boundary", None),
-    ("outside data range", None),
-    ("outside the data range", None),
-    ("expanding outside", None),
+    ("expanding outside", _SHORTENED),
+    ("outside data range", _OUTSIDE),
+    ("outside the data range", _OUTSIDE),
     ("Number of records from the header", None),
     ("different highpass filters", None),
     ("different lowpass filters", None),
@@ -99,6 +102,7 @@ def read_continuous(
     units: Mapping[str, str] | None = None,
     root: Path | None = None,
     load: bool = True,
+    marks: bool = False,
 ) -> tuple[mne.io.BaseRaw, list[str]]:
     """Read one continuous recording.
 
@@ -117,6 +121,8 @@ def read_continuous(
         Folder that no file of the recording may lie outside of; that of `path` if not given.
     load : bool
         Load the signals and check them; else they stay on disk where the format allows it.
+    marks : bool
+        Whether annotations are what trials come from, so that lost ones matter.
 
     Returns
     -------
@@ -146,7 +152,8 @@ def read_continuous(
     """
     path = Path(path)
     root = path.parent if root is None else root
-    check_file(path)
+    if path.suffix.lower() not in _FOLDERS:
+        check_file(path)
     _check_named_files(path, root)
     types, units = types or {}, units or {}
     header = read_edf_header(path) if path.suffix.lower() in (".edf", ".bdf") else None
@@ -164,7 +171,7 @@ def read_continuous(
             spelled = ", ".join(sorted(set(stated.values())))
             notes.append(f"states no unit of {len(stated)} channels; {spelled} is taken, as listed")
     raw, warned = _read(path, options)
-    notes += warned
+    notes += [note for note in warned if marks or note not in (_OUTSIDE, _SHORTENED)]
     for file in filter(None, raw.filenames):
         check_inside(Path(file), root)
     if header is not None:

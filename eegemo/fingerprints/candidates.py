@@ -17,7 +17,7 @@ from eegemo.fingerprints.sketches import sketch_of
 __all__ = ["find_candidates", "lowered", "moved_by"]
 
 _FEWEST, _LONGEST = 8, 96  # values of a series around a peak: a quarter of a trial, within these
-_PEAKS = 6  # of a trial
+_PEAKS, _PEAKS_LONG, _LONG = 8, 6, 64  # of a trial; fewer where that much is around each
 _DIMENSIONS = 48  # random projections of a stretch
 _NEAR = 0.65  # least cosine of projections
 _STRETCH = 0.65  # least correlation of stretches
@@ -46,19 +46,21 @@ def find_candidates(prints: np.ndarray) -> list[tuple[int, int]]:
         enough = prints["size"] * rate >= _FEWEST * rates
         rows = np.flatnonzero(telling & (rates >= rate) & enough)
         slow = rates[rows] == rate
-        sketches = [lowered(sketch_of(prints[row]), float(rates[row] / rate)) for row in rows]
+        low, high = (int(prints[band][rows].min()) for band in ("low", "high"))
+        sketches = [lowered(prints[row], float(rate), low, high) for row in rows]
         for a, b in _neighbours(sketches):
             if slow[a] or slow[b]:
                 found.add((int(min(rows[a], rows[b])), int(max(rows[a], rows[b]))))
     return sorted(found)
 
 
-def lowered(sketch: np.ndarray, factor: float) -> np.ndarray:
-    """Return a sketch at a half, a quarter, ... of its rate, as float32."""
-    pool = max(1, round(factor))
-    size = sketch.shape[1] // pool
-    whole = sketch[:, : size * pool].astype(np.float32)
-    mean: np.ndarray = whole.reshape(len(sketch), size, pool).mean(axis=2)
+def lowered(fingerprint: np.void, rate: float, low: int, high: int) -> np.ndarray:
+    """Return some series of both bands, at a half, a quarter, ... of their rate, as float32."""
+    first, second = sketch_of(fingerprint)
+    pool = max(1, round(float(fingerprint["rate"]) / rate))
+    size = first.shape[1] // pool
+    whole = np.concatenate([first[:low], second[:high]])[:, : size * pool].astype(np.float32)
+    mean: np.ndarray = whole.reshape(low + high, size, pool).mean(axis=2)
     return mean
 
 
@@ -90,27 +92,21 @@ def moved_by(series: np.ndarray, part: float) -> np.ndarray:
 
 def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
     """Yield pairs of sketches of one rate that agree around a peak, and beyond."""
-    lags = min(len(sketch) for sketch in sketches)
+    lags = len(sketches[0])
     sizes = np.array([sketch.shape[1] for sketch in sketches])
     window = min(_LONGEST, max(_FEWEST, int(sizes.min()) // 4))
     axes = np.random.default_rng(0).standard_normal((lags * window, _DIMENSIONS), np.float32)
+    axes -= axes.mean(axis=0)  # levels do not count
     series = np.zeros((len(sketches), lags, sizes.max()), np.int8)
-    parts, owners, places = [], [], []
     for number, sketch in enumerate(sketches):
-        series[number, :, : sizes[number]] = np.rint(sketch[:lags])
-        begin = _peaks(sketch[0], window)
-        within = begin[:, None] + np.arange(window)
-        # a copy may be cut by half a sample of its sketch
-        both = [moved_by(sketch[:lags], half)[:, within] for half in (0.0, 0.5)]
-        stretches = np.stack(both).transpose(0, 2, 1, 3).reshape(2, len(begin), -1)
-        parts.append(_unit(_unit(stretches) @ axes))
-        owners.append(np.full(len(begin), number))
-        places.append(begin)
-    points, owner, place = (
-        np.concatenate(parts, axis=1),
-        np.concatenate(owners),
-        np.concatenate(places),
-    )
+        series[number, :, : sizes[number]] = np.rint(sketch)
+    owner, place = _peaks(series[:, 0], sizes, window, _PEAKS if window < _LONG else _PEAKS_LONG)
+    points = np.empty((2, len(owner), _DIMENSIONS), np.float32)
+    for first in range(0, len(owner), _PAIRS_AT_ONCE):
+        part = slice(first, first + _PAIRS_AT_ONCE)
+        for half in (0, 1):  # a copy may be cut by half a sample of its sketch
+            around = _around(series, owner[part], place[part], window, half / 2)
+            points[half, part] = _unit(around @ axes)
     block = max(1, _AT_ONCE // len(owner))
     for first in range(0, len(owner), block):
         for half in (0, 1):
@@ -119,8 +115,11 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
             a += first
             other = owner[a] != owner[b]
             a, b = a[other], b[other]
-            like = _around(series, owner[a], place[a], window, half / 2)
-            like = np.einsum("pv,pv->p", like, _around(series, owner[b], place[b], window))
+            like = np.einsum(
+                "pv,pv->p",
+                _unit(_around(series, owner[a], place[a], window, half / 2)),
+                _unit(_around(series, owner[b], place[b], window)),
+            )
             a, b = a[like >= _STRETCH], b[like >= _STRETCH]
             shift = place[a] - place[b]
             for some in range(0, len(shift), _PAIRS_AT_ONCE):
@@ -133,10 +132,12 @@ def _neighbours(sketches: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
 def _around(
     series: np.ndarray, who: np.ndarray, begin: np.ndarray, window: int, part: float = 0.0
 ) -> np.ndarray:
-    """Return stretches of sketches as unit vectors, shape (n, lags * window)."""
+    """Return stretches of sketches, shape (n, lags * window)."""
+    lags = series.shape[1]
     at = np.clip(begin[:, None] + np.arange(-1, window + 2), 0, series.shape[2] - 1)
     values = series[who[:, None], :, at].transpose(0, 2, 1).astype(np.float32)
-    return _unit(moved_by(values, part)[:, :, 1:-2].reshape(len(who), -1))
+    stretches = moved_by(values, part)[:, :, 1:-2]
+    return stretches.reshape(len(who), lags * window)
 
 
 def _correlation(
@@ -174,15 +175,34 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors.astype(np.float32)
 
 
-def _peaks(power: np.ndarray, window: int) -> np.ndarray:
-    """Return where stretches around the highest peaks of a series begin."""
+def _peaks(
+    power: np.ndarray, sizes: np.ndarray, window: int, most: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where stretches around the highest peaks of each series begin.
+
+    Parameters
+    ----------
+    power : ndarray of int8, shape (n_trials, longest)
+    sizes : ndarray of int, shape (n_trials,)
+        What of each row counts.
+    window, most : int
+
+    Returns
+    -------
+    owner, place : ndarray of int
+        The row of each stretch, in order, and its first value.
+    """
     half = window // 2
-    middle = np.arange(half, len(power) - (window - half) + 1)
-    inner = power[middle]
-    before, after = power[middle - 1], power[np.minimum(middle + 1, len(power) - 1)]
-    peaks = middle[(inner >= before) & (inner > after)]
-    if not len(peaks):
-        peaks = middle[[int(inner.argmax())]]
-    highest = peaks[np.argsort(-power[peaks], kind="stable")[:_PEAKS]]
-    begins: np.ndarray = np.sort(highest) - half
-    return begins
+    middle = np.arange(half, power.shape[1] - (window - half) + 1)
+    inner = power[:, middle]
+    after = power[:, np.minimum(middle + 1, power.shape[1] - 1)]
+    peak = (inner >= power[:, middle - 1]) & (inner > after)
+    inside = middle <= sizes[:, None] - (window - half)
+    # the highest value of a row that has no peak
+    height = np.where(inside, np.where(peak, 256, 0) + inner.astype(np.int16), -1000)
+    order = np.argsort(-height, axis=1, kind="stable")[:, :most]
+    chosen = np.take_along_axis(height, order, axis=1) > 127
+    chosen[:, 0] = True
+    owner, rank = np.nonzero(chosen)
+    place: np.ndarray = middle[order[owner, rank]] - half
+    return owner, place

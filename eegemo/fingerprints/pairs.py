@@ -12,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from eegemo.fingerprints.candidates import find_candidates, lowered, moved_by
-from eegemo.fingerprints.sketches import sketch_of
 
 __all__ = ["Near", "compare", "find_identical", "find_near"]
 
 #: Least correlation of sketches, whatever their length, and least z: how far artanh of it is from
 #: that of different trials. What different trials reach is measured by ``benchmarks/copies.py``.
 _LEAST, _CERTAIN = 0.6, 6.0
-_RATE = 32.0  # Hz: faster sketches say no more
+_RATE = 32.0  # Hz
+_TELLING = 4  # series of a band
 _SHARED = 0.3  # of the shorter trial: least overlap of two trials
 _FEWEST = 8  # values of a series: least overlap
+_MOST_OF, _HALF_WAY = 0.75, 0.8  # with less than this overlap, z counts less
 _PARTS = 4  # of a sample, by which sketches are moved
 
 
@@ -82,12 +83,19 @@ def find_near(prints: np.ndarray) -> list[Near]:
     >>> [(pair.first, pair.second, pair.delay) for pair in find_near(prints)]
     [(1, 3, 0.5)]
     """
-    found = []
-    for first, second in find_candidates(prints):
+    left = find_candidates(prints)
+    known, found = set(left), []
+    while left:
+        first, second = left.pop()
         similarity, delay = compare(prints[first], prints[second])
         if similarity > 0:
             found.append(Near(first, second, similarity, delay))
-    return found
+            # copies of a recording are copies trial by trial
+            for pair in ((first - 1, second - 1), (first + 1, second + 1)):
+                if 0 <= pair[0] < pair[1] < len(prints) and pair not in known:
+                    known.add(pair)
+                    left.append(pair)
+    return sorted(found)
 
 
 def compare(first: np.void, second: np.void) -> tuple[float, float]:
@@ -114,9 +122,8 @@ def best_agreement(first: np.void, second: np.void) -> tuple[float, float, float
     With no overlap to speak of, all are 0.
     """
     rate = float(min(first["rate"], second["rate"]))
-    a, b = (lowered(sketch_of(each), float(each["rate"]) / rate) for each in (first, second))
-    lags = min(len(a), len(b))
-    a, b = a[:lags], b[:lags]
+    low, high = (int(min(first[band], second[band])) for band in ("low", "high"))
+    a, b = (lowered(each, rate, low, high) for each in (first, second))
     n_a, n_b = a.shape[1], b.shape[1]
     least = max(_FEWEST, int(np.ceil(_SHARED * min(n_a, n_b))))
     shifts = np.arange(least - n_b, n_a - least + 1)
@@ -136,9 +143,12 @@ def best_agreement(first: np.void, second: np.void) -> tuple[float, float, float
             of_b[1] - (of_b[0] ** 2).sum(axis=0) / n
         )
         found[quarter] = shared / np.sqrt(np.maximum(spread, 1e-9))
-    # series of one band repeat each other; of two bands, they do not
-    series = lags if lags > 8 else min(lags, 4)
-    z = np.arctanh(np.clip(found, -1, 1 - 1e-9)) * np.sqrt(n * min(1, _RATE / rate) * series / 8)
+    # the many series of a band repeat each other, and so do values at more than 32 Hz
+    series = min(low, _TELLING) + min(high, _TELLING)
+    values = n * min(1.0, (2 * _RATE if rate >= 2 * _RATE else _RATE) / rate) * series / 8
+    z = np.arctanh(np.clip(found, -1, 1 - 1e-9)) * np.sqrt(values)
+    # there are many ways to lay two trials half across each other, so each has to say more
+    z *= np.where(n < _MOST_OF * min(n_a, n_b), _HALF_WAY, 1.0)
     part, where = divmod(int(z.argmax()), z.shape[1])
     delay = float((shifts[where] - part / _PARTS) / rate)
     return float(found[part, where]), float(z[part, where]), delay

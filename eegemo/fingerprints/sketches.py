@@ -14,7 +14,6 @@ filtered one are alike in it. A cut moves a sketch in time and leaves it as it i
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -27,24 +26,26 @@ __all__ = ["FINGERPRINT", "FINGERPRINT_VERSION", "make_fingerprints", "sketch_of
 FINGERPRINT_VERSION = 1
 
 _SIZE = 960  # bytes of a sketch
-_LAGS = 8  # most series of a sketch
+_LAGS = 8  # most series of a band
 _RATE = 32.0  # Hz, of a sketch, or nearly; of a long trial a whole fraction of it
 _CENTRE, _SECOND = 6.0, 14.0  # Hz, of the band, and of another for short trials
 _FLOOR = 0.1  # of the mean power: what is added where power is divided by, or its log taken
 _STEPS = 32  # of an int8 in a standard deviation
 _BLOCK = 8  # samples that one product of matrices gives
-_EVERY = 4  # samples whose bytes enter the digest
-_BATCH = 1 << 20  # bytes of signals at a time, which stay in the cache
-_SHORT = 60
+_EVERY = 32  # samples whose bytes enter the digest
+_BATCH = 1 << 22  # bytes of signals at a time, which stay in the cache
+_SHORT = 120  # values of a series of a trial that has room for a second band: 4 s
 _LEAST = 8  # samples of a sketch; a shorter one says nothing
 
-#: A fingerprint: 988 bytes. ``sketch`` has `lags` series of `size` values, one after the other.
+#: A fingerprint of less than 1 kB. ``sketch`` has `low` series of the first band, then `high`
+#: series of the second, of `size` values each.
 FINGERPRINT = np.dtype(
     [
         ("digest", "u1", 16),
         ("rate", "<f4"),
         ("size", "<u2"),
-        ("lags", "u1"),
+        ("low", "u1"),
+        ("high", "u1"),
         ("flat", "?"),
         ("sketch", "i1", _SIZE),
     ]
@@ -65,7 +66,7 @@ def make_fingerprints(trials: Iterable[np.ndarray] | np.ndarray, sfreq: float) -
     Returns
     -------
     prints : ndarray of `FINGERPRINT`, shape (n_trials,)
-        ``digest`` of shape and every fourth sample, in any order of channels; ``rate`` of the
+        ``digest`` of shape and every 32nd sample, in any order of channels; ``rate`` of the
         sketch in Hz; ``flat`` where no channel changes.
 
     Examples
@@ -92,88 +93,102 @@ def _batches(trials: Iterable[np.ndarray] | np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _fingerprints(trials: np.ndarray, sfreq: float) -> np.ndarray:
-    series, rate = _sketch(trials, sfreq)
+    series, low, rate = _sketch(trials, sfreq)
     n, lags, size = series.shape
     made = np.zeros(n, FINGERPRINT)
-    made["rate"], made["size"], made["lags"] = rate, size, lags
+    made["rate"], made["size"], made["low"], made["high"] = rate, size, low, lags - low
     made["sketch"][:, : lags * size] = series.reshape(n, -1)
     silent = ~series.any(axis=(1, 2))
     made["flat"][silent] = ~np.ptp(trials[silent], axis=1).any(axis=1)
-    # the bytes of some samples, since those of all would cost as much as all else; the sketch is
+    # the bits of some samples, since those of all would cost as much as all else; the sketch is
     # drawn from every sample. Channels are sorted, since two files may have them in any order
-    some = np.ascontiguousarray(trials[:, ::_EVERY].transpose(0, 2, 1))
+    some = trials[:, ::_EVERY].view("<u4")
+    sums = np.sort(np.einsum("t,btc->bc", _factors(some.shape[1]), some, dtype=np.uint64), axis=1)
     about = f"{trials.shape[1:]} {sfreq}".encode()
-    for k, channels in enumerate(some):
-        sums = np.sort(np.array([zlib.crc32(channel) for channel in channels], "<u4"))
-        digest = hashlib.blake2b(about + sums.tobytes(), digest_size=16).digest()
+    for k, row in enumerate(sums):
+        digest = hashlib.blake2b(about + row.tobytes(), digest_size=16).digest()
         made["digest"][k] = np.frombuffer(digest, "u1")
     return made
 
 
-def sketch_of(fingerprint: np.void) -> np.ndarray:
-    """Return the sketch of a fingerprint, shape (lags, size), int8."""
-    lags, size = int(fingerprint["lags"]), int(fingerprint["size"])
+def sketch_of(fingerprint: np.void) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sketch of a fingerprint: the series of both bands, shapes (lags, size), int8."""
+    low, size = int(fingerprint["low"]), int(fingerprint["size"])
+    lags = low + int(fingerprint["high"])
     sketch: np.ndarray = fingerprint["sketch"][: lags * size].reshape(lags, size)
-    return sketch
+    return sketch[:low], sketch[low:]
 
 
-def _sketch(trials: np.ndarray, sfreq: float) -> tuple[np.ndarray, float]:
-    """Return the series of each trial, of mean 0 and standard deviation `_STEPS`, and their rate.
+def _sketch(trials: np.ndarray, sfreq: float) -> tuple[np.ndarray, int, float]:
+    """Return the series of each trial, how many are of the first band, and their rate.
 
-    Shape (n_trials, lags, size), int8.
+    Shape (n_trials, lags, size), int8; of mean 0 and standard deviation `_STEPS`.
     """
     first = max(1, int(sfreq // 128))
-    lowered, rate = _lower(trials, first), sfreq / first
-    step = max(1, 2 * int(rate // (2 * _RATE)))
-    narrow = _filter(lowered, rate, step, _CENTRE)
-    rate /= step
+    lowered, fast = _lower(trials, first), sfreq / first
+    step = max(1, 2 * int(fast // (2 * _RATE)))
+    narrow, rate = _filter(lowered, fast, step, _CENTRE), fast / step
     n_trials, n, _ = narrow.shape
     if n < _LEAST:
-        return np.zeros((n_trials, 1, 0), np.int8), rate
+        return np.zeros((n_trials, 1, 0), np.int8), 1, rate
     pool = 1
     while 2 * (n // pool) > _SIZE:  # a long trial: two series, at a lower rate
         pool *= 2
-    if n <= _SHORT and step > 1:  # a short trial: a second band, and all at twice the rate
-        twice = 2 if n <= _SHORT // 2 else 1
+    if n <= _SHORT and step > 1:  # a short trial: a second band, and perhaps twice the rate
+        twice = 2 if n <= _SHORT // 4 else 1
+        low = min(_LAGS, _SIZE // (2 * n))
+        second = _filter(lowered, fast, step // 2, _SECOND)
         if twice == 2:
-            narrow = _filter(lowered, rate * step, step // 2, _CENTRE)
-        low = _series(narrow, _LAGS, 1, twice)
-        high = _series(_filter(lowered, rate * step, step // 2, _SECOND), _LAGS, 2 // twice, 1)
-        size = min(low.shape[2], high.shape[2])
-        made, rate = np.concatenate([low[:, :, :size], high[:, :, :size]], axis=1), rate * twice
+            narrow = _filter(lowered, fast, step // 2, _CENTRE)
+        parts = _series(narrow, low, 1, twice), _series(second, low, 2 // twice, 1)
+        size = min(part.shape[2] for part in parts)
+        made, rate = np.concatenate([part[:, :, :size] for part in parts], axis=1), rate * twice
     else:
-        made = _series(narrow, min(_LAGS, _SIZE // (n // pool)), pool, 1)
+        low = min(_LAGS, _SIZE // (n // pool))
+        made, rate = _series(narrow, low, pool, 1), rate / pool
     made -= made.mean(axis=2, keepdims=True)
     spread = made.std(axis=2, keepdims=True)
     made *= _STEPS / np.where(spread > 1e-6, spread, np.inf)
-    return np.clip(np.rint(made), -127, 127).astype(np.int8), rate / pool
+    return np.clip(np.rint(made), -127, 127).astype(np.int8), low, rate
 
 
 def _series(narrow: np.ndarray, lags: int, pool: int, apart: int) -> np.ndarray:
-    """Return log power and likenesses of each trial, shape (n_trials, lags, size)."""
+    """Return log power and likenesses of each trial, shape (n_trials, lags, size).
+
+    The mean over channels is taken from `narrow` itself.
+    """
     n_channels = narrow.shape[2]
     if n_channels > 1:
-        narrow = narrow - narrow @ np.full((n_channels, 1), 1 / n_channels, np.float32)
+        narrow -= narrow @ np.full((n_channels, 1), 1 / n_channels, np.float32)
     n = narrow.shape[1] - (lags - 1) * apart
     power = np.einsum("btc,btc->bt", narrow, narrow)
     mean = power.mean(axis=1, keepdims=True)
     mean[~(mean > 0) | ~np.isfinite(mean)] = np.inf
     power /= mean
-    made = [np.log(_smooth(power[:, :n], pool) + _FLOOR)]
-    for lag in range(apart, lags * apart, apart):
-        like = np.einsum("btc,btc->bt", narrow[:, :n], narrow[:, lag : lag + n]) / mean
-        both = (power[:, :n] + power[:, lag : lag + n]) / 2
-        made.append(_smooth(like, pool) / (_smooth(both, pool) + _FLOOR))
-    return np.stack(made, axis=1).astype(float)
+    like = np.empty((len(narrow), lags, n), np.float32)
+    both = np.empty_like(like)
+    like[:, 0], both[:, 0] = power[:, :n], 1
+    for k in range(1, lags):
+        lag = k * apart
+        np.einsum("btc,btc->bt", narrow[:, :n], narrow[:, lag : lag + n], out=like[:, k])
+        np.add(power[:, :n], power[:, lag : lag + n], out=both[:, k])
+    like[:, 1:] /= mean[:, None]
+    made, both = _smooth(like, pool), _smooth(both, pool)
+    made[:, 0] = np.log(made[:, 0] + _FLOOR)
+    made[:, 1:] /= both[:, 1:] / 2 + _FLOOR
+    return made
 
 
 def _smooth(series: np.ndarray, pool: int) -> np.ndarray:
-    """Return the means of `pool` values; if that is one, a series without its fastest changes."""
-    if pool > 1:
-        whole = series[:, : series.shape[1] // pool * pool]
-        series = whole.reshape(len(whole), -1, pool).mean(axis=2)
-    edged = np.concatenate([series[:, :1], series, series[:, -1:]], axis=1)
-    return 0.25 * edged[:, :-2] + 0.5 * edged[:, 1:-1] + 0.25 * edged[:, 2:]
+    """Return series without their fastest changes, at a rate `pool` times lower (a power of 2)."""
+    series = series[:, :, : series.shape[2] // pool * pool]
+    for _ in range(pool.bit_length() - 1):  # by halves, which is much faster than a mean of each
+        series = 0.5 * (series[:, :, ::2] + series[:, :, 1::2])
+    smooth = 0.5 * series
+    smooth[:, :, 1:] += 0.25 * series[:, :, :-1]
+    smooth[:, :, :-1] += 0.25 * series[:, :, 1:]
+    smooth[:, :, [0, -1]] += 0.25 * series[:, :, [0, -1]]
+    return smooth
 
 
 def _lower(trials: np.ndarray, factor: int) -> np.ndarray:
@@ -204,13 +219,20 @@ def _filter(trials: np.ndarray, rate: float, step: int, centre: float) -> np.nda
         (trial, _BLOCK * step * row, row, column),
         writeable=False,
     )
-    narrow = np.empty((n_trials, n, n_channels), np.float32)
-    done = np.matmul(weights, view).reshape(n_trials, -1, n_channels)
-    narrow[:, : blocks * _BLOCK] = done
+    whole = np.empty((n_trials, blocks + 1, _BLOCK, n_channels), np.float32)
+    np.matmul(weights, view, out=whole[:, :blocks])
     if over:  # the last block overlaps the one before
         begin = (n - _BLOCK) * step
-        narrow[:, -over:] = (weights @ trials[:, begin : begin + weights.shape[1]])[:, -over:]
+        last = weights @ trials[:, begin : begin + weights.shape[1]]
+        whole[:, blocks, :over] = last[:, -over:]
+    narrow: np.ndarray = whole.reshape(n_trials, -1, n_channels)[:, :n]
     return narrow
+
+
+@lru_cache(maxsize=16)
+def _factors(n: int) -> np.ndarray:
+    """Return odd numbers, by which samples are multiplied to be told apart by a sum."""
+    return np.random.default_rng(0).integers(2**63, size=n, dtype=np.uint64) | np.uint64(1)
 
 
 @lru_cache(maxsize=16)
@@ -220,7 +242,7 @@ def _weights(rate: float, step: int, centre: float) -> tuple[np.ndarray, int]:
     The second derivative of a Gaussian: it has one lobe in frequency, and no memory of offsets.
     """
     sigma = 1 / (np.sqrt(2) * np.pi * centre)
-    half = int(np.ceil(3.3 * sigma * rate))
+    half = int(np.ceil(3 * sigma * rate))
     time = np.arange(-half, half + 1) / (rate * sigma)
     taps = (1 - time**2) * np.exp(-(time**2) / 2)
     taps -= taps.mean()

@@ -134,6 +134,8 @@ def as_numbers(metadata: pd.DataFrame, column: str, meaning: str) -> np.ndarray:
         text = as_texts(metadata[column])[wrong[0]]
         comma = re.fullmatch(r"[+-]?\d+,\d+", text)
         hint = f" Write {text.replace(',', '.')}, with a decimal point." if comma else ""
+        if np.isnan(numbers).all():
+            hint = f" If its values are classes, write labels: {{column: {quote(column)}}}."
         others = f"; {len(wrong)} such values" if len(wrong) > 1 else ""
         raise DataError(
             f"labels: the {meaning} must be a number or n/a; found {quote(text)} in the column "
@@ -234,7 +236,7 @@ def suggest_ratings(metadata: pd.DataFrame, dimension: str) -> list[str]:
     for name in map(str, metadata.columns):
         words = re.split(r"[\W_]+", name.casefold())
         begins = any(
-            word.startswith(_BEGINNINGS[dimension]) and not word.startswith("valu")
+            word.startswith(_BEGINNINGS[dimension]) and not word.startswith("value")
             for word in words
         )
         texts = [text for text in as_texts(metadata[name]) if text] if begins else []

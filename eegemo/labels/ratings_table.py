@@ -136,7 +136,7 @@ def _find(table: str) -> list[Path]:
     near = difflib.get_close_matches(path.name, tables, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     if tables and not near:
-        hint = f" There are {', '.join(tables[:_MOST_SHOWN])} in {path.parent}."
+        hint = f" Tables in that folder: {', '.join(tables[:_MOST_SHOWN])}."
     raise DataError(f"{table}: there is no such table (labels.table).{hint}")
 
 

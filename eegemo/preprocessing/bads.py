@@ -6,7 +6,7 @@ import mne
 import numpy as np
 
 from eegemo.errors import DataError
-from eegemo.preprocessing.breaks import longest_piece
+from eegemo.preprocessing.breaks import longest_piece, whole_segments
 from eegemo.preprocessing.channels import (
     Instance,
     copy_loaded,
@@ -100,7 +100,10 @@ def find_bad_channels(
     if filtered is None:
         filtered = _high_passed(inst, rest)
     second = round(float(inst.info["sfreq"]))
-    windows = _split(filtered.get_data(picks=rest), round(_WINDOW * second))
+    length = round(_WINDOW * second)
+    windows = _split(filtered.get_data(picks=rest), length)
+    whole = _whole(filtered, windows.shape[1], length)
+    windows = windows if whole.all() else windows[:, whole]
     windows = windows[:, :: max(1, windows.shape[1] // _WINDOWS)]
     windows = _centre(windows - np.median(windows, axis=0))
 
@@ -199,9 +202,12 @@ def _others(inst: Any, bads: list[str]) -> list[str]:
 def _find_flat(inst: Any, names: list[str], limit: float) -> dict[str, str]:
     length = max(2, round(float(inst.info["sfreq"])))
     found = {}
+    whole = None
     for name in names:
         row = signal_rows(inst, [name])[0]
         windows = row[: max(1, row.size // length) * length].reshape(max(1, row.size // length), -1)
+        whole = _whole(inst, len(windows), length) if whole is None else whole
+        windows = windows[whole]
         fraction = float((np.ptp(windows, axis=1) < _FLAT).mean())
         if fraction > limit:
             found[name] = "flat" if fraction == 1 else f"flat in {fraction:.0%} of its seconds"
@@ -228,6 +234,15 @@ def _split(data: np.ndarray, length: int) -> np.ndarray:
     windows = data[:, :, : n * length].reshape(n_epochs, n_channels, n, length)
     joined: np.ndarray = np.swapaxes(windows, 0, 1).reshape(n_channels, n_epochs * n, length)
     return joined
+
+
+def _whole(inst: Any, n_windows: int, length: int) -> np.ndarray:
+    """Return which windows of continuous signals hold no break; all if none does."""
+    if not isinstance(inst, mne.io.BaseRaw):
+        return np.ones(n_windows, bool)
+    first = np.arange(n_windows) * length
+    whole = whole_segments(inst, np.zeros(n_windows, int), first, length)
+    return whole if whole.any() else ~whole
 
 
 def _centre(windows: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import mne
 import numpy as np
 import scipy.signal
 
+from eegemo.datasets.breaks import break_samples, snap_breaks
 from eegemo.errors import DataError
 from eegemo.preprocessing.breaks import blocks, check_remains, filter_pieces, is_broken, with_breaks
 from eegemo.preprocessing.channels import Instance, copy_loaded
@@ -88,7 +89,7 @@ def resample(inst: Instance, sfreq: float, *, channels: Sequence[str] | None = N
             verbose="ERROR",
         )
     new = mne.io.RawArray(data, info, first_samp=round(inst.first_samp * ratio), verbose="ERROR")
-    annotations = inst.annotations.copy()
+    annotations = snap_breaks(inst)
     if annotations.orig_time is None:  # then MNE adds the time of the first sample on setting them
         annotations.onset -= inst.first_time
     else:  # the number of the first sample was rounded
@@ -123,7 +124,12 @@ def _resample(data: np.ndarray, ratio: Fraction, cuts: list[tuple[int, list[int]
                 part = np.concatenate([np.repeat(part[..., :1], start - grid, axis=-1), part], -1)
             made = _polyphase(part, ratio)
             offset = grid // ratio.denominator * ratio.numerator
-            first, last = math.ceil(start * ratio), math.ceil(stop * ratio)
+            # rounded as the times of breaks are
+            first, last = (
+                break_samples(float(edge * ratio), float(edge * ratio), 1.0)[0]
+                for edge in (start, stop)
+            )
+            last = target.shape[-1] if stop == old.shape[-1] else last
             target[..., first:last] = made[..., first - offset : last - offset]
     return new
 

@@ -42,6 +42,7 @@ DATASETS = Registry(
         "simulated": "eegemo.simulation.dataset:Simulated",
         "dreamer": "eegemo.datasets.dreamer.dataset:Dreamer",
         "memory": "eegemo.datasets.memory:Memory",
+        "files": "eegemo.datasets.files.dataset:Files",
     },
 )
 SPLITS = Registry(

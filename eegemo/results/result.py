@@ -194,7 +194,10 @@ class Result:
 
     @property
     def leaks(self) -> bool:
-        """Whether test windows share trials with training, as declared or as counted."""
+        """Whether test and training share trials, or what the class is constant over.
+
+        As declared by the run, or as counted.
+        """
         shared = [record["shared"] for record in self.records]
         counted = any(groups["window"] or groups["trial"] for groups in shared)
         return bool(self.provenance["split"]["leaks"]) or counted

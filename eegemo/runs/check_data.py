@@ -9,9 +9,10 @@ import pandas as pd
 from eegemo.datasets import Dataset, FileState, Outline, Recording
 from eegemo.errors import ConfigError, DataError, InputError
 from eegemo.registry import DATASETS
-from eegemo.runs.describe import describe_signals, describe_trials
+from eegemo.runs.describe import describe_events, describe_signals, describe_trials
 
 __all__ = [
+    "TO_CHOOSE",
     "CheckedData",
     "OnFile",
     "broken_file",
@@ -23,9 +24,18 @@ __all__ = [
 #: Called with the name of a subject, its number, and the number of subjects.
 OnFile = Callable[[str, int, int], None]
 
+#: State of files that are whole, but of which a person has to say what the trials are.
+TO_CHOOSE = "to be chosen"
+
 # State -> phrases in the messages of readers that indicate it.
 _STATES = {
-    "to be chosen": ("Say how long a trial", "Say by trial_types", "Choose one of them"),
+    TO_CHOOSE: (
+        "Say how long a trial",
+        "Say by trial_types",
+        "Choose one of them",
+        "trials: fixed and a length",
+        "have no duration",
+    ),
     "truncated": ("truncated", "cut off", "ends inside", "ends before", "ends after"),
     "wrong shape": ("has shape",),
     "ratings out of range": ("expected 1 to 9", "expected 1 to 5"),
@@ -59,7 +69,7 @@ class CheckedData:
     @property
     def ok(self) -> bool:
         """Whether every existing file can be read."""
-        return all(file.ok or file.state == "missing" for file in self.files)
+        return all(file.ok or file.state in ("missing", TO_CHOOSE) for file in self.files)
 
 
 def find_dataset(folder: Path) -> Dataset | None:
@@ -81,8 +91,12 @@ def find_dataset(folder: Path) -> Dataset | None:
         except ConfigError as error:
             problems.append(error)
             continue
+        if kind.last_resort and found is not None:
+            continue
         other = kind.detect(folder) if folder.is_dir() else None
-        if other is not None and (found is None or isinstance(other, type(found))):
+        if other is not None and (
+            found is None or found.last_resort or isinstance(other, type(found))
+        ):
             found = other
     if found is None and problems:
         raise problems[0]
@@ -118,7 +132,8 @@ def check_data(
     if dataset is None:
         raise InputError(
             f"{root}: expected an experiment file, a folder of them, the folder of DEAP's release, "
-            "or a BIDS data set (with dataset_description.json)."
+            "a BIDS data set (with dataset_description.json), or a folder of recordings (.edf, "
+            ".bdf, .set, .vhdr, .fif, ...)."
         )
     survey = dataset.survey()
     states, outlines = check_recordings(dataset, survey.recordings, full=full, on_file=on_file)
@@ -126,6 +141,8 @@ def check_data(
     states += [FileState(name, 0, "missing", what) for name, what in survey.missing.items()]
     states.sort(key=lambda state: state.name)
     facts = _describe(list(outlines.values()))
+    if not outlines and survey.events is not None:
+        facts = describe_events(survey.events)
     return CheckedData(root, survey.kind, tuple(states), survey.ignored, tuple(facts))
 
 

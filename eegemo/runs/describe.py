@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-__all__ = ["describe_signals", "describe_trials", "format_range"]
+from eegemo.datasets import RATINGS
+
+__all__ = ["describe_events", "describe_signals", "describe_trials", "format_range"]
 
 _SHOWN = 12  # values or columns named at most
 _CELL = 24  # characters shown of a value
@@ -27,7 +29,7 @@ def describe_trials(metadata: pd.DataFrame, durations: Sequence[float]) -> list[
     Returns
     -------
     facts : list of (str, str)
-        By topic: events, ratings, columns, stimuli.
+        By topic: events, ratings, numbers, columns, stimuli.
 
     Examples
     --------
@@ -46,7 +48,9 @@ def describe_trials(metadata: pd.DataFrame, durations: Sequence[float]) -> list[
             these = (kinds == kind).to_numpy()
             parts.append(f"{_cell(kind or 'n/a')} {these.sum()} ({format_range(seconds[these])} s)")
         facts.append(("events", _listed(parts)))
-    ratings, others = [], []
+    ratings: list[str] = []
+    measured: list[str] = []
+    others = []
     for name in metadata.columns:
         if name in _OTHER or name in _INTERNAL:
             continue
@@ -55,7 +59,8 @@ def describe_trials(metadata: pd.DataFrame, durations: Sequence[float]) -> list[
         if numbers is not None:
             missing = int(np.isnan(numbers).sum())
             text = f"{name} {format_range(numbers[~np.isnan(numbers)])}"
-            ratings.append(text + (f" ({missing} missing)" if missing else ""))
+            listed = ratings if any(word in str(name).lower() for word in RATINGS) else measured
+            listed.append(text + (f" ({missing} missing)" if missing else ""))
         else:
             counts = column.astype(str).value_counts(sort=False)
             if 1 < len(counts) <= _FEW:
@@ -65,12 +70,40 @@ def describe_trials(metadata: pd.DataFrame, durations: Sequence[float]) -> list[
                 others.append(f"{name}: {_listed(values)}")
     if ratings:
         facts.append(("ratings", _listed(ratings)))
+    if measured:
+        facts.append(("numbers", _listed(measured)))
     if others:
         facts.append(("columns", "; ".join(others[:_SHOWN])))
     if "stimulus" in metadata and (metadata["stimulus"].astype(str) != "").any():
         stimuli = metadata["stimulus"].astype(str)
         facts.append(("stimuli", f"{stimuli[stimuli != ''].nunique()} different"))
     return facts
+
+
+def describe_events(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """Describe the rows of tables of events as they stand, all of them text.
+
+    Examples
+    --------
+    >>> rows = {"onset": ["1", "3", "9"], "duration": ["n/a", "0", "0.5"]}
+    >>> table = pd.DataFrame({**rows, "trial_type": ["cue", "cue", "face"]})
+    >>> describe_events(table)
+    [('events', 'cue 2 (no duration), face 1 (0.5 s)')]
+    """
+    seconds = pd.to_numeric(table.get("duration", pd.Series("", index=table.index)), "coerce")
+    seconds = seconds.where(seconds > 0)
+    facts = []
+    others = table.drop(columns=["onset", "duration"], errors="ignore")
+    if "trial_type" in table:
+        parts = []
+        for kind in sorted(table["trial_type"].unique()):
+            these = table["trial_type"] == kind
+            lasting = seconds[these].dropna().to_numpy()
+            length = f"{format_range(lasting)} s" if lasting.size else "no duration"
+            parts.append(f"{_cell(kind or 'n/a')} {int(these.sum())} ({length})")
+        facts.append(("events", _listed(parts)))
+        others = others.drop(columns="trial_type")
+    return facts + describe_trials(others, [0.0] * len(table))
 
 
 def describe_signals(ch_names: Sequence[str], rates: Sequence[float]) -> list[tuple[str, str]]:
@@ -89,7 +122,7 @@ def _numbers(column: pd.Series) -> np.ndarray | None:
     """Return a column as numbers with NaN where there is none, or None if it holds other text."""
     if pd.api.types.is_bool_dtype(column):
         return None
-    text = column.astype(str).str.strip()
+    text = column.astype(object).where(column.notna(), "").astype(str).str.strip()
     empty = text.str.lower().isin(["", "n/a", "nan", "none"])
     numbers = pd.to_numeric(text.where(~empty), errors="coerce").to_numpy(dtype=float)
     if empty.all() or np.isnan(numbers[~empty.to_numpy()]).any():

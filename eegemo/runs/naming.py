@@ -97,28 +97,44 @@ def ways_out(links: Links, metadata: pd.DataFrame, dataset: Dataset | None) -> s
     inside = [link for link in links if places[link[0]][0] == places[link[1]][0]]
     whole = [name for name, rows in by_subject.items() if len(rows) == sizes[name]]
     ways = []
-    if any(places[a] != places[b] for a, b in inside):
-        for option in ("acquisition", "processing", "runs", "sessions"):
-            if option in options:
-                ways.append(f"data.{option}: which recording to use")
-                break
+    apart = any(places[a] != places[b] for a, b in inside)
+    # recordings of one run differ in their label acq- or proc-, which trials do not tell
+    for option in ("acquisition", "processing", *(("runs", "sessions") if apart else ())):
+        if inside and option in options:
+            ways.append(f"data.{option}, if these are recordings of the same trials")
+            break
     if "exclude" in options:
-        names = [_excluded(name) for name in whole] or [
-            f"{_excluded(places[row][0])}_trial-{metadata['trial'].iloc[row]}"
-            for rows in by_subject.values()
+        names = [_excluded(name) for name in whole]
+        names += [
+            _excluded_trial(row, places, metadata)
+            for name, rows in by_subject.items()
             for row in sorted(rows)
+            if name not in whole
         ]
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         ways.append(f"data.exclude: [{shown}]")
     if "subjects" in options:
         subjects = dict.fromkeys(place[0] for place in places)
         kept = [name for name in subjects if name not in (whole or by_subject)]
-        shown = ", ".join(kept[:8]) + (", ..." if len(kept) > 8 else "")
-        ways.append(f"data.subjects: [{shown}]" if kept else "data.subjects")
+        shown = ", ".join(map(_as_text, kept[:8])) + (", ..." if len(kept) > 8 else "")
+        if kept:
+            ways.append(f"data.subjects: [{shown}]")
     if not ways:
-        return "Leave one of each out of the data that is given."
+        return "Leave one of each out of the data."
     return f"Leave one of each out: {', or '.join(ways)}."
 
 
 def _excluded(subject: str) -> str:
     return subject if _OWN_NAME.fullmatch(subject) else f"sub-{subject}"
+
+
+def _excluded_trial(row: int, places: Sequence[_Place], metadata: pd.DataFrame) -> str:
+    subject, session, _ = places[row]
+    several = len({place[1] for place in places}) > 1  # trials are numbered within a session
+    part = f"_ses-{session}" if several else ""
+    return f"{_excluded(subject)}{part}_trial-{metadata['trial'].iloc[row]}"
+
+
+def _as_text(subject: str) -> str:
+    """Quote what YAML would read as a number."""
+    return f"'{subject}'" if subject.isdecimal() else subject

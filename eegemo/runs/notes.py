@@ -29,6 +29,8 @@ def merge_notes(notes: Iterable[str]) -> list[str]:
     ['Ratings are rounded.', 'Subjects 01, 02, 03 and 2 more: its unit is missing']
     >>> merge_notes(about[:1])
     ['Subject 01: sub-01_eeg.edf: its unit is missing']
+    >>> merge_notes([f"Subject 01: run-{k}.edf: its unit is missing" for k in (1, 2)])
+    ['Subject 01, 2 runs: its unit is missing']
     """
     groups: dict[str, list[str]] = {}
     subjects: dict[str, list[str]] = {}
@@ -42,7 +44,10 @@ def merge_notes(notes: Iterable[str]) -> list[str]:
     for text, same in groups.items():
         names = subjects.get(text, [])
         if len(names) < 2:
-            merged += dict.fromkeys(same)
+            once = list(dict.fromkeys(same))
+            if len(once) > 1 and names:  # runs of a single subject
+                once = [f"Subject {names[0]}, {len(once)} runs: {text}"]
+            merged += once
             continue
         more = len(names) - _SHOWN
         if more > 0:

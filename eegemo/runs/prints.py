@@ -16,7 +16,7 @@ from eegemo.trials import Trials, load_trials
 __all__ = ["load_prints", "store_prints", "stored_prints"]
 
 _NAME = "fingerprints.npy"
-_BATCH = 1 << 20  # bytes that are read at a time
+_BATCH = 1 << 22  # bytes that are read at a time
 
 
 def load_prints(trials: Trials) -> np.ndarray:
@@ -89,9 +89,11 @@ def _read(file: Path, lengths: Sequence[int], n_channels: int) -> Iterator[np.nd
         np.lib.format.read_array_header_1_0(stream)
         for length, same in groupby(lengths):
             left = len(list(same))
+            # one piece of memory for all: the next part is read when the last one has been used
             most = max(1, _BATCH // (4 * length * n_channels))
+            part = np.empty((min(most, left), length, n_channels), "<f4")
             while left:
-                part = np.empty((min(most, left), length, n_channels), "<f4")
+                part = part[:left]
                 stream.readinto(part.data.cast("B"))
                 left -= len(part)
                 yield part

@@ -15,6 +15,7 @@ EXPERIMENTS = REPOSITORY / "experiments"
 _BASES = {
     "deap": "name: a\ndata: {source: deap, root: data/deap}\nmodel: {name: cnn_lstm}\n",
     "bids": "name: a\ndata: {source: bids, root: data/bids}\nmodel: {name: cnn_gru}\n",
+    "files": "name: a\ndata: {source: files, root: data/files}\nmodel: {name: cnn_gru}\n",
     "simulated": "name: a\ndata: {source: simulated}\nmodel: {name: band_power_logreg}\n",
 }
 _SEVERAL = "split.method=stratified_group_ratio"
@@ -29,6 +30,7 @@ _VARIATIONS = [
     ("bids", "data.processing=n/a", "data.exclude=[sub-03]"),
     ("bids",),
     ("bids", "data.task=emotion", "data.subjects=['01']", "data.channels=[Oz]"),
+    ("bids", "data.trials=fixed", "data.length=10.0"),
     ("bids", "data.tmin=-0.5", "data.tmax=4.0", "data.trial_types=[low, high]"),
     ("bids", "data.times=milliseconds"),
     ("simulated",),
@@ -44,6 +46,15 @@ _VARIATIONS = [
     ("deap", "preprocessing.eog=ica", "preprocessing.reference=average"),
     ("deap", "preprocessing.baseline=[-3.0, 0.0]", "preprocessing.reject=0.0001"),
     ("deap", "preprocessing.montage=standard_1005"),
+    ("deap", "data.copies=keep", "split.group=run"),
+    ("bids", "data.copies=keep"),
+    ("simulated", "data.copies=keep"),
+    ("files",),
+    ("files", "data.root=elsewhere", "data.table=mine.tsv", "data.subjects=[anna]"),
+    ("files", "data.channels=[Cz]", "data.events=stim", "data.stim_channel=STI"),
+    ("files", "data.trial_types=[a, b]", "data.tmin=-1.0", "data.tmax=2.0"),
+    ("files", "data.trials=fixed", "data.length=10.0", "data.exclude=[sub-ben]"),
+    ("files", "data.copies=keep"),
     ("deap", "preprocessing.breaks=drop_trial"),
     ("deap", "labels.task=valence", "labels.ties=high"),
     ("deap", "labels.task=arousal", "labels.ties=drop", "labels.threshold=median"),

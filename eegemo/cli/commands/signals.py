@@ -23,20 +23,33 @@ def check(
     jobs: Jobs = None,
     device: Device = "auto",
     set_: Overrides = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write", help="For a folder of recordings: write the proposed table into it."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let --write replace a table that is there.")
+    ] = False,
 ) -> None:
     """Dry run: report what a run would do, and what is wrong with experiment or data."""
     from eegemo.config import find_experiments, load_experiment
 
     experiments = []
-    if target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
+    if write:
+        if not target.is_dir():
+            raise InputError(f"check --write: {target} is no folder of recordings.")
+    elif target.suffix in (".yaml", ".yml") or not target.is_dir() or list(target.glob("*.y*ml")):
         files = find_experiments([target])
         experiments = [load_experiment(file, overrides=set_ or ()) for file in files]
-    elif set_:
+    if set_ and not experiments:
         raise InputError(f"check: --set changes an experiment, and {target} is a data folder.")
     from rich.console import Console
 
     console, code = Console(highlight=False), 0
     with working("Nothing was written.", jobs=jobs, device=device) as work:
+        from eegemo.cli.commands.proposing import check_bare_folder
         from eegemo.cli.tables import show_data, show_experiment
         from eegemo.runs.check import check_experiment
         from eegemo.runs.check_data import check_data
@@ -44,14 +57,22 @@ def check(
         def tell(subject: str, number: int, n: int) -> None:
             work.progress.update("check", number, n, "reading", subject)
 
-        if not experiments:
+        bare = (
+            None
+            if experiments
+            else check_bare_folder(target, write=write, force=force, on_file=tell)
+        )
+        if not experiments and bare is None:
             data = check_data(target, full=full, on_file=tell)
             code = 0 if data.ok else 2
         found = [
             check_experiment(experiment, results=results, jobs=work.jobs, on_file=tell)
             for experiment in experiments
         ]
-    if not experiments:
+    if bare is not None:
+        typer.echo(bare[0])
+        code = bare[1]
+    elif not experiments:
         show_data(data, console)
     for checked in found:
         show_experiment(checked, console)

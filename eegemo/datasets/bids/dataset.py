@@ -17,7 +17,7 @@ from eegemo.datasets.base import (
     Survey,
 )
 from eegemo.errors import DataError
-from eegemo.registry import Since
+from eegemo.registry import Positive, Since
 
 __all__ = ["Bids"]
 
@@ -52,6 +52,11 @@ class Bids(Dataset):
     trial_types : sequence of str, optional
         Events that are trials, by their `trial_type`, or by their `value` where they have none.
         `null` takes all events, except for marks of breaks and bad segments.
+    trials : {"events", "fixed"}
+        Whether each event is a trial (`events`), or recordings are cut into pieces of one length
+        (`fixed`): each recording as a whole, or with `trial_types` the events of these types.
+    length : float, optional
+        Length of a piece in seconds, for `fixed`. What is left at the end is left out.
     sessions : "all", str, int or sequence
         Sessions to include, by label, as in `[1, 2]`.
     runs : "all", str, int or sequence
@@ -75,6 +80,8 @@ class Bids(Dataset):
     tmin: float = 0.0
     tmax: float | None = None
     trial_types: Sequence[str] | None = None
+    trials: Annotated[Literal["events", "fixed"], Since("0.2")] = "events"
+    length: Annotated[Positive | None, Since("0.2")] = None
     sessions: Annotated[Chosen, Since("0.2")] = "all"
     runs: Annotated[Chosen, Since("0.2")] = "all"
     acquisition: Annotated[Chosen, Since("0.2")] = "all"
@@ -93,6 +100,8 @@ class Bids(Dataset):
             tmin=self.tmin,
             tmax=self.tmax,
             trial_types=self.trial_types,
+            trials=self.trials,
+            length=self.length,
             sessions=self.sessions,
             runs=self.runs,
             acquisition=self.acquisition,
@@ -110,6 +119,10 @@ class Bids(Dataset):
 
         if not isinstance(recording, BidsRecording):
             raise TypeError(f"expected a recording of BIDS, found {type(recording).__name__}")
+        if recording.length is not None:
+            for _ in recording.read() if full else ():
+                pass
+            return recording.outline_pieces()
         runs = recording.read(eeg_only=not full)
         inst = next(runs).inst  # there is one, or `read` has said why not
         kinds = zip(inst.ch_names, inst.get_channel_types(), strict=True)
@@ -136,6 +149,7 @@ class Bids(Dataset):
         from dataclasses import replace
 
         from eegemo.datasets.bids.paths import find_paths, find_unread
+        from eegemo.datasets.bids.tables import list_events
         from eegemo.formats.files import list_folder
 
         root = Path(self.root)
@@ -160,7 +174,9 @@ class Bids(Dataset):
         ]
         ignored += [file.name for file in find_unread(root)]
         kind = f"BIDS, task {', '.join(tasks)}" if tasks else "BIDS, without EEG"
-        return Survey(kind, found, broken, {}, tuple(ignored))
+        lost = {name.removeprefix("sub-").partition(",")[0] for name in broken}
+        events = list_events([path for path in paths if path.subject in lost], root)
+        return Survey(kind, found, broken, {}, tuple(ignored), events)
 
     @classmethod
     def detect(cls, folder: Path) -> Dataset | None:

@@ -240,16 +240,22 @@ def _make_trials(path: RunPath, rows: pd.DataFrame, onsets: pd.Series, file: Pat
         "onset": onsets,
         "duration": _numbers(rows, "duration", file) if "duration" in rows else math.nan,
     }
-    for rating in RATINGS:
-        if rating in columns:
-            values[rating] = _numbers(rows, columns[rating], file)
-    done = {"onset", "duration", "trial_type", *(columns.get(rating) for rating in RATINGS)}
+    rated = [name for name in RATINGS if name in columns and not _are_words(rows[columns[name]])]
+    for rating in rated:
+        values[rating] = _numbers(rows, columns[rating], file)
+    done = {"onset", "duration", "trial_type", *(columns[rating] for rating in rated)}
     done |= {source} if source == "stimulus" else set()
     for name in map(str, rows.columns):
         if name not in done:
             used = [*RESERVED, *values]
             values[column_name(name, "events", used)] = _text(rows[name])
     return pd.DataFrame(values, index=rows.index).reset_index(drop=True)
+
+
+def _are_words(column: pd.Series) -> bool:
+    """Return whether a column names classes: it has values, and no number among them."""
+    values = [text for text in column if not is_missing(text)]
+    return bool(values) and not any(re.search(r"\d|^[+-]?inf", text.lower()) for text in values)
 
 
 def _text(column: pd.Series) -> list[str]:

@@ -40,11 +40,17 @@ from eegemo.datasets.bids.events import (
     number_trials,
 )
 from eegemo.datasets.bids.files import list_files
-from eegemo.datasets.bids.paths import find_paths, find_unread
+from eegemo.datasets.bids.paths import find_paths, find_unread, list_subjects
 from eegemo.datasets.bids.recording import BidsRecording
-from eegemo.datasets.bids.tables import check_stored_once, read_all, unify_stimuli
+from eegemo.datasets.bids.tables import (
+    check_stored_once,
+    find_whole,
+    read_all,
+    unify_stimuli,
+)
 from eegemo.datasets.cutting import find_bad_spans
 from eegemo.datasets.exclude import Exclusion
+from eegemo.datasets.fixed import check_fixed
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, named_errors
 
@@ -61,6 +67,8 @@ def find_recordings_bids(
     tmin: float = 0.0,
     tmax: float | None = None,
     trial_types: Sequence[str] | None = None,
+    trials: str = "events",
+    length: float | None = None,
     sessions: str | int | Sequence[str | int] = "all",
     runs: str | int | Sequence[str | int] = "all",
     acquisition: str | int | Sequence[str | int] = "all",
@@ -83,6 +91,10 @@ def find_recordings_bids(
         For `tmax`, None ends each trial after its own duration.
     trial_types : sequence of str | None
         Events that are trials, by ``trial_type``. None takes all but marks of breaks.
+    trials : "events" | "fixed"
+        Whether recordings, or events of `trial_types`, are cut into pieces.
+    length : float | None
+        Of a piece, in seconds.
     sessions, runs, acquisition, processing : "all" | str | int | sequence of them
         Labels of the recordings to include (``ses-``, ``run-``, ``acq-``, ``proc-``), with or
         without zeros before numbers; ``n/a`` for recordings without such a label.
@@ -109,6 +121,7 @@ def find_recordings_bids(
         read.
     """
     root = Path(root)
+    check_fixed(trials, length, tmin)
     with named_errors(root):
         if not (root / "dataset_description.json").is_file():
             raise DataError(
@@ -134,12 +147,19 @@ def find_recordings_bids(
             f"Subject {unchosen[0]!r} has no recording in {root} with the chosen sessions, runs, "
             "acquisition and processing."
         )
+    chosen = paths
     paths, exclusions = leave_out_excluded(paths, exclude, everything, root)
     for path in paths:
         check_file(path.fpath)
         check_inside(path.fpath, root)
     check_signals_apart(paths, root)
-    found, told = read_all(name_runs(paths), trial_types, root, times=times)
+    if trials == "fixed" and trial_types is None:
+        found, marks = find_whole(name_runs(paths), root, times=times)
+        told: list[tuple[str, str]] = []
+    else:
+        found, told = read_all(name_runs(paths), trial_types, root, times=times)
+        marks = [find_bad_spans(run.table, run.file, trial_types) for run in found]
+    marks_of = {run.path.fpath: spans for run, spans in zip(found, marks, strict=True)}
     check_stored_once(found)
     subjects_of = _by_subject(found)
     _check_some(subjects_of, task, root)
@@ -147,13 +167,19 @@ def find_recordings_bids(
         raise DataError(
             f"A trial from tmin={tmin:g} to tmax={tmax:g} s has no samples after its onset."
         )
-    subjects_of = _leave_out_trials(subjects_of, exclusions)
+    if trials == "events":  # pieces are numbered when they are cut
+        subjects_of = _leave_out_trials(subjects_of, exclusions)
     if tmax is None:
         everywhere = [run for group in subjects_of.values() for run in group]
         check_durations(everywhere, root)
         _check_lengths(everywhere, tmin)
     subjects_of, renamed = unify_stimuli(subjects_of, told)
     told += [("subjects without a recording of those chosen", f"sub-{name}") for name in unchosen]
+    told += [("left out by data.exclude", path.name) for path in chosen if path not in paths]
+    if subjects == "all":
+        folders = {folder.name.removeprefix("sub-") for folder in list_subjects(root)}
+        without = sorted(folders - wanted)
+        told += [(f"subjects without EEG of task {task}", f"sub-{name}") for name in without]
     told += [("files of a format that is not read", file.name) for file in find_unread(root)]
     around = TablesAround(root)
     settings: dict[str, object] = {
@@ -166,7 +192,7 @@ def find_recordings_bids(
     for subject, group in subjects_of.items():
         columns = [around.describe(run.path) for run in group]
         bundled = [bundle_trials(run, tmin, tmax) for run in group]
-        trials = [
+        events = [
             run.trials.assign(**about) if about else run.trials
             for (run, _), about in zip(bundled, columns, strict=True)
         ]
@@ -178,6 +204,7 @@ def find_recordings_bids(
                 "exclude": sorted({e.text for run in group for e in exclusions[run.path.fpath]}),
                 "stimuli": renamed.get(subject),
                 "runs": _odd_labels(group),
+                "length": length,
             }.items()
             if value
         }
@@ -188,11 +215,14 @@ def find_recordings_bids(
                 reader="bids-3",
                 options=options,
                 paths=tuple(run.path for run in group),
-                events=tuple(trials),
-                bad_spans=tuple(find_bad_spans(run.table, run.file, trial_types) for run in group),
+                events=tuple(events),
+                bad_spans=tuple(marks_of[run.path.fpath] for run in group),
                 root=root,
                 tmin=tmin,
                 tmax=tmax,
+                length=None if trials == "events" else length,
+                bundle_pieces=trial_types is not None,
+                exclusions=tuple(tuple(exclusions[run.path.fpath]) for run in group),
                 left_out=tuple(run.left_out for run in group),
                 bundled=tuple(each for _, each in bundled),
                 told=tuple(told) if not recordings else (),

@@ -12,7 +12,15 @@ from pathlib import Path
 from eegemo.errors import DataError
 from eegemo.formats.files import list_folder, named_errors
 
-__all__ = ["EXTENSIONS", "RunPath", "find_paths", "find_unread", "natural", "parse_name"]
+__all__ = [
+    "EXTENSIONS",
+    "RunPath",
+    "find_paths",
+    "find_unread",
+    "list_subjects",
+    "natural",
+    "parse_name",
+]
 
 #: Formats of EEG in BIDS, by the file that names a recording.
 EXTENSIONS = (".vhdr", ".edf", ".set", ".bdf")
@@ -161,6 +169,18 @@ def find_paths(root: Path) -> list[RunPath]:
     )
 
 
+def list_subjects(root: Path) -> list[Path]:
+    """Return the folders of subjects, also of those without EEG.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be read, or has one that is nearly named like a subject's.
+    """
+    with named_errors(root):
+        return _folders(root, "sub")
+
+
 def _is_recording(file: Path) -> bool:
     return (
         not file.name.startswith(".")
@@ -173,7 +193,7 @@ def _eeg_folders(root: Path) -> list[tuple[Path, dict[str, str | None]]]:
     """Return the folders of EEG with the labels of their subject and session."""
     found = []
     with named_errors(root):
-        for subject in _folders(root, "sub"):
+        for subject in list_subjects(root):
             sub = subject.name.removeprefix("sub-")
             levels: list[tuple[Path, str | None]] = [(subject, None)]
             levels += [

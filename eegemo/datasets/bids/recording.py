@@ -1,5 +1,6 @@
 """Recordings of a BIDS subject: runs, and the function that epochs each."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import mne
 import pandas as pd
 
-from eegemo.datasets.base import Recording, Run
+from eegemo.datasets.base import Outline, Recording, Run
 from eegemo.datasets.bids.bundles import Bundled
 from eegemo.datasets.bids.channels import (
     ChannelTable,
@@ -22,10 +23,12 @@ from eegemo.datasets.bids.files import find_sidecar, list_files, list_tables_aro
 from eegemo.datasets.bids.paths import RunPath
 from eegemo.datasets.bids.sidecars import check_header, check_sampling, check_sidecars
 from eegemo.datasets.bids.times import explain_onsets, is_other_unit
-from eegemo.datasets.breaks import Break, place_breaks
+from eegemo.datasets.breaks import Break, find_breaks, place_breaks
 from eegemo.datasets.continuous import load_signals, read_continuous, select_channels
-from eegemo.datasets.cutting import CutTrials, place_trials
+from eegemo.datasets.cutting import CutTrials, leave_out, place_trials
 from eegemo.datasets.edf import read_edf_header
+from eegemo.datasets.exclude import Exclusion
+from eegemo.datasets.fixed import Numbering, cut_run
 from eegemo.errors import DataError
 
 __all__ = [
@@ -56,6 +59,9 @@ class BidsRecording(Recording):
     left_out: tuple[Mapping[str, int], ...] = ()
     bundled: tuple[Bundled, ...] = ()
     told: tuple[tuple[str, str], ...] = ()
+    length: float | None = None  # of pieces, in seconds; the events are cut into them
+    bundle_pieces: bool = False  # whether the pieces of an event are bundled
+    exclusions: tuple[tuple[Exclusion, ...], ...] = ()  # per run: of pieces
 
     def read(self, *, eeg_only: bool = False) -> Iterator[Run]:
         """Yield each run as a Raw in volts, with its `make_epochs` (see `Recording.read`).
@@ -67,7 +73,10 @@ class BidsRecording(Recording):
         """
         notes: list[str] = []
         n_runs = 0
-        for path, events, marks in zip(self.paths, self.events, self.bad_spans, strict=True):
+        numbering = Numbering()
+        for number, (path, events, marks) in enumerate(
+            zip(self.paths, self.events, self.bad_spans, strict=True)
+        ):
             if events.empty:
                 continue
             raw, said = read_run(path, self.root, eeg_only=eeg_only)
@@ -78,15 +87,66 @@ class BidsRecording(Recording):
                     "unless replaced, so it may differ from that of other runs)"
                 )
             place_breaks(raw, marks)
-            kept, left_out = place_trials(events, raw, self.tmin, self.tmax)
+            if self.length is None:
+                kept, left_out = place_trials(events, raw, self.tmin, self.tmax)
+            else:
+                kept, left_out = self._cut_pieces(number, raw, numbering)
             said += self._check_onsets(path, events, raw)
             notes += [f"{data_file}: {note}" for note in [*said, *left_out]]
             if not kept.empty:
-                yield Run(raw, CutTrials(kept, self.tmin, None), tuple(notes))
+                tmin = self.tmin if self.length is None else 0.0
+                yield Run(raw, CutTrials(kept, tmin, None), tuple(notes))
                 n_runs, notes = n_runs + 1, []  # else the notes go with the next run
             del raw  # before the next run is read
+        if self.length is not None:
+            numbering.check(found for group in self.exclusions for found in group)
         if not n_runs:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
+
+    def _cut_pieces(
+        self, number: int, raw: mne.io.BaseRaw, numbering: Numbering
+    ) -> tuple[pd.DataFrame, list[str]]:
+        """Cut the events of a run into pieces of one length."""
+        assert self.length is not None
+        path, spans = self.paths[number], self.events[number]
+        end = len(raw.times) / float(raw.info["sfreq"])
+        whole = spans["duration"] == math.inf
+        with_gaps = not whole.any()
+        if self.tmax is not None:
+            spans = spans.assign(duration=self.tmax)
+        elif whole.any():
+            spans = spans.assign(duration=end)
+        spans, notes = cut_run(
+            spans,
+            raw,
+            self.length,
+            tmin=self.tmin,
+            bundled=self.bundle_pieces,
+            with_gaps=with_gaps,
+        )
+        pieces = numbering.number(spans, path.session)
+        pieces, told = numbering.leave_out(pieces, self.exclusions[number])
+        kept, more = leave_out(pieces, 0.0, None, end, find_breaks(raw))
+        return kept.assign(duration=self.length), [*notes, *told, *more]
+
+    def outline_pieces(self) -> Outline:
+        """Outline a recording that is cut into pieces, from the headers of its runs."""
+        tables, sfreq, names, numbering = [], 0.0, (), Numbering()
+        for number, (path, marks) in enumerate(zip(self.paths, self.bad_spans, strict=True)):
+            raw, _ = read_run(path, self.root, load=False)
+            place_breaks(raw, marks)
+            sfreq = float(raw.info["sfreq"])
+            kinds = zip(raw.ch_names, raw.get_channel_types(), strict=True)
+            names = tuple(name for name, kind in kinds if kind == "eeg")
+            tables.append(self._cut_pieces(number, raw, numbering)[0])
+        pieces = pd.concat(tables, ignore_index=True)
+        if pieces.empty:
+            raise DataError(
+                f"No trial of subject {self.subject} can be cut: no recording has a piece of "
+                f"{self.length:g} s."
+            )
+        about = pieces.drop(columns=["onset", "duration"])
+        return Outline(about, (float(self.length or 0),) * len(pieces), sfreq, names)
 
     def _check_onsets(self, path: RunPath, events: pd.DataFrame, raw: mne.io.BaseRaw) -> list[str]:
         """Return a note on onsets beyond the recording; refuse those in another unit."""

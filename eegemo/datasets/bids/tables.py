@@ -13,12 +13,15 @@ from eegemo.datasets.bids.events import RunEvents, check_trial_types, read_event
 from eegemo.datasets.bids.files import find_sidecar
 from eegemo.datasets.bids.paths import RunPath, find_paths
 from eegemo.datasets.bids.times import in_seconds
+from eegemo.datasets.breaks import Break
+from eegemo.datasets.cutting import find_bad_spans
 from eegemo.datasets.exclude import same_label
+from eegemo.datasets.fixed import whole_span
 from eegemo.datasets.tables import find_near_misses, read_table
 from eegemo.errors import DataError
 from eegemo.formats.files import check_inside, list_folder
 
-__all__ = ["check_stored_once", "read_all", "unify_stimuli"]
+__all__ = ["check_stored_once", "find_whole", "list_events", "read_all", "unify_stimuli"]
 
 
 def read_all(
@@ -61,6 +64,48 @@ def read_all(
     return found, told
 
 
+def find_whole(
+    paths: Sequence[RunPath], root: Path, *, times: str = "seconds"
+) -> tuple[list[RunEvents], list[tuple[Break, ...]]]:
+    """Return whole recordings as if each were one event, and the breaks that their tables mark."""
+    found, marks = [], []
+    for path in paths:
+        about = {
+            "subject": path.subject,
+            "session": path.session,
+            "trial": 0,
+            "stimulus": "",
+            "run": path.run_label,
+            "trial_type": "",
+        }
+        table = pd.DataFrame({"onset": ["0"]}, index=[1], dtype="str")
+        found.append(RunEvents(path, path.fpath, table, whole_span(about), (1,)))
+        file = find_sidecar(path, root, "events", ".tsv")
+        if file is not None:
+            check_inside(file, root)
+            table = in_seconds(read_table(file, required=["onset"]), times)
+            marks.append(find_bad_spans(table, file))
+        else:
+            marks.append(())
+    return found, marks
+
+
+def list_events(paths: Sequence[RunPath], root: Path) -> pd.DataFrame | None:
+    """Return the rows of all tables of events as they stand, to be looked at; None without any.
+
+    Tables that cannot be read are left to whoever reads the recordings.
+    """
+    files = dict.fromkeys(find_sidecar(path, root, "events", ".tsv") for path in paths)
+    tables = []
+    for file in filter(None, files):
+        try:
+            check_inside(file, root)
+            tables.append(read_table(file, required=["onset"]))
+        except DataError:
+            continue
+    return pd.concat(tables, ignore_index=True).fillna("") if tables else None
+
+
 def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
     """Name the recordings without events, what lies beside them, and how to leave them out."""
     first = without[0]
@@ -83,12 +128,13 @@ def _explain_missing(without: Sequence[RunPath], root: Path) -> str:
     if len(without) == 1:
         return (
             f"{first.fpath} has no events.tsv; expected one that lists its trials.{beside} To "
-            f"leave it out, write {leave} in data."
+            f"leave it out, write {leave} in data; to cut it into pieces, trials: fixed and a "
+            "length."
         )
     return (
         f"{root}: {len(without)} recordings have no events.tsv, expected to list their trials: "
         f"{', '.join(path.fpath.name for path in without)}.{beside} To leave them out, write "
-        f"{leave} in data."
+        f"{leave} in data; to cut recordings into pieces, trials: fixed and a length."
     )
 
 
