@@ -57,19 +57,21 @@ def make_pair(gaps, *, unit="fold", votes=(ALIKE, ALIKE), names=("A", "B"), base
 
 def make_results(scores, *, above=True, simulated=False):
     """As much of results as sentences need."""
-    permutation = {"p_value": 0.0002 if above else 0.4, "n_permutations": 4999}
+    verdict = {"evidence": "yes" if above else "none", "p": 0.005 if above else 0.4}
+    verdict |= {"p_kind": "refitted", "n_refits": 199}
     results = {}
     for name, score in scores.items():
         window = {
             "total": {"balanced_accuracy": score},
-            "significance": {"permutation": permutation},
             "baselines": {"chance": {"balanced_accuracy": 0.25}},
         }
         results[name] = SimpleNamespace(
             settings={},
             simulated=simulated,
             leaks=False,
-            assessment=SimpleNamespace(metrics={"n_subjects": 4}, levels={"window": window}),
+            assessment=SimpleNamespace(
+                metrics={"n_subjects": 4, "verdict": verdict}, levels={"window": window}
+            ),
         )
     return results
 
@@ -174,9 +176,17 @@ def test_results_at_chance_are_not_ranked():
     sentence = first_sentence(make_results({"A": 0.4, "B": 0.6}, above=False), [pair])
     assert sentence == (
         "Neither is distinguishable from chance (0.25), so they are not ranked: balanced "
-        "accuracy of windows B 0.600 (p = 0.40) and A 0.400 (p = 0.40)."
+        "accuracy of windows B 0.600 (p = 0.40, 199 refits) and A 0.400 (p = 0.40, 199 refits)."
     )
     assert grounds([pair]) == []
+
+
+def test_scores_that_were_not_tested_are_ranked_and_said_not_to_be():
+    results = make_results({"A": 0.4, "B": 0.6})
+    results["B"].assessment.metrics["verdict"] |= {"evidence": "not tested", "p": None}
+    sentence = first_sentence(results, [make_pair(CLEAR)])
+    assert sentence.endswith(" B was not tested against chance.")
+    assert "distinguishable" not in sentence
 
 
 def test_three_results_are_judged_after_holm():

@@ -13,6 +13,7 @@ from eegemo.pages.figures import learning_curves, to_svg
 from eegemo.report import headline, write_report
 from eegemo.report.caveats import list_caveats
 from eegemo.results import open_result
+from eegemo.results.refits import write_refits
 from fake_result import fake_result
 
 
@@ -99,17 +100,18 @@ def test_the_sentence_comes_first_and_says_what_was_found(folder):
     page = Page(folder / "report.html")
     numbers = json.loads((folder / "metrics.json").read_text())
     assert page.h1 == numbers["headline"] == headline(folder) == headline(open_result(folder))
-    total = numbers["levels"]["window"]["total"]
-    test = numbers["levels"]["window"]["significance"]["permutation"]
+    total, verdict = numbers["levels"]["window"]["total"], numbers["verdict"]
     assert page.h1.startswith(
         "On simulated data, CNN-LSTM classified 2 s windows from unseen trials of participants "
-        "seen in training into four classes with a balanced accuracy of "
-        f"{total['balanced_accuracy']:.2f}"
+        f"seen in training into four classes: balanced accuracy {total['balanced_accuracy']:.2f} ("
     )
-    assert f"95 % of permuted labels score below {test['null_q95']:.2f}): better than" in page.h1
-    assert "better than chance (p ≤ 0.0002)" in page.h1
-    miss = 100 * (1 - total["balanced_accuracy"])
-    assert f"but, on average over classes, wrong for {miss:.0f} in 100" in page.h1
+    low, high = numbers["levels"]["window"]["significance"]["bootstrap"]["trials"]
+    assert f"95 % interval {low:.2f} to {high:.2f} for other trials of these 4 people" in page.h1
+    # without refits, of clips that are not in the person's own training
+    assert (verdict["evidence"], verdict["p_kind"]) == ("yes", "approximate")
+    assert verdict["holds_for"] == ["new trials", "new clips"]
+    assert "; evidence for new trials and new clips, none for new people" in page.h1
+    assert ", without refits)" in page.h1
     tested = "tested on unseen stimuli, but not on unseen people"
     assert page.h1.endswith(f"; no trial is in both training and test; {tested}.")
     assert numbers["trial_sentence"] in page.text
@@ -149,9 +151,10 @@ def test_a_leak_is_struck_through_and_votes_are_per_fold(leaking, folder):
 def test_nothing_to_learn_is_not_called_a_finding(tmp_path):
     sentence = headline(fake_result(tmp_path / "r", effect=0.0, n_trials=16))
     assert "gave no evidence of discriminating four classes in 2 s windows from" in sentence
-    assert "(95 % interval 0." in sentence
-    assert "chance 0.25" in sentence
-    assert "), p = 0." in sentence
+    assert "; 95 % interval 0." in sentence
+    assert "(chance 0.25" in sentence
+    assert "; p ≈ 0." in sentence
+    assert "evidence for" not in sentence
     assert "; no trial is in both training and test; tested on" in sentence
 
 
@@ -190,8 +193,40 @@ def test_stimuli_seen_with_others_are_remarked(tmp_path):
     assert not any(found in caveat for caveat in list_caveats(open_result(pooled)))
 
 
-def test_how_labels_were_shuffled_is_said(folder):
-    assert "with the same order of stimuli for all" in Page(folder / "report.html").text
+def test_the_design_is_said(folder):
+    text = Page(folder / "report.html").text
+    assert "labels of clips are exchanged, in one order for all" in text
+    assert "People share stimuli, and each stimulus may be recognised." in text
+    assert "The p-value is approximate." in text
+    assert "would have been found in four of five such experiments" in text
+    assert "--set significance.refits=19" in text
+
+
+def test_clips_that_come_back_are_not_tested_without_refits(tmp_path):
+    """The same predictions, once with the clips of test trials in training, once refitted."""
+    path = fake_result(tmp_path / "pooled", within=False)
+    for file in path.glob("folds/*/fold.json"):
+        fold = json.loads(file.read_text())
+        fold["shared"]["stimulus"] = 4
+        file.write_text(json.dumps(fold))
+    verdict = open_result(path).assessment.metrics["verdict"]
+    assert (verdict["evidence"], verdict["p"]) == ("not tested", None)
+    said = headline(path)
+    assert "; not tested: the clips of the test trials are in training" in said
+    assert "p ≈" not in said
+    draws = [{"number": k, "window": 0.3 + k / 1000, "trial": 0.3} for k in range(19)]
+    write_refits(path, "any", "stimulus", draws)
+    verdict = open_result(path).assessment.metrics["verdict"]
+    assert (verdict["evidence"], verdict["p"], verdict["n_refits"]) == ("limited", 0.05, 19)
+    assert verdict["chance"] == pytest.approx(0.309)
+    assert "chance 0.31 by refits, 0.25 by guessing" in headline(path)
+
+
+def test_refits_that_are_damaged_are_refused(tmp_path):
+    path = fake_result(tmp_path / "r")
+    write_refits(path, "any", "trial", [{"number": 0, "window": 1.5, "trial": 0.3}])
+    with pytest.raises(ResultError, match="two scores for each refit"):
+        open_result(path)
 
 
 def test_one_subject_has_no_interval_over_subjects(tmp_path):

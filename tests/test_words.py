@@ -9,53 +9,85 @@ from eegemo.report.words import _findings
 
 def level(**changes):
     """One level of a result's metrics, as far as words need it."""
-    values = {"observed": 0.29, "p": 0.01, "q95": 0.28, "mean": 0.25, "low": 0.27, "own": 0.26}
-    values |= {"accuracy": 0.4, "majority": 0.3, "never": (), "null_low": 0.2, **changes}
+    values = {"observed": 0.6, "low": 0.5, "own": 0.26, "people": 2, "over_people": None}
+    values |= {"accuracy": 0.6, "majority": 0.3, "never": ()}
+    verdict = {"evidence": "yes", "p": 0.005, "p_kind": "refitted", "n_refits": 199, "chance": 0.25}
+    verdict |= {"reason": "", "confounds": [], "detectable": 0.4}
+    verdict |= {"holds_for": ["new trials"], "not_for": ["new recordings", "new clips"]}
+    values |= {name: value for name, value in changes.items() if name in values}
+    verdict |= {name: value for name, value in changes.items() if name in verdict}
     classes = {c: {"precision": None if c in values["never"] else 0.3} for c in ("A", "B", "C")}
-    test = {"observed": values["observed"], "p_value": values["p"], "n_permutations": 4999}
-    test |= {"null_mean": values["mean"], "null_q95": values["q95"]}
-    test |= {"null_interval": [values["null_low"], 0.3]}
     interval = None if values["low"] is None else [values["low"], 1.0]
+    total = {"balanced_accuracy": values["observed"], "accuracy": values["accuracy"]}
     return {
-        "total": {"accuracy": values["accuracy"], "per_class": classes},
-        "subjects": [{}, {}],
+        "total": total | {"per_class": classes},
+        "subjects": [{}] * values["people"],
         "baselines": {
             "majority": {"accuracy": values["majority"]},
             "chance": {"balanced_accuracy": 0.25},
             "subject_majority": {"balanced_accuracy": values["own"]},
         },
-        "significance": {"permutation": test, "bootstrap": {"trials": interval, "subjects": None}},
+        "verdict": verdict,
+        "significance": {"bootstrap": {"trials": interval, "subjects": values["over_people"]}},
     }
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "better than chance (p = 0.010), but, on average over classes, wrong for 71 in 100"),
-        ({"observed": 0.6}, "better than chance (p = 0.010), and, on average over classes, wrong"),
-        ({"observed": 0.9, "low": 0.8, "p": 0.0002}, "): far better than chance (p ≤ 0.0002)"),
-        ({"observed": 0.9, "low": 0.2}, "better than chance (p = 0.010), and, on average over"),
-        ({"observed": 1.0, "low": None, "accuracy": 1}, ": far better than chance"),
-        ({"own": 0.3}, "but no better than each subject's majority class (0.30)"),
+        ({}, "balanced accuracy 0.60 (chance 0.25; 95 % interval 0.50 to 1.00 for other trials of"),
+        ({}, "these 2 people; p = 0.005, 199 refits); evidence for new trials, none for new clips"),
+        ({"people": 1}, "for other trials of this person"),
+        ({"people": 6, "over_people": [0.41, 0.7]}, "95 % interval over people 0.41 to 0.70; p"),
+        ({"people": 4, "over_people": [0.41, 0.7]}, "for other trials of these 4 people"),
+        ({"low": None}, "(chance 0.25; p = 0.005, 199 refits)"),
+        ({"chance": 0.41}, "(chance 0.41 by refits, 0.25 by guessing;"),
+        ({"p_kind": "approximate", "p": 0.0312}, "p ≈ 0.031, without refits)"),
+        ({"n_refits": 1}, "p = 0.005, 1 refit)"),
+        ({"p": 0.0002}, "p = 0.0002, 199 refits)"),
         (
-            {"observed": 0.24},
-            "better than permuted labels (p = 0.010), but no better than uniform guessing",
+            {"evidence": "limited", "confounds": ["the clips of the test trials are in training"]},
+            "limited evidence for new trials, none for new clips: the clips of the test trials are",
         ),
-        ({"mean": 0.21}, "(chance 0.25, permuted labels 0.21 on average; 95 %"),
+        ({"evidence": "none", "p": 0.56, "holds_for": []}, "p = 0.56, 199 refits)"),
+        (
+            {"evidence": "not tested", "p": None, "p_kind": None, "reason": "why", "holds_for": []},
+            "for other trials of these 2 people); not tested: why",
+        ),
+        ({"own": 0.7}, "it does not beat each subject's majority class (0.70)"),
         (
             {"accuracy": 0.3},
             "its accuracy of 0.30 does not beat always predicting the majority class",
         ),
-        ({"never": ("A", "C")}, "in 100; it never predicted A or C"),
-        ({"p": 0.56}, ": balanced accuracy 0.29 (95 % interval 0.27–1.00, chance 0.25), p = 0.56"),
-        (
-            {"p": 0.99, "observed": 0.1},
-            "p = 0.99, no better than chance (below the scores of permuted labels",
-        ),
+        ({"never": ("A", "C")}, "; it never predicted A or C"),
     ],
 )
-def test_words_follow_the_numbers(changes, says):
+def test_words_follow_the_verdict(changes, says):
     assert says in _findings(level(**changes))
+
+
+@pytest.mark.parametrize("evidence", ["yes", "limited", "none", "not tested"])
+@pytest.mark.parametrize("kind", ["refitted", "approximate"])
+@pytest.mark.parametrize("people", [1, 3, 8])
+def test_no_words_without_their_verdict(evidence, kind, people):
+    """Evidence is said where it is, and p only where there was a test."""
+    tested = evidence != "not tested"
+    said = _findings(
+        level(
+            evidence=evidence,
+            p=(0.3 if evidence == "none" else 0.01) if tested else None,
+            p_kind=kind if tested else None,
+            holds_for=["new trials"] if evidence in ("yes", "limited") else [],
+            people=people,
+            over_people=None if people == 1 else [0.3, 0.8],
+        )
+    )
+    assert ("evidence for new trials" in said) == (evidence in ("yes", "limited"))
+    assert ("limited evidence" in said) == (evidence == "limited")
+    assert ("p " in said.partition(";")[2]) == tested
+    assert ("refits" in said) == tested
+    assert ("not tested" in said) == (not tested)
+    assert ("interval over people" in said) == (people >= 5)
 
 
 def test_intervals_without_meaning_say_so():
@@ -63,7 +95,7 @@ def test_intervals_without_meaning_say_so():
     assert format_interval(perfect, "trials") == "not estimable: no error"
     one = {**perfect, "subjects": [{}]}
     assert format_interval(one, "subjects") == "–"
-    assert format_interval(level(), "trials") == "0.27 – 1.00"
+    assert format_interval(level(low=0.27), "trials") == "0.27 – 1.00"
 
 
 def test_notes_that_say_the_same_are_said_once():

@@ -84,7 +84,7 @@ class Pair:
     practical : Practical
         The Bayesian test on the deciding unit.
     above_chance : tuple of bool
-        Whether the first and the second score better than permuted labels.
+        Whether the first and the second are not at chance, as far as was tested.
     adjusted : dict of str to float or None
         The p-values of ``tests``, adjusted for the number of pairs.
     """
@@ -274,8 +274,8 @@ def compare_pair(
 
 
 def _above(result: Result) -> bool:
-    permutation = result.assessment.levels["window"]["significance"]["permutation"]
-    return bool(permutation["p_value"] <= LEVEL)
+    """Return whether a result is not at chance, as far as was tested."""
+    return bool(result.assessment.metrics["verdict"]["evidence"] != "none")
 
 
 def compare_pairs(results: Mapping[str, Result]) -> list[Pair]:

@@ -3,8 +3,9 @@
 For each pair of results, in this order:
 
 1. **A split that leaks** allows no conclusion: scores are listed and no test is made.
-2. **At chance**: scores that permuted labels reach as well (permutation test, p > 0.05) are not
-   ranked. That holds for a pair if it holds for both of its results.
+2. **At chance**: scores that exchanged labels reach as well (p > 0.05 in the verdict of the report)
+   are not ranked. That holds for a pair if it holds for both of its results. A score that was not
+   tested is ranked, and it is said that it was not.
 3. One result is **better** if the deciding test (see `eegemo.comparison.paired`) has p <= 0.05,
    adjusted by Holm's method where there are more than two results, and if its effect, the mean
    difference and the difference of all predictions together have the same sign.
@@ -39,7 +40,8 @@ RULE = (
     "since the test could not reject otherwise), the Wilcoxon signed-rank test over subjects; "
     "otherwise the corrected resampled t-test over folds, since models of different folds share "
     "training data.",
-    f"Scores that permuted labels reach as well (permutation test, p > {LEVEL:g}) are not ranked.",
+    f"Scores that exchanged labels reach as well (p > {LEVEL:g}) are not ranked. Scores that were "
+    "not tested against exchanged labels are.",
     f"One result is called better if the deciding test has p ≤ {LEVEL:g}, adjusted by Holm's "
     "method for the number of pairs, and its effect, the mean difference and the difference of all "
     "predictions together point the same way.",
@@ -90,7 +92,7 @@ def judge(pair: Pair) -> Verdict:
 
 
 def above_chance(results: Mapping[str, Result]) -> list[str]:
-    """Name the results whose windows score better than permuted labels.
+    """Name the results whose windows are not at chance, as far as was tested.
 
     Parameters
     ----------
@@ -100,10 +102,10 @@ def above_chance(results: Mapping[str, Result]) -> list[str]:
     Returns
     -------
     list of str
-        Those with a permutation p-value of at most 0.05.
+        All but those whose test against exchanged labels has a p-value above 0.05.
     """
     return [
         name
         for name, result in results.items()
-        if result.assessment.levels["window"]["significance"]["permutation"]["p_value"] <= LEVEL
+        if result.assessment.metrics["verdict"]["evidence"] != "none"
     ]

@@ -9,7 +9,8 @@ from eegemo.comparison.paired import ROPE, Pair, Unit, compare_pairs, ranked
 from eegemo.comparison.rule import Verdict, above_chance, judge
 from eegemo.evaluation.baseline import LEVEL
 from eegemo.evaluation.statistics import SeveralTest
-from eegemo.pages.words import count_of, format_p_value, join_names, number_word
+from eegemo.pages.words import count_of, join_names, number_word
+from eegemo.report.verdicts import p_text as verdict_p
 from eegemo.results import Result
 
 _FEW_SUBJECTS = 10
@@ -59,21 +60,34 @@ def first_sentence(results: Mapping[str, Result], pairs: Sequence[Pair] | None =
     text = _two(pairs[0]) if len(results) == 2 else _several(results, order, pairs)
     if len(above) < len(results):
         others = join_names(
-            f"{name} {_permutation_p(results[name])}" for name in order if name not in above
+            f"{name} {_chance_p(results[name])}" for name in order if name not in above
         )
         text += (
             f" Only {join_names(name for name in order if name in above)} "
             f"{'is' if len(above) == 1 else 'are'} distinguishable from chance ({others})."
         )
-    return _capital(start + text)
+    return _capital(f"{start}{text}{_untested(results, order)}")
 
 
 def _score(result: Result) -> float:
     return float(result.assessment.levels["window"]["total"]["balanced_accuracy"])
 
 
-def _permutation_p(result: Result) -> str:
-    return format_p_value(result.assessment.levels["window"]["significance"]["permutation"])
+def _chance_p(result: Result) -> str:
+    return verdict_p(result.assessment.metrics["verdict"])
+
+
+def _untested(results: Mapping[str, Result], order: Sequence[str]) -> str:
+    """Say which scores were not tested against exchanged labels; empty if all were."""
+    names = [
+        name
+        for name in order
+        if results[name].assessment.metrics["verdict"]["evidence"] == "not tested"
+    ]
+    if not names:
+        return ""
+    verb = "was" if len(names) == 1 else "were"
+    return f" {join_names(names)} {verb} not tested against chance."
 
 
 def _numbers(results: Mapping[str, Result], order: Sequence[str]) -> str:
@@ -92,9 +106,7 @@ def _at_chance(results: Mapping[str, Result], order: Sequence[str]) -> str:
     who = "neither is" if len(results) == 2 else f"none of {number_word(len(results))} is"
     level = results[order[0]].assessment.levels["window"]
     chance = level["baselines"]["chance"]["balanced_accuracy"]
-    scores = [
-        f"{name} {_score(results[name]):.3f} ({_permutation_p(results[name])})" for name in order
-    ]
+    scores = [f"{name} {_score(results[name]):.3f} ({_chance_p(results[name])})" for name in order]
     return (
         f"{who} distinguishable from chance ({chance:.2f}), so they are not ranked: balanced "
         f"accuracy of windows {join_names(scores)}"

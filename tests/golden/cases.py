@@ -81,6 +81,7 @@ _VARIATIONS = [
     ("deap", "training.schedule=plateau", "training.patience=2", "training.clip_norm=0.5"),
     ("deap", "training.precision=mixed_float16"),
     ("deap", "training.precision=mixed_bfloat16"),
+    ("deap", "significance.refits=19"),
     ("deap", "repeats=3", "shuffle_labels=0"),
     ("deap", "choice={grid: {model.units: [8, 16], training.learning_rate: [0.001, 0.01]}}"),
     ("deap", "choice={settings: [{model.units: 8}, {training.epochs: 2}], metric: loss}"),

@@ -20,6 +20,8 @@ def early_text(experiment):
         for key in later_keys(section) if hasattr(section, "_options") else ():
             if getattr(section, key) == section._options[key].default:
                 del content[name][key]
+        if content[name] == {}:  # a section of later options only
+            del content[name]
     return yaml.safe_dump(content, sort_keys=False)
 
 
