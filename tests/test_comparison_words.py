@@ -70,7 +70,7 @@ def make_results(scores, *, above=True, simulated=False):
             simulated=simulated,
             leaks=False,
             assessment=SimpleNamespace(
-                metrics={"n_subjects": 4, "verdict": verdict}, levels={"window": window}
+                metrics={"n_subjects": 4, "verdict": dict(verdict)}, levels={"window": window}
             ),
         )
     return results

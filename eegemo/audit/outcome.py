@@ -12,7 +12,13 @@ from eegemo.audit.protocols import PROTOCOLS, Protocol
 from eegemo.errors import ResultError
 from eegemo.evaluation import class_names, predicted_classes, score
 from eegemo.evaluation.baseline import LEVEL
-from eegemo.evaluation.statistics import count_trials, holm, paired_bootstrap
+from eegemo.evaluation.statistics import (
+    TrialCounts,
+    count_trials,
+    holm,
+    paired_bootstrap,
+    unpaired_bootstrap,
+)
 from eegemo.pages.words import join_names
 from eegemo.results import Result, open_result
 
@@ -20,6 +26,10 @@ __all__ = ["INDEX", "Audit", "Row", "read_audit", "sentences"]
 
 #: The file that assigns runs to protocols.
 INDEX = "audit.json"
+
+
+#: Refits with which a score above all of them has p = 0.05.
+_ENOUGH = 19
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,9 @@ class Row:
     inflation : float
         Difference from the score of the split by trial.
     inflation_interval : tuple of float, or None
-        95 % bootstrap interval over trials, resampled jointly.
+        95 % bootstrap interval over trials, resampled jointly where both test the same trials.
+    paired : bool
+        Whether they do.
     leak_shown : bool
         Whether the inflation of a leaking protocol exceeds what chance and the division of trials
         explain: its interval is above 0, and with permuted labels every score is above every score
@@ -89,6 +101,7 @@ class Row:
     chance: float
     inflation: float
     inflation_interval: tuple[float, float] | None = None
+    paired: bool = True
     leak_shown: bool = False
     p_adjusted: float = 1.0
     shares_stimuli: bool = False
@@ -175,18 +188,26 @@ def read_audit(folder: str | Path) -> Audit:
         row = _row(known[name], results[name], nulls[name], by_trial, run)
         if row.leaks:
             trials = [count_trials(result.predictions) for result in (reference, results[name])]
-            interval = paired_bootstrap(*trials, resample="trials")
+            # a ratio tests other trials under each protocol, which cannot be paired
+            paired = _same_trials(*trials)
+            interval = (paired_bootstrap if paired else unpaired_bootstrap)(*trials)
             # models trained on permuted labels have to show the leak as well
             separate = not row.shuffled or min(row.shuffled) > max(nulls["trial"], default=-1.0)
             row = replace(
                 row,
                 inflation_interval=interval,
+                paired=paired,
                 leak_shown=interval is not None and interval[0] > 0 and separate,
             )
         else:
             row = replace(row, p_adjusted=float(adjusted[name] or 1.0))
         rows[name] = row
     return Audit(folder, about, rows, reference.model, reference.simulated, reference.provenance)
+
+
+def _same_trials(first: TrialCounts, second: TrialCounts) -> bool:
+    names = ("subject", "label", "blocks")
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
 
 
 def _score(run: Path) -> float:
@@ -294,6 +315,12 @@ def sentences(audit: Audit) -> list[str]:
             "participants, and split by video the score is not above chance: the model may "
             "recognise the video and not the emotion."
         )
+    fewest = min(len(row.shuffled) for row in rows.values())
+    if fewest < _ENOUGH:
+        found.append(
+            f"With {fewest} refits on permuted labels in place of {_ENOUGH}, this is a first look: "
+            "up to three in ten scores without an effect would be called above chance."
+        )
     found.append(_asked(audit))
     return [sentence[0].upper() + sentence[1:] for sentence in found]
 
@@ -328,6 +355,8 @@ def _gap(row: Row) -> str:
         return "these scores do not show that random windows leak"
     interval = row.inflation_interval
     limits = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
+    if interval is not None and not row.paired:
+        limits = f"{limits[:-1]}; each protocol tests other trials)"
     return f"the difference of {row.inflation:.2f}{limits} is leakage"
 
 

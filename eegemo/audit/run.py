@@ -28,8 +28,7 @@ __all__ = ["QUICK_SUBJECTS", "audit_experiment", "with_model"]
 
 #: With `quick`, at most this many subjects.
 QUICK_SUBJECTS = 8
-_DRAWS = {True: 3, False: 19}  # in epochs: networks; else: the baseline
-_QUICK_DRAWS = 9
+_DRAWS = 19
 
 
 def audit_experiment(
@@ -58,12 +57,11 @@ def audit_experiment(
     model : str, optional
         A model to use instead of that of the experiment: ``"band_power_logreg"`` takes seconds.
     draws : int, optional
-        How often labels are permuted and the model is trained again, for each protocol: 3 times
-        for a network, 19 times for the baseline if not given. With 19, a score above all of them
-        has p = 0.05.
+        How often labels are permuted and the model is trained again, for each protocol; 19 if not
+        given. With 19, a score above all of them has p = 0.05; fewer are a first look.
     quick : bool
-        Limit the time: the baseline unless a model is named, 9 draws, the first 8 subjects, and
-        several subjects held out at a time.
+        Limit the time: the baseline unless a model is named, the first 8 subjects, and several
+        subjects held out at a time.
     jobs : int
         Number of processes; 0 runs everything in the current process.
     progress : Progress, optional
@@ -87,7 +85,7 @@ def audit_experiment(
     message = context.progress.message
     base = with_model(experiment, model or (BASELINE if quick else None))
     if draws is None:
-        draws = _QUICK_DRAWS if quick else _DRAWS[base.make_model().in_epochs]
+        draws = _DRAWS
     if draws < 0:
         raise ConfigError(f"--draws: expected 0 or more, found {draws}.")
     base = base.model_copy(update={"repeats": 1})

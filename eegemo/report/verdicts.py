@@ -73,8 +73,8 @@ def interval_text(level: Mapping[str, Any]) -> str:
     people, trials = bootstrap["subjects"], bootstrap["trials"]
     if n >= FEWEST_PEOPLE and people is not None:
         return f"95 % interval over people {people[0]:.2f} to {people[1]:.2f}"
-    if trials is None:
-        return ""
+    if trials is None or f"{trials[0]:.2f}" == f"{trials[1]:.2f}":
+        return ""  # where every draw scores the same there is nothing to estimate it from
     whose = "this person" if n == 1 else f"these {n} people"
     return f"95 % interval {trials[0]:.2f} to {trials[1]:.2f} for other trials of {whose}"
 

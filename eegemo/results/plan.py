@@ -16,7 +16,7 @@ from eegemo.splits import LEAKING, Fold, Unit, divides_unit, unit_numbers
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
 from eegemo.windows import Windows
 
-__all__ = ["Plan", "make_digests"]
+__all__ = ["Plan", "make_digests", "time_order"]
 
 
 #: Increased when results would differ for the same experiment and data.
@@ -78,7 +78,7 @@ class Plan:
         return read_design(
             about.assign(code=self.windows.labels.codes),
             within_subject=self.experiment.split.within == "subject",
-            order=_time_order(about),
+            order=time_order(about),
         )
 
     def fold_folder(self, number: int) -> FoldFolder:
@@ -122,7 +122,7 @@ class Plan:
         return table
 
 
-def _time_order(about: pd.DataFrame) -> list[float] | None:
+def time_order(about: pd.DataFrame) -> list[float] | None:
     """Return the place of each trial in time within its session; None where it is not known."""
     if "presentation" in about:
         return list(map(float, about["presentation"]))

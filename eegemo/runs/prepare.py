@@ -12,9 +12,11 @@ from eegemo.config import Experiment
 from eegemo.datasets import Dataset
 from eegemo.errors import DataError
 from eegemo.evaluation.statistics import shuffle_labels
+from eegemo.evaluation.statistics.design import CONSTANT, read_design
+from eegemo.evaluation.statistics.relabelling import draw_relabelling
 from eegemo.execution import RunContext
 from eegemo.labels import Labels, label_trials
-from eegemo.results.plan import Plan, make_digests
+from eegemo.results.plan import Plan, make_digests, time_order
 from eegemo.runs.copies import find_copies, settle_copies
 from eegemo.runs.dataset import make_dataset
 from eegemo.runs.design import check_design, note_design, resolve_design
@@ -118,7 +120,7 @@ def divide_trials(
     experiment, units = resolve_design(experiment, trials, labels)
     notes = [*note_design(experiment, units, trials, labels), *notes]
     if experiment.shuffle_labels is not None:
-        labels = _permuted(labels, trials, experiment.shuffle_labels)
+        labels = _permuted(experiment, labels, trials, experiment.shuffle_labels)
         notes.append(
             "Trial labels were shuffled within each subject and session: there is nothing to learn."
         )
@@ -136,15 +138,19 @@ def divide_trials(
     return windows, folds, notes
 
 
-def _permuted(labels: Labels, trials: Trials, seed: int) -> Labels:
-    """Permute labels, as `eegemo.evaluation.statistics.permutation_test` does."""
+def _permuted(experiment: Experiment, labels: Labels, trials: Trials, seed: int) -> Labels:
+    """Exchange labels between what was randomised: trials, clips, or units of constant class."""
     about = trials.metadata
-    codes = shuffle_labels(
-        labels.codes,
-        about[["subject", "session"]],
-        about["stimulus"],
-        np.random.default_rng([seed, 2**31]),  # distinct from all other uses of small seeds
+    rng = np.random.default_rng([seed, 2**31])  # distinct from all other uses of small seeds
+    design = read_design(
+        about.assign(code=labels.codes),
+        within_subject=experiment.split.within == "subject",
+        order=time_order(about),
     )
+    if design.unit in CONSTANT:
+        codes = draw_relabelling(design, rng).codes
+    else:
+        codes = shuffle_labels(labels.codes, about[["subject", "session"]], about["stimulus"], rng)
     return replace(labels, codes=codes)
 
 

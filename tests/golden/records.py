@@ -23,7 +23,7 @@ _OF_A_DAY = {
     *("seconds", "made_with", "eegemo", "python", "platform", "backend", "versions", "git_commit"),
     *("device", "started", "finished", "wall_seconds", "peak_memory_bytes", "latency_seconds"),
     # said since these records were made, or said in words, which golden texts hold
-    *("title", "citation", "code", "framework", "sentence", "notes"),
+    *("title", "citation", "code", "framework", "sentence", "notes", "design"),
 }
 
 

@@ -114,7 +114,7 @@ def audit(
     ] = None,
     quick: Annotated[
         bool,
-        typer.Option("--quick", help="Limit the time: band_power_logreg, few draws and subjects."),
+        typer.Option("--quick", help="Limit the time: band_power_logreg, few subjects."),
     ] = False,
     draws: Annotated[
         int | None,

@@ -14,7 +14,11 @@ training set or seed is covered only as far as folds and repeats cover it. A lea
 score and a small p-value. `shuffle_labels` is for training again.
 """
 
-from eegemo.evaluation.statistics.bootstrap import bootstrap_interval, paired_bootstrap
+from eegemo.evaluation.statistics.bootstrap import (
+    bootstrap_interval,
+    paired_bootstrap,
+    unpaired_bootstrap,
+)
 from eegemo.evaluation.statistics.paired import PairedTest, mcnemar, wilcoxon_signed_rank
 from eegemo.evaluation.statistics.permutation import (
     PermutationTest,
@@ -48,5 +52,6 @@ __all__ = [
     "shuffle_labels",
     "split_trials",
     "spread_of",
+    "unpaired_bootstrap",
     "wilcoxon_signed_rank",
 ]

@@ -11,7 +11,10 @@ from eegemo.errors import ResultError
 from eegemo.evaluation.statistics.permutation import STRETCH
 from eegemo.evaluation.statistics.trials import TIE, Floats, TrialCounts, balanced_accuracy, batches
 
-__all__ = ["bootstrap_interval", "paired_bootstrap"]
+__all__ = ["bootstrap_interval", "paired_bootstrap", "unpaired_bootstrap"]
+
+#: Of differences of scores.
+_SPAN = (-1.0, 1.0)
 
 
 def bootstrap_interval(
@@ -148,7 +151,54 @@ def paired_bootstrap(
     found = _percentiles(differences, level)
     if found is None or resample == "subjects":
         return found
-    return _stretched(found, second.score - first.score, stretch, (-1.0, 1.0))
+    return _stretched(found, second.score - first.score, stretch, _SPAN)
+
+
+def unpaired_bootstrap(
+    first: TrialCounts,
+    second: TrialCounts,
+    *,
+    level: float = 0.95,
+    n_draws: int = 4999,
+    seed: int = 0,
+    stretch: float = STRETCH,
+) -> tuple[float, float] | None:
+    """Compute an interval for the difference of two scores on other trials.
+
+    As `paired_bootstrap` over trials, but each score is resampled by itself, since the two have no
+    trials in common that could cancel.
+
+    Parameters
+    ----------
+    first, second : TrialCounts
+    level, n_draws, seed, stretch
+        As in `paired_bootstrap`.
+
+    Returns
+    -------
+    (low, high) : tuple of float, or None
+        Of second minus first.
+
+    Examples
+    --------
+    >>> label = np.arange(40) % 2
+    >>> first = TrialCounts(np.zeros(40, int), label, np.eye(2)[label ^ (np.arange(40) < 16)])
+    >>> second = TrialCounts(np.zeros(20, int), label[:20], np.eye(2)[label[:20]])
+    >>> low, high = unpaired_bootstrap(first, second)
+    >>> bool(0 < low < second.score - first.score < high)
+    True
+    """
+    draws = [
+        np.concatenate(
+            [
+                balanced_accuracy(trials.label[np.newaxis], trials.counts, weights)
+                for weights in _resamples(trials, "trials", n_draws, seed + number)
+            ]
+        )
+        for number, trials in enumerate((first, second))
+    ]
+    found = _percentiles([draws[1] - draws[0]], level)
+    return None if found is None else _stretched(found, second.score - first.score, stretch, _SPAN)
 
 
 def _stretched(
