@@ -25,19 +25,24 @@ def decodable_subjects(metrics: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     metrics : mapping
-        As `eegemo.evaluation.evaluate` gives it, each level with its ``significance``.
+        As `eegemo.evaluation.evaluate` gives it, each level with its ``significance``, and with
+        the ``verdict`` of the result.
 
     Returns
     -------
     dict
-        ``alpha``, ``correction`` ("holm") and, by level, a list with ``subject``, ``p_value``
+        ``alpha``, ``correction`` ("holm"), ``claimed`` (False where what comes back in training, or
+        a test that could not be made, leaves nothing to claim of anybody) and, by level, a list with ``subject``, ``p_value``
         (permutation within the subject), ``p_holm`` (adjusted over subjects, see
         `eegemo.evaluation.statistics.holm`), ``above_majority`` (whether balanced accuracy, and
         accuracy, are above what the subject's own majority training class scores) and
         ``decodable``: p_holm at most alpha, and balanced accuracy above the majority's. In the
         order of the subjects.
     """
-    outcome: dict[str, Any] = {"alpha": ALPHA, "correction": "holm"}
+    verdict = metrics.get("verdict") or {}
+    # what a model recognises (a clip, a recording) it recognises in single people, too
+    claimed = not verdict.get("confounds") and verdict.get("evidence") != "not tested"
+    outcome: dict[str, Any] = {"alpha": ALPHA, "correction": "holm", "claimed": claimed}
     for level in LEVELS:
         scored = metrics["levels"][level]
         p_values = [test["p_value"] for test in scored["significance"]["subjects"]]
@@ -54,7 +59,7 @@ def decodable_subjects(metrics: Mapping[str, Any]) -> dict[str, Any]:
                     "p_value": p_value,
                     "p_holm": p_holm,
                     "above_majority": above,
-                    "decodable": bool(p_holm <= ALPHA and above["balanced_accuracy"]),
+                    "decodable": bool(claimed and p_holm <= ALPHA and above["balanced_accuracy"]),
                 }
             )
         outcome[level] = rows

@@ -94,6 +94,12 @@ def subject_sentence(result: Result) -> str:
     """State which subjects are decodable, and by which criterion."""
     if result.leaks:
         return "The split leaks: no subject's score is evidence that the subject is decodable."
+    verdict = result.assessment.metrics["verdict"]
+    if not result.assessment.metrics["decodable"]["claimed"]:
+        return (
+            f"No subject is called decodable: {verdict['reason'] or 'the score was not tested'}, "
+            "so nothing about single subjects follows."
+        )
     rows = result.assessment.metrics["decodable"]["window"]
     decodable = [row["subject"] for row in rows if row["decodable"]]
     others = [row["subject"] for row in rows if not row["decodable"]]
