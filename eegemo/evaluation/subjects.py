@@ -32,7 +32,8 @@ def decodable_subjects(metrics: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``alpha``, ``correction`` ("holm"), ``claimed`` (False where what comes back in training, or
-        a test that could not be made, leaves nothing to claim of anybody) and, by level, a list with ``subject``, ``p_value``
+        a test that could not be made, leaves nothing to claim of anybody) and, by level, a list
+        with ``subject``, ``p_value``
         (permutation within the subject), ``p_holm`` (adjusted over subjects, see
         `eegemo.evaluation.statistics.holm`), ``above_majority`` (whether balanced accuracy, and
         accuracy, are above what the subject's own majority training class scores) and

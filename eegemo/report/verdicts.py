@@ -14,6 +14,8 @@ __all__ = [
     "detectable_sentence",
     "interval_text",
     "p_text",
+    "refit_advice",
+    "unit_text",
     "verdict_text",
 ]
 
@@ -141,6 +143,20 @@ def refit_advice(result: Result) -> str:
         f"19 refits would tell exactly, in at most about {time} of one process: run the experiment "
         "again with --set significance.refits=19; its folds are kept."
     )
+
+
+def unit_text(design: Mapping[str, Any]) -> str:
+    """Say what may exchange labels in a design, and what that allows at best.
+
+    Examples
+    --------
+    >>> unit_text({"unit": "run", "n_units": 6, "smallest_p": 0.1, "testable": False})
+    '6 × recording: labels of recordings are exchanged within each subject; smallest p 0.1: too few
+    to show anything'
+    """
+    noun, how = _UNITS[design["unit"]]
+    few = "" if design["testable"] else ": too few to show anything"
+    return f"{design['n_units']} × {noun}: {how}; smallest p {design['smallest_p']:.1g}{few}"
 
 
 def design_rows(result: Result) -> list[tuple[str, str]]:

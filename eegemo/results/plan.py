@@ -16,7 +16,7 @@ from eegemo.splits import LEAKING, Fold, Unit, divides_unit, unit_numbers
 from eegemo.store import atomic_file, digest_bytes, digest_json, write_text
 from eegemo.windows import Windows
 
-__all__ = ["Plan", "make_digests", "time_order"]
+__all__ = ["Plan", "design_of", "make_digests", "time_order"]
 
 
 #: Increased when results would differ for the same experiment and data.
@@ -74,12 +74,8 @@ class Plan:
     @cached_property
     def design(self) -> Design:
         """What may be exchanged if labels mean nothing."""
-        about = self.windows.trials.metadata
-        return read_design(
-            about.assign(code=self.windows.labels.codes),
-            within_subject=self.experiment.split.within == "subject",
-            order=time_order(about),
-        )
+        within = self.experiment.split.within == "subject"
+        return design_of(self.windows, within_subject=within)
 
     def fold_folder(self, number: int) -> FoldFolder:
         """Return the folder of a fold."""
@@ -120,6 +116,16 @@ class Plan:
             first = np.unique(windows.trial, return_index=True)[1]
             table = table.iloc[first].drop(columns="start")
         return table
+
+
+def design_of(windows: Windows, *, within_subject: bool) -> Design:
+    """Return what may be exchanged if the labels of these windows mean nothing."""
+    about = windows.trials.metadata
+    return read_design(
+        about.assign(code=windows.labels.codes),
+        within_subject=within_subject,
+        order=time_order(about),
+    )
 
 
 def time_order(about: pd.DataFrame) -> list[float] | None:

@@ -10,6 +10,8 @@ from eegemo.datasets import Dataset, FileState, Recording
 from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.shapes import shape_of
+from eegemo.report.verdicts import unit_text
+from eegemo.results.plan import design_of
 from eegemo.runs.check_data import OnFile, broken_file
 from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.describe import describe_trials, format_range
@@ -107,6 +109,9 @@ def check_experiment(
         windows, folds, divided = divide_trials(experiment, trials, dataset)
         checked.notes = merge_notes([*notes, *divided])
         _describe(checked, windows, folds)
+        within = experiment.split.within == "subject"
+        design = design_of(windows, within_subject=within).as_dict()
+        checked.facts.append(("test", unit_text(design)))
         candidates = [candidate for _, candidate in experiment.candidates()]
         resources = estimate_resources(
             windows,
