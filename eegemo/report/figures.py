@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from eegemo.evaluation import LEVELS
@@ -44,7 +45,7 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
             {
                 titles[name]: (
                     levels[name]["total"]["balanced_accuracy"],
-                    result.assessment.nulls[name],
+                    _null_scores(result, name),
                 )
                 for name in LEVELS
             }
@@ -75,6 +76,12 @@ def draw(result: Result) -> Iterator[tuple[str, Figure]]:
         best = [int(fold["best_epoch"]) for fold in result.records]
         yield "curves", figures.learning_curves(result.histories, best)
     yield "counts", figures.class_counts(result.provenance["labels"]["by_subject"], classes)
+
+
+def _null_scores(result: Result, level: str) -> np.ndarray:
+    """Return the scores of refits, or without any those of stored predictions."""
+    scores = result.known.refit_scores(level)
+    return np.array(scores) if scores else result.assessment.nulls[level]
 
 
 def _nulls(tests: Sequence[Mapping[str, Any]]) -> list[list[float]]:

@@ -17,10 +17,9 @@ from eegemo.report.promises import make_promise
 from eegemo.report.sentences import make_sentences
 from eegemo.report.tables import BASELINES, make_tables
 from eegemo.report.verdicts import (
+    card_texts,
     design_rows,
     detectable_sentence,
-    interval_text,
-    p_text,
     refit_advice,
 )
 from eegemo.report.words import divided_unit, headline, kept_apart, leak, trial_sentence
@@ -146,10 +145,7 @@ def _cards(result: Result) -> list[dict[str, Any]]:
                 "majority": scored["baselines"]["majority"][name],
                 "simple": comparison[level]["total"][name] if comparison else None,
                 "test": significance["permutation"] if shown else None,
-                "p": p_text(scored["verdict"]) if shown else None,
-                "interval": interval_text(scored).removeprefix("95 % interval ") or "–"
-                if shown
-                else None,
+                **(card_texts(scored) if shown else {"p": None}),
             }
         )
     return cards

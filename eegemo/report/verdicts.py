@@ -9,6 +9,7 @@ from eegemo.pages.words import count_of, join_names
 from eegemo.results import Result
 
 __all__ = [
+    "card_texts",
     "chance_text",
     "design_rows",
     "detectable_sentence",
@@ -79,6 +80,29 @@ def interval_text(level: Mapping[str, Any]) -> str:
         return ""  # where every draw scores the same there is nothing to estimate it from
     whose = "this person" if n == 1 else f"these {n} people"
     return f"95 % interval {trials[0]:.2f} to {trials[1]:.2f} for other trials of {whose}"
+
+
+def card_texts(level: Mapping[str, Any]) -> dict[str, str]:
+    """Return p and interval of a level, short enough for a card, and what they are.
+
+    Returns
+    -------
+    texts : dict of str to str
+        ``p``, ``p_name``, ``interval`` and ``interval_name``.
+    """
+    verdict = level["verdict"]
+    about = p_text(verdict)
+    kinds = {"refitted": "p, refitted", "approximate": "p, approximate"}
+    value = about.partition(",")[0].removeprefix("p ").removeprefix("= ")
+    interval = interval_text(level).removeprefix("95 % interval ")
+    over_people = interval.startswith("over people ")
+    ends = interval.removeprefix("over people ").partition(" for ")[0].replace(" to ", "–")
+    return {
+        "p": value,
+        "p_name": kinds.get(verdict["p_kind"], "p"),
+        "interval": ends or "–",
+        "interval_name": "95 %, people" if over_people else "95 %, trials",
+    }
 
 
 def verdict_text(verdict: Mapping[str, Any]) -> str:
