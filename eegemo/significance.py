@@ -8,7 +8,7 @@ from eegemo.registry.options import NOT_IN_FILE, Since
 
 __all__ = ["QUICK_REFITS", "Refits", "wanted_refits"]
 
-#: Refits of a model that takes less than a second.
+#: Refits of logistic regression on band power, which takes less than a second.
 QUICK_REFITS = 199
 
 Refits = Literal["auto"] | Annotated[int, Ge(0), Le(9999)]
@@ -17,7 +17,7 @@ Refits = Literal["auto"] | Annotated[int, Ge(0), Le(9999)]
 def wanted_refits(
     *,
     refits: Annotated[Refits, Since("0.2")] = "auto",
-    in_epochs: Annotated[bool, NOT_IN_FILE] = False,
+    is_quick: Annotated[bool, NOT_IN_FILE] = True,
 ) -> int:
     """Return how often the model is trained again on exchanged labels.
 
@@ -25,11 +25,11 @@ def wanted_refits(
     ----------
     refits : "auto" or int
         Number of times that labels are exchanged and everything is trained again, to learn what the
-        score would be if labels meant nothing. `auto` is 199 for models that are not trained in
-        epochs, and 0 for networks; 19 is the least that can show an effect. Refits change no
+        score would be if labels meant nothing. `auto` is 199 for logistic regression on band power,
+        and 0 for other models; 19 is the least that can show an effect. Refits change no
         prediction, and can be added to a finished result.
-    in_epochs : bool
-        Whether the model is trained in epochs.
+    is_quick : bool
+        Whether the model takes less than a second.
 
     Returns
     -------
@@ -37,9 +37,9 @@ def wanted_refits(
 
     Examples
     --------
-    >>> wanted_refits(), wanted_refits(in_epochs=True), wanted_refits(refits=19, in_epochs=True)
+    >>> wanted_refits(), wanted_refits(is_quick=False), wanted_refits(refits=19, is_quick=False)
     (199, 0, 19)
     """
     if refits == "auto":
-        return 0 if in_epochs else QUICK_REFITS
+        return QUICK_REFITS if is_quick else 0
     return refits

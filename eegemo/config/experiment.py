@@ -182,7 +182,7 @@ class Experiment(Strict):
     def n_refits(self) -> int:
         """Return how often the model is trained again on exchanged labels."""
         return wanted_refits(
-            **self.significance.model_dump(), in_epochs=self.make_model().in_epochs
+            **self.significance.model_dump(), is_quick=self.make_model().is_baseline
         )
 
     def to_yaml(self) -> str:
