@@ -2,6 +2,7 @@
 
 import gzip
 
+import mne
 import numpy as np
 import pytest
 from folders import CHANNELS, make_events, make_noise, make_sections, write_recording
@@ -107,8 +108,6 @@ def test_a_few_short_events_need_no_room_for_the_whole_recording(tmp_path):
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     """A recording in two files, as MNE writes one of more than 2 GB."""
-    import mne
-
     data = np.random.default_rng(0).normal(0, 1e-5, (64, 128 * 90))
     raw = mne.io.RawArray(data, mne.create_info(64, 128.0, "eeg"), verbose="ERROR")
     first = tmp_path_factory.mktemp("fif") / "a_raw.fif"
@@ -135,19 +134,30 @@ def test_a_fif_whose_tags_go_round_is_refused(tmp_path, parts, suffix):
         read_continuous(path)
 
 
-def test_a_fif_with_channels_of_no_kind_is_damaged(tmp_path, parts):
-    content, tag = bytearray(parts[0]), (203).to_bytes(4, "big")  # what a channel is
-    start = content.index(tag + (30).to_bytes(4, "big") + (96).to_bytes(4, "big"))
-    content[start + 24 : start + 28] = (19457).to_bytes(4, "big")
-    (tmp_path / "a_raw.fif").write_bytes(content)
-    (tmp_path / parts[1]).write_bytes(content)
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_parts_that_continue_each_other_are_refused(tmp_path, parts, suffix):
+    """The first part, copied under the name of the second, says that it goes on in itself."""
+    for name in ("a_raw.fif", parts[1]):
+        (tmp_path / name).write_bytes(parts[0])
+    if suffix:  # the name of the next part is in the file, without this suffix
+        (tmp_path / "a_raw.fif.gz").write_bytes(gzip.compress(parts[0]))
+    with pytest.raises(DataError, match=rf"{parts[1]} is continued in {parts[1]}, which is before"):
+        read_continuous(tmp_path / f"a_raw.fif{suffix}")
+
+
+def test_a_fif_with_a_channel_of_no_kind_is_damaged(tmp_path):
+    path = tmp_path / "a_raw.fif"
+    info = mne.create_info(2, 128.0, "eeg")
+    mne.io.RawArray(np.ones((2, 1280)), info, verbose="ERROR").save(path, verbose="ERROR")
+    content, what = bytearray(path.read_bytes()), (203, 30, 96)  # tag, type, size
+    start = content.index(b"".join(number.to_bytes(4, "big") for number in what))
+    content[start + 36 : start + 40] = (19457).to_bytes(4, "big")
+    path.write_bytes(content)
     with pytest.raises(DataError, match=r"it is damaged, .* \(KeyError in MNE's reader\)"):
-        read_continuous(tmp_path / "a_raw.fif")
+        read_continuous(path)
 
 
 def test_a_fif_that_is_cut_off_is_called_so(tmp_path, capfd):
-    import mne
-
     path = tmp_path / "a_raw.fif"
     raw = mne.io.RawArray(
         np.ones((2, 1280)) * 1e-5, mne.create_info(2, 128.0, "eeg"), verbose="ERROR"
