@@ -200,3 +200,9 @@ def test_reading_an_experiment_loads_nothing_heavy():
     number, _, loaded = done.stdout.partition(" LOADED ")
     assert int(number) >= 17
     assert loaded == "[]\n"
+
+
+def test_bids_is_read_without_mne_bids():
+    """It is an oracle of the tests, and installed with them only."""
+    using = [name for name, file in MODULES.items() if "mne_bids" in file.read_text("utf-8")]
+    assert using == []

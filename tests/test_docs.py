@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+from docs_folders import FOLDERS
 
 from eegemo.config import parse_experiment
 
@@ -139,6 +141,162 @@ def test_yaml_on_the_pages_is_accepted(page, text, write_modules):
     if not set(BASE) <= set(content):
         text = yaml.safe_dump(BASE | content)
     parse_experiment(text)
+
+
+# --- your data: every experiment is checked and run -----------------------------------------------
+
+DATA_PAGE = DOCS / "your-data.md"
+#: Trials of each class that an experiment finds in its folder, by the name of the experiment.
+FOUND = {
+    "emotions": "amusement 6, disgust 6, fear 6, joy 6",
+    "emotions-in-value": "fear 12, joy 12",
+    "merged": "negative 12, positive 12",
+    "other-scale": "HV 12, LV 12",
+    "spreadsheet": "HVHA 6, HVLA 6, LVHA 6, LVLA 6",
+    "answers": "HV 12, LV 12",
+    "edf-files": "calm 12, tense 12",
+    "without-a-run": "happy 18, sad 18",
+    "whole-films-only": "happy 10, sad 10",
+    "milliseconds": "happy 12, sad 12",
+    "no-copies": "happy 12, sad 12",
+    "copies-together": "happy 18, sad 18",
+    "cleaned": "happy 12, sad 12",
+    "common-channels": "happy 12, sad 12",
+    "first-three-seconds": "happy 12, sad 12",
+    "blocks": "calm 9, tense 9",
+    "unseen-clips": "happy 24, sad 24",
+    "by-name": "happy 12, sad 12",
+    "by-rating": "HVHA 6, HVLA 4, LVHA 6, LVLA 6; 2 without a class",
+}
+#: What is said where the line that the page is about is left out: section, key, and words of it.
+WITHOUT = {
+    "emotions": ("labels", "column", "Write labels: {column: emotion}"),
+    "emotions-in-value": ("data", "tmax", "Say how long a trial lasts with tmax"),
+    "other-scale": ("labels", "valence", "valence_rating"),
+    "spreadsheet": ("labels", "table", "no column is called valence"),
+    "answers": ("labels", "table", "no column is called happy"),
+    "without-a-run": ("data", "exclude", "data.exclude"),
+    "milliseconds": ("data", "times", "write data: {times: milliseconds}"),
+    "no-copies": ("data", "exclude", "data.exclude: [sub-03]"),
+    "copies-together": ("data", "copies", "set data.copies: keep"),
+    "cleaned": ("data", "acquisition", "acquisition: clean or acquisition: raw"),
+    "common-channels": ("data", "channels", "Choose channels that all recordings have"),
+}
+EXPERIMENTS = [
+    pytest.param(
+        text,
+        id=yaml.safe_load(text).get("name", parameter.id),
+        # data sets of their own: simulated here, and in the tests of their readers
+        marks=() if "name" in yaml.safe_load(text) else pytest.mark.slow,
+    )
+    for parameter in YAML
+    for page, text in [parameter.values]
+    if page == DATA_PAGE and "mystudy:MyData" not in text
+]
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """Return a function that makes the folder of a section `data`, once, and says where it is."""
+    from eegemo.datasets.files.proposal import propose_table, write_proposal
+
+    home = tmp_path_factory.mktemp("page")
+
+    def make(data):
+        if "root" in data and not (home / data["root"]).exists():
+            FOLDERS[data["root"]](home / data["root"])
+            if data["source"] == "files":
+                write_proposal(propose_table(home / data["root"]))
+        return home
+
+    return make
+
+
+def _complete(text):
+    return BASE | {"model": {"name": "band_power_logreg"}} | yaml.safe_load(text)
+
+
+def _in_small(content):
+    """Return the experiment with a fast model in one fold, and a simulation of a few seconds."""
+    content = content | {"model": {"name": "band_power_logreg", "bands": [[8.0, 13.0]]}}
+    half = {"method": "stratified_group_ratio", "ratios": [0.5, 0.0, 0.5]}
+    content["split"] = {"group": content.get("split", {}).get("group")} | half
+    if content["data"]["source"] == "simulated":
+        content["data"] |= {"n_subjects": 2, "n_trials": 10, "duration": 4.0}
+    return parse_experiment(yaml.safe_dump(content))
+
+
+@pytest.mark.parametrize("text", EXPERIMENTS)
+def test_experiments_on_your_data_are_ready_and_run(text, made_up, monkeypatch):
+    """Checked as they stand and run, in the folder that the page tells them to be in."""
+    from eegemo.results.result import open_result
+    from eegemo.runs.check import check_experiment
+    from eegemo.runs.run import run_experiments
+
+    content = _complete(text)
+    monkeypatch.chdir(made_up(content["data"]))
+    # a quarter of the time, and nothing that this is about
+    monkeypatch.setattr("eegemo.runs.fit.measure_latency", lambda *_: None)
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    small = _in_small(content)
+    as_it_stands = content["data"]["source"] != "simulated"
+    experiment = parse_experiment(yaml.safe_dump(content)) if as_it_stands else small
+    checked = check_experiment(experiment, calibrate=False)
+    assert checked.problems == []
+    found = dict(checked.facts)["trials"]
+    assert found == FOUND.get(content["name"], found)
+    (folder,) = run_experiments([small], report=False)
+    assert len(open_result(folder).roles) == sum(
+        int(count) for count in re.findall(r" (\d+)(?=,|;|$)", found.partition(";")[0])
+    )
+
+
+def test_every_experiment_with_a_name_has_its_trials_counted():
+    named = {parameter.id for parameter in EXPERIMENTS}
+    assert set(WITHOUT) <= set(FOUND) <= named
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_without_its_line_the_question_is_answered_by_that_line(name, made_up, monkeypatch):
+    from eegemo.errors import InputError
+    from eegemo.runs.check import check_experiment
+
+    (text,) = (p.values[0] for p in EXPERIMENTS if p.id == name)
+    content = _complete(text)
+    monkeypatch.chdir(made_up(content["data"]))
+    section, key, words = WITHOUT[name]
+    del content[section][key]
+    try:
+        checked = check_experiment(parse_experiment(yaml.safe_dump(content)), calibrate=False)
+    except InputError as error:
+        assert words in str(error)  # noqa: PT017 -- the rest of these is in the list of problems
+    else:
+        assert checked.problems
+        assert words in repr(checked)
+
+
+def _checks_on_the_page():
+    for (language, code, line, between), following in pairwise(blocks(DATA_PAGE)):
+        if language == "console" and code.startswith("eegemo check data/"):
+            assert following[0] == "text"
+            assert not between.strip()
+            yield pytest.param(code.split()[1:], following[1], id=f"your-data-{line}")
+
+
+@pytest.mark.parametrize(("words", "expected"), [*_checks_on_the_page()])
+def test_check_prints_what_the_page_shows(words, expected, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from eegemo.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    FOLDERS[words[1]](Path(words[1]))
+    monkeypatch.setenv("COLUMNS", "160")
+    said = CliRunner().invoke(app, words)
+    assert said.exit_code == 0, said.output
+    assert OutputChecker().check_output(expected, said.stdout, ELLIPSIS | NORMALIZE_WHITESPACE), (
+        said.stdout
+    )
 
 
 def test_some_page_shows_a_whole_experiment():

@@ -3,6 +3,7 @@
 import datetime
 import json
 import shutil
+import textwrap
 
 import mne
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 
 from bare_files import NAMES, SFREQ, TRIALS, make_codes, make_level, make_raw, write, write_table
 from eegemo.cli import app
+from eegemo.config import parse_experiment
 from eegemo.datasets.files import Files, propose_table
 from eegemo.datasets.files.formats import FORMATS, find_bare_files
 from eegemo.datasets.files.names import guess_names
@@ -508,6 +510,10 @@ def test_tables_and_classes_beside_recordings_are_proposed(tmp_path):
         "anna_tense.edf,anna,1,2,tense",
     ]
     assert "trials: fixed" in said.text
+    # the experiment file is whole: it can be saved and checked as it is
+    proposed = parse_experiment(textwrap.dedent(said.text.partition("check` it):\n")[2]))
+    assert proposed.data.root == str(tmp_path)
+    assert proposed.labels.task == "given"
     (tmp_path / "anna_calm_events.csv").write_text("onset,duration,trial_type\n2,4,up\n")
     said = propose_table(tmp_path)
     assert said.table.splitlines()[1] == "anna_calm.edf,anna,1,1,calm,anna_calm_events.csv"

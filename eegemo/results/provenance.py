@@ -30,7 +30,7 @@ __all__ = [
     "now",
 ]
 
-_PACKAGES = "keras tensorflow jax torch mne mne-bids numpy scipy scikit-learn pandas pyarrow skops"
+_PACKAGES = "keras tensorflow jax torch mne numpy scipy scikit-learn pandas pyarrow skops"
 
 
 def now() -> str:

@@ -1,4 +1,8 @@
-"""EEG in BIDS: which files are the data, their tables, and their signals."""
+"""EEG in BIDS: which files are the data, their tables, and their signals.
+
+A reader of our own: MNE reads the files of signals, and nothing here needs MNE-BIDS, which the
+tests compare with.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

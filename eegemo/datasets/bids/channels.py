@@ -1,7 +1,7 @@
 """What the sidecars of BIDS say about channels: types, units, bad ones, positions, line frequency.
 
-MNE-BIDS reads these together with the events, and fails or warns where any of it is unusual. So
-they are read here, each by itself, and a mistake is told by file and name.
+They are read here and not by MNE-BIDS, which reads them together with the events and fails or
+warns where any of it is unusual: each by itself, and a mistake is told by file and name.
 """
 
 import json

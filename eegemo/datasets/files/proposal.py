@@ -414,6 +414,7 @@ def _write_experiment(root: Path, usable: list[Bare], guess: Guess) -> str:
         "name: my-experiment",
         *text.splitlines(),
         "labels: {task: given}",
+        "model: {name: cnn_lstm}",
         *(f"# {sentence}" for sentence in said),
     ]
     head = "Experiment file to use it with (save it, then `eegemo check` it):"
