@@ -27,7 +27,7 @@ from eegemo.trials import KEYS, Trials
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Windows", "break_notes", "count_breaks", "make_windows"]
+__all__ = ["Windows", "break_notes", "count_breaks", "make_windows", "short_notes"]
 
 # Fraction of a sample that may be due to rounding of times.
 _SLACK = 0.01
@@ -280,25 +280,47 @@ def break_notes(
     counts = count_breaks(trials, labels, duration=duration, stride=stride)
     if not counts:
         return []
-    about = trials.metadata
-
-    def name(row: int) -> str:
-        subject, session, trial = about[["subject", "session", "trial"]].iloc[row]
-        return f"subject {subject}, session {session}, trial {trial}"
-
     total = sum(held for held, _ in counts.values())
-    lossy = [f"{name(row)} ({held} of {number})" for row, (held, number) in counts.items()]
+    lossy = [f"{_name(trials, row)} ({held} of {number})" for row, (held, number) in counts.items()]
     notes = [
         f"{_number(total, 'window')} of {_number(len(counts), 'trial')} left out for breaks of the "
         f"recording: {_first_names(lossy)}."
     ]
-    empty = [name(row) for row, (held, number) in counts.items() if held == number]
+    empty = [_name(trials, row) for row, (held, number) in counts.items() if held == number]
     if empty:
         notes.append(
             f"{_number(len(empty), 'trial')} left out, without a window between breaks: "
             f"{_first_names(empty)}."
         )
     return notes
+
+
+def short_notes(trials: Trials, labels: Labels, *, duration: float = 2.0) -> list[str]:
+    """Return a sentence on the trials that are too short for a window.
+
+    Parameters
+    ----------
+    trials, labels, duration
+        As for `make_windows`.
+
+    Returns
+    -------
+    list of str
+        Empty if there are none; else a sentence.
+    """
+    short = (labels.codes >= 0) & (trials.n_times < _samples("duration", duration, trials.sfreq))
+    rows = np.flatnonzero(short).tolist()
+    if not rows:
+        return []
+    return [
+        f"{_number(len(rows), 'trial')} left out, shorter than a window of {duration:g} s: "
+        f"{_first_names([_name(trials, row) for row in rows])}."
+    ]
+
+
+def _name(trials: Trials, row: int) -> str:
+    subject, session, trial = trials.metadata[["subject", "session", "trial"]].iloc[row]
+    return f"subject {subject}, session {session}, trial {trial}"
 
 
 def _number(number: int, what: str) -> str:

@@ -224,12 +224,17 @@ def _read_bids(path: Path) -> Any:
     from eegemo.datasets.bids import find_recordings_bids
 
     root = next(parent for parent in path.parents if parent.name == "bids")
+    return _read_trials(find_recordings_bids(root))
+
+
+def _read_trials(recordings: Any) -> Any:
     results = []
-    for recording in find_recordings_bids(root):
+    for recording in recordings:
         for run in recording.read():
-            epochs = run.make_epochs(run.inst)
-            signals = epochs.get_data(copy=False)
-            results += [epochs.metadata, signals, np.array([epochs.info["sfreq"]])]
+            cut = run.make_epochs(run.inst)
+            for epochs in cut if isinstance(cut, list) else [cut]:
+                signals = epochs.get_data(copy=False)
+                results += [epochs.metadata, signals, np.array([epochs.info["sfreq"]])]
     return results
 
 
@@ -241,6 +246,75 @@ def _check_bids(result: Any) -> None:
         assert not metadata.duplicated(["subject", "session", "trial"]).any()
         if "valence" in metadata:
             assert not np.isinf(metadata["valence"]).any()
+
+
+def _write_edf(suffix: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        """A recording with a gap, whose events count it."""
+        from edf_files import write_edf
+        from test_bids import SFREQ, write_run
+
+        stem = write_run(folder / "bids", events=[(1.0, 2.0, "happy"), (16.0, 2.0, "sad")])
+        for other in ("vhdr", "vmrk", "eeg"):
+            stem.with_name(f"{stem.name}_eeg.{other}").unlink()
+        channels = stem.with_name(f"{stem.name}_channels.tsv")
+        names = [line.split("\t")[0] for line in channels.read_text().splitlines()[1:]]
+        data = np.random.default_rng(0).normal(0, 10, (len(names), SFREQ * 12))
+        starts = [second + 5 * (second > 5) for second in range(12)]
+        path = stem.with_name(f"{stem.name}_eeg{suffix}")
+        marks = [(3, "+3.5\x150.2\x14BAD_x")]
+        return write_edf(path, data, [SFREQ] * len(names), names, starts=starts, marks=marks)
+
+    return write
+
+
+def _write_listed(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        from bare_files import make_raw
+        from bare_files import write as write_recording
+
+        root = folder / "files"
+        for number in (1, 2):
+            write_recording(root / f"{number}.fif", make_raw(number, marks=number == 1))
+        rows = "onset,duration,trial_type\n2.0,4.0,calm\n9.0,4.0,tense\n16.0,n/a,boundary\n"
+        (root / "events.csv").write_text(rows)
+        table = (
+            "path,subject,session,run,events,valence\n1.fif,1,1,1,,5\n2.fif,2,1,1,events.csv,7\n"
+        )
+        (root / "recordings.csv").write_text(table)
+        return root / name
+
+    return write
+
+
+def _read_listed(path: Path) -> Any:
+    from eegemo.datasets.files import Files
+
+    return _read_trials(Files(root=str(path.parent)).find())
+
+
+def _write_ratings(folder: Path) -> Path:
+    rows = "".join(
+        f"sub-0{who},{trial},{2 * trial + who}\n" for who in (1, 2) for trial in (1, 2, 3)
+    )
+    (folder / "ratings.csv").write_text(f"participant,trial,valence\n{rows}")
+    return folder / "ratings.csv"
+
+
+def _read_ratings(path: Path) -> Any:
+    from eegemo.labels import label_trials
+
+    keys = [(f"0{who}", "1", trial, "") for who in (1, 2) for trial in (1, 2, 3)]
+    metadata = pd.DataFrame(keys, columns=["subject", "session", "trial", "stimulus"])
+    options = {"task": "valence", "table": str(path)}
+    labels, notes = label_trials(metadata, options, rating_range=(1.0, 9.0))
+    return [labels.codes, notes]
+
+
+def _check_ratings(result: Any) -> None:
+    codes, _ = result
+    assert len(codes) == 6
+    assert codes.max() < 2
 
 
 EXPERIMENT = """\
@@ -378,6 +452,13 @@ CASES: dict[str, Case] = {
             "participants.tsv",
         )
     },
+    "bids eeg.edf": Case(_write_edf(".edf"), _read_bids, _check_bids),
+    "bids eeg.bdf": Case(_write_edf(".bdf"), _read_bids, _check_bids),
+    **{
+        f"files {name}": Case(_write_listed(name), _read_listed, _check_bids)
+        for name in ("recordings.csv", "events.csv", "2.fif")
+    },
+    "ratings": Case(_write_ratings, _read_ratings, _check_ratings),
     "yaml": Case(_write_yaml, _read_yaml, _check_yaml),
     "predictions": Case(
         _write_result("predictions.parquet"), _read_predictions, _check_predictions

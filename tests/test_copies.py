@@ -294,8 +294,7 @@ class Choosing(Dataset):
         (
             "02",
             [(0, 2), (1, 3)],
-            "data.acquisition, if these are recordings of the same trials, or data.exclude: "
-            "[sub-01_ses-2_trial-1, sub-01_ses-2_trial-2], or data.subjects: ['02']",
+            "data.exclude: [sub-01_ses-2], or data.subjects: ['02']",
         ),
     ],
 )
@@ -305,6 +304,25 @@ def test_the_way_out_is_written_as_in_the_file(subject, links, ways):
     metadata = pd.concat([*sessions, make_metadata(2, subject=subject)], ignore_index=True)
     assert ways_out(links, metadata, Choosing()) == f"Leave one of each out: {ways}."
     assert ways_out(links, metadata, None) == "Leave one of each out of the data."
+
+
+@pytest.mark.parametrize(
+    ("runs", "links", "names"),
+    [
+        ("1122", [(0, 2), (1, 3)], "data.exclude: [sub-01_run-2]"),
+        ("1122", [(0, 2)], "data.exclude: [sub-01_trial-3]"),
+        (
+            ["acq-raw", "acq-raw", "acq-clean", "acq-clean"],
+            [(0, 2), (1, 3)],
+            "data.acquisition, if these are recordings of the same trials, or data.exclude: "
+            "[sub-01_acq-clean]",
+        ),
+        ("1112", [(0, 1), (0, 3)], "data.exclude: [sub-01_run-2, sub-01_trial-2]"),
+    ],
+)
+def test_recordings_that_are_copies_as_a_whole_are_left_out_as_a_whole(runs, links, names):
+    metadata = make_metadata(4, subject="01").assign(run=list(runs), session="1")
+    assert ways_out(links, metadata, Choosing()) == f"Leave one of each out: {names}."
 
 
 # --- whole data sets -----------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from eegemo.errors import DataError
 from eegemo.simulation.deap_files import write_dat
 
 # Whole data sets and results take longer to read. The long run, below, reads 1000 of each kind.
-_FEW = {name: 6 for name in CASES if name.startswith(("bids", "result"))}
+_FEW = {name: 6 for name in CASES if name.startswith(("bids", "files", "result"))}
 
 
 @pytest.mark.parametrize("name", CASES)

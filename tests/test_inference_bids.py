@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bids_files import write_recording
+from edf_files import write_edf
 
 from eegemo import parse_experiment
 from eegemo.datasets.bids import Bids
@@ -16,6 +17,7 @@ from eegemo.errors import DataError, InputError
 from eegemo.inference import predict_recording
 from eegemo.inference.events import read_bids_run
 from eegemo.inference.folder import FILES
+from eegemo.inference.predict import _describe_acquaintance
 from eegemo.inference.scoring import find_classes
 from eegemo.pages.figures import class_timeline
 from eegemo.results import open_result
@@ -113,8 +115,11 @@ def test_a_recording_of_the_data_gets_what_the_run_stored(root, result, no_figur
         assert len(both) == len(held_out) == len(applied.table)
         np.testing.assert_allclose(both["p_happy"], both["p_happy_stored"], atol=1e-6)
         assert (both["y_true"] == both["y_true_stored"]).all()
-        assert any("so its scores are no evidence" in note for note in applied.notes)
+        known = f"The data of this result include a subject {subject}; the model was not trained"
+        assert any(note.startswith(known) for note in applied.notes)
         break
+    every = predict_recording(result, file, out=root / "every")
+    assert any("so its scores are no evidence" in note for note in every.notes)
 
 
 def test_trials_without_a_class_of_the_models_are_predicted_but_not_scored(
@@ -347,3 +352,29 @@ def test_windows_that_hold_a_break_are_not_classified_and_the_timeline_shows_it(
     assert sorted(shown) == ["break", "happy", "sad"]
     edges = [patch.get_data().edges for patch in areas[::2]]
     assert [(e[0], e[-1]) for e in edges] == [(0.0, 10.0), (10.5, 20.0), (23.0, 45.0)]
+
+
+def test_times_after_a_gap_count_it(root, result, tmp_path, monkeypatch):
+    """Two gaps, of 7.5 and 3 s: a window is said to be where it was recorded, and drawn there."""
+    drawn = {}
+    monkeypatch.setattr("eegemo.inference.folder._draw", lambda *all: drawn.update(gaps=all[4]))
+    starts = [second + 7.5 * (second >= 20) + 3 * (second >= 30) for second in range(SECONDS)]
+    signals = signals_of(KINDS, seed=41)
+    names = ("Fp1", "Fp2", "C3", "C4")
+    file = write_edf(tmp_path / "gaps.edf", signals, [64] * 4, names, starts=starts)
+    applied = predict_recording(result, file, out=tmp_path / "out")
+    begun = [s for s in np.arange(0, 44.1, 0.5) if s not in (19.5, 29.5)]  # others hold a gap
+    expected = [s + 7.5 * (s >= 20) + 3 * (s >= 30) for s in begun]
+    assert applied.table["start"].tolist() == expected
+    assert (applied.table["stop"] - applied.table["start"]).eq(1.0).all()
+    assert drawn["gaps"] == [(20.0, 27.5), (37.5, 40.5)]
+
+
+def test_a_subject_by_whom_the_model_was_chosen_is_said_to_be(root, result):
+    """Roles are in folds.csv: one of validation is neither of training nor quite unseen."""
+    roles = pd.DataFrame({"subject": ["01", "02"], "fold_0": ["validation", "test"]})
+    stored = SimpleNamespace(roles=roles)
+    folds = [{"fold": 0, "train_windows_by_subject": {"03": 5}}]
+    assert "chosen by it (validation)" in _describe_acquaintance(stored, folds, "01", True)
+    assert _describe_acquaintance(stored, folds, "02", True).endswith("not trained on it.")
+    assert "may have been trained" in _describe_acquaintance(stored, folds, "03", False)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from eegemo.pages.notes import merge_notes
 from eegemo.pages.words import describe_permutations, format_interval
-from eegemo.report.caveats import merge_notes
 from eegemo.report.words import _findings
 
 
@@ -105,11 +105,27 @@ def test_notes_that_say_the_same_are_said_once():
     notes += [absent.format(1), "1 trials have no class because a rating is missing."]
     notes += [absent.format(2)]
     assert merge_notes(notes) == [
-        "5 runs: 1 trial each left out, outside the recording",
-        "2 folds: no training trial of LVHA, which the test part has.",
+        "Subject 01, 5 runs: 5 trials left out, outside the recording (0; 33; 66; ...)",
+        "Folds s01/1 and s02/1: no training trial of LVHA, which the test part has.",
         "1 trial has no class because a rating is missing.",
     ]
+    assert merge_notes(merge_notes(notes)) == merge_notes(notes)
     assert merge_notes(notes[:1]) == [left_out.format(0, 0).replace("1 trials", "1 trial")]
+
+
+def test_trials_of_many_subjects_are_added_up_and_the_first_named():
+    """One line for a data set of any size, with the numbers that the subjects' own lines have."""
+    said = "{} hold{} a break (boundary): {}. No filter crosses it"
+    notes = [f"Subject 01: {said.format('1 trial', 's', 7)}"]
+    notes += [f"Subject 0{k}: {said.format('4 trials', '', '2, 3, 5, 8')}" for k in range(2, 6)]
+    notes += ["Subject 03: 2 of 40 trials left out, peak-to-peak amplitude above 150 µV: 3, 4"]
+    notes += ["Subject 04: 1 of 38 trials left out, peak-to-peak amplitude above 150 µV: 9"]
+    assert merge_notes(notes) == [
+        "Subjects 01, 02, 03 and 2 more: 17 trials hold a break (boundary) (01: 7; 02: 2, 3, 5, "
+        "...; 03: 2, 3, 5, ...; ...). No filter crosses it",
+        "Subjects 03 and 04: 3 of 78 trials left out, peak-to-peak amplitude above 150 µV "
+        "(03: 3, 4; 04: 9)",
+    ]
 
 
 def test_both_ways_of_shuffling_are_said():

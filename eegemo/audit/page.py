@@ -8,7 +8,7 @@ from eegemo.audit.outcome import Audit, read_audit, sentences
 from eegemo.audit.protocols import PROTOCOLS
 from eegemo.pages import figures
 from eegemo.pages.html import data_uri, render
-from eegemo.report.caveats import merge_notes
+from eegemo.pages.notes import merge_notes
 from eegemo.store import write_text
 from eegemo.store.writing import write_table
 

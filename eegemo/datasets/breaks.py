@@ -31,6 +31,7 @@ __all__ = [
     "break_samples",
     "find_breaks",
     "gap_name",
+    "gaps_before",
     "is_break",
     "make_break",
     "parse_spans",
@@ -253,6 +254,38 @@ def sample_times(
         before += missing
         mapped[later] = given[later] - before
     return mapped, lost
+
+
+def gaps_before(raw: mne.io.BaseRaw, times: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return how much time of gaps lies before moments of recorded signal.
+
+    Parameters
+    ----------
+    raw : mne.io.BaseRaw
+        With gaps annotated by `gap_name`.
+    times : array_like of float, shape (n_times,)
+        Seconds of recorded signal before each moment, as in ``raw.times``.
+
+    Returns
+    -------
+    missing : ndarray of float, shape (n_times,)
+        Seconds; ``times + missing`` counts the gaps, as the times of a table of events do.
+
+    Examples
+    --------
+    >>> import mne
+    >>> raw = mne.io.RawArray(np.zeros((1, 512)), mne.create_info(1, 128.0, "eeg"), verbose="ERROR")
+    >>> add_breaks(raw, [Break(2.0, 2.0, gap_name(10.0))])
+    >>> gaps_before(raw, [1.0, 3.0]).tolist()
+    [0.0, 10.0]
+    """
+    moments = np.asarray(times, dtype=float)
+    missing = np.zeros(moments.shape)
+    for broken in find_breaks(raw):
+        match = _GAP.fullmatch(broken.name)
+        if match is not None:
+            missing[moments > broken.start] += float(match[1])
+    return missing
 
 
 def write_spans(spans: Iterable[tuple[float, float]]) -> str:

@@ -5,6 +5,7 @@ peripheral channel imposes on the EEG, units that a file does not state. `eegemo
 looks at the samples.
 """
 
+import logging
 import re
 import warnings
 from collections import Counter
@@ -24,6 +25,7 @@ from eegemo.datasets.breaks import Break, add_breaks, break_samples, gap_name, s
 from eegemo.datasets.edf import EdfHeader, read_annotations, read_edf_header, read_record_times
 from eegemo.datasets.signals import check_signals
 from eegemo.errors import DataError
+from eegemo.formats.fif import check_chain, is_cut_off
 from eegemo.formats.files import check_file, check_inside
 
 __all__ = ["load_signals", "read_continuous", "select_channels"]
@@ -61,11 +63,13 @@ _NAMES_IN_HEADER = re.compile(
     rb"^([ \t]*(?:DataFile|MarkerFile)[ \t]*[=:][ \t]*)(?=[^\s/])", re.M | re.I
 )
 
+_FIF = (".fif", ".fif.gz")
 _OUTSIDE = "annotations outside its signals were passed over"
 _SHORTENED = "annotations that go on beyond its signals were shortened"
 # Parts of MNE's warnings, and what to say instead; None where it does not matter, or is said
 # elsewhere.
 _WARNINGS: tuple[tuple[str, str | None], ...] = (
+    ("invalid tag", "the last bytes of the file are missing; no signals are"),
     ("boundary", None),
     ("expanding outside", _SHORTENED),
     ("outside data range", _OUTSIDE),
@@ -228,15 +232,33 @@ def _check_named_files(path: Path, root: Path) -> None:
 
 def _read(path: Path, options: Mapping[str, Any]) -> tuple[mne.io.BaseRaw, list[str]]:
     """Open a file with MNE; errors and warnings in eegemo's words."""
-    with warnings.catch_warnings(record=True) as caught:
+    if path.name.lower().endswith(_FIF):
+        check_chain(path)
+    with warnings.catch_warnings(record=True) as caught, _silent():
         warnings.simplefilter("always")
         try:
             # at a lower level of verbosity MNE would not warn at all
             with _in_small_letters(path) as file:
                 raw = mne.io.read_raw(file, preload=False, verbose="WARNING", **options)
+            raw.get_channel_types()  # fails where a kind of channel is none
         except Exception as error:  # MNE's readers raise many types
             raise DataError(_explain(path, error)) from error
     return raw, translate_warnings(caught)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let MNE warn without printing: where its logger has a handler, it also writes to that."""
+    logger = logging.getLogger("mne")
+    logger.addFilter(_pass_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_pass_nothing)
+
+
+def _pass_nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 @contextmanager
@@ -266,7 +288,16 @@ def _explain(path: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         missing = Path(error.filename).name if error.filename else _last_path(said)
         return f"{cannot}it needs {missing or 'another file'}, which is not beside it."
-    if path.name.lower().endswith((".fif", ".fif.gz")) and "No raw data" in said:
+    is_fif = path.name.lower().endswith(_FIF)
+    if "Split raw file detected" in said:
+        part = re.search(r"next file (.+?) does not exist", said, re.S)
+        return (
+            f"{cannot}it is continued in {Path(part[1]).name if part else 'another file'}, which "
+            "is missing. Put all parts beside it, under the names that they were written with."
+        )
+    if is_fif and is_cut_off(path):
+        return f"{cannot}it is cut off: its last part is missing. Copy or export it again."
+    if is_fif and "No raw data" in said:
         return f"{cannot}it holds no continuous signals, perhaps epochs or averages."
     if isinstance(error, MemoryError):
         return f"{cannot}it does not fit into memory."

@@ -7,7 +7,7 @@ first (``s01_trial-3``). Numbers may have zeros before them or not: ``run-2`` is
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eegemo.errors import DataError
@@ -16,6 +16,7 @@ __all__ = [
     "Exclusion",
     "exclude_recordings",
     "exclude_subjects",
+    "find_alike",
     "parse_exclusion",
     "same_label",
     "shorten",
@@ -101,6 +102,20 @@ def same_label(first: str, second: str) -> bool:
     (True, True, False)
     """
     return _plain(first) == _plain(second)
+
+
+def find_alike(labels: Iterable[str]) -> list[tuple[str, ...]]:
+    """Find labels that are the same but for case and the zeros of numbers.
+
+    Examples
+    --------
+    >>> find_alike(["01", "02", "1", "S1"])
+    [('01', '1')]
+    """
+    groups: dict[str, list[str]] = {}
+    for label in dict.fromkeys(labels):
+        groups.setdefault(_plain(label), []).append(label)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def _plain(label: str) -> str:

@@ -12,7 +12,7 @@ import mne
 import numpy as np
 import pandas as pd
 
-from eegemo.datasets.breaks import parse_spans
+from eegemo.datasets.breaks import gaps_before, parse_spans
 from eegemo.errors import DataError, InputError
 from eegemo.inference.events import bids_subject, stated_references
 from eegemo.inference.folder import check_free, write_prediction
@@ -20,6 +20,7 @@ from eegemo.inference.models import choose_scaling, mean_probabilities, tabulate
 from eegemo.inference.recording import match_channels, read_recording, window_recording
 from eegemo.inference.scoring import Scored, find_classes, score_windows
 from eegemo.inference.unlike import describe_reference, describe_unlike
+from eegemo.pages.words import count_of
 from eegemo.preprocessing import Record, preprocess
 from eegemo.results import Result, open_result
 from eegemo.runs.dataset import make_dataset
@@ -110,10 +111,12 @@ def predict_recording(
     folder = stored.path.resolve().parent / name if out is None else Path(out)
     check_free(folder, force=force)
     try:
-        windows, continuous, notes = _make_windows(stored, recording, who, subject)
+        windows, original, notes = _make_windows(stored, recording, who, subject)
     except DataError as error:
-        named = str(error).startswith(str(recording))
+        # or with a table that lies beside it
+        named = str(error).startswith((str(recording), str(recording.resolve().parent)))
         raise DataError(str(error) if named else f"{recording}: {error}") from error
+    continuous = original is not None
     codes, about_classes = None, list[str]()
     if not continuous:
         dataset = make_dataset(stored.experiment, trust=trust)
@@ -148,9 +151,9 @@ def predict_recording(
         *describe_unlike(windows, stored.signals),
         *notes,
         *about_classes,
-        *_warnings(stored, who, scored is not None),
+        *_warnings(stored, folds, who, scored is not None),
     )
-    gaps = parse_spans(windows.trials.metadata["breaks"].iloc[0]) if continuous else []
+    gaps = _count_gaps(table, windows, original) if original is not None else []
     about = {
         "sentence": sentence,
         "notes": list(notes),
@@ -190,8 +193,8 @@ def _choose_folds(stored: Result, fold: int | str, who: str) -> list[dict[str, A
 
 def _make_windows(
     stored: Result, recording: Path, who: str, subject: str | None
-) -> tuple[Windows, bool, tuple[str, ...]]:
-    """Preprocess a recording as in the experiment; return whether it is continuous."""
+) -> tuple[Windows, mne.io.BaseRaw | None, tuple[str, ...]]:
+    """Preprocess a recording as in the experiment; return it as it was, if it is continuous."""
     experiment, notes = stored.experiment, list[str]()
     steps = experiment.preprocessing.model_dump()
     by_type = isinstance(experiment.data.channels, str)
@@ -241,7 +244,25 @@ def _make_windows(
         classes=stored.classes,
         **experiment.windows.model_dump(),
     )
-    return windows, continuous, tuple(dict.fromkeys([*before, *notes, *after]))
+    original = runs[0].inst if continuous else None
+    return windows, original, tuple(dict.fromkeys([*before, *notes, *after]))
+
+
+def _count_gaps(
+    table: pd.DataFrame, windows: Windows, raw: mne.io.BaseRaw
+) -> list[tuple[float, float]]:
+    """Put the times of windows on a clock that counts gaps, in place; return the breaks on it."""
+    shift = gaps_before(raw, (table["start"] + table["stop"]).to_numpy() / 2)
+    table["start"] += shift
+    table["stop"] += shift
+    spans = parse_spans(windows.trials.metadata["breaks"].iloc[0])
+    sample = 1 / windows.trials.sfreq  # a break may have been moved to the next one
+    starts = gaps_before(raw, [start - sample for start, _ in spans])
+    ends = gaps_before(raw, [end + sample for _, end in spans])
+    return [
+        (start + before, end + after)
+        for (start, end), before, after in zip(spans, starts.tolist(), ends.tolist(), strict=True)
+    ]
 
 
 def _describe_models(folds: Sequence[dict[str, Any]]) -> str:
@@ -257,7 +278,7 @@ def _summarise(name: str, table: pd.DataFrame, classes: list[str], *, continuous
         best = classes[int(mean.argmax())]
         fraction = float((table["predicted"] == best).mean())
         return (
-            f"{name}: of {len(table)} windows, {best} has the largest mean probability "
+            f"{name}: of {count_of(len(table), 'window')}, {best} has the largest mean probability "
             f"({mean.max():.2f}; chance {1 / len(classes):.2f}) and is the most probable class in "
             f"{100 * fraction:.0f} % of them."
         )
@@ -266,10 +287,11 @@ def _summarise(name: str, table: pd.DataFrame, classes: list[str], *, continuous
     listed = ", ".join(
         f"{class_name} {n}" for class_name, n in zip(classes, counts.tolist(), strict=True)
     )
-    return f"{name}: {len(trials)} trials, by the mean probability of their windows: {listed}."
+    n_trials = count_of(len(trials), "trial")
+    return f"{name}: {n_trials}, by the mean probability of their windows: {listed}."
 
 
-def _warnings(stored: Result, who: str, scored: bool) -> list[str]:
+def _warnings(stored: Result, folds: Sequence[dict[str, Any]], who: str, scored: bool) -> list[str]:
     notes = []
     if stored.leaks:
         notes.append(
@@ -281,8 +303,27 @@ def _warnings(stored: Result, who: str, scored: bool) -> list[str]:
     if stored.simulated:
         notes.append("The models were trained on simulated data.")
     if who in stored.provenance["data"]["subjects"]:
-        notes.append(
-            f"The data of this result include a subject {who}: models may have been trained on "
-            f"this recording{', so its scores are no evidence' if scored else ''}."
-        )
+        notes.append(_describe_acquaintance(stored, folds, who, scored))
     return notes
+
+
+def _describe_acquaintance(
+    stored: Result, folds: Sequence[dict[str, Any]], who: str, scored: bool
+) -> str:
+    """Say what the models know of a subject that is in the data of the result."""
+    known = f"The data of this result include a subject {who}"
+    if any(who in record.get("train_windows_by_subject", [who]) for record in folds):
+        return (
+            f"{known}: models may have been trained on this recording"
+            f"{', so its scores are no evidence' if scored else ''}."
+        )
+    which = "the model was" if len(folds) == 1 else "these models were"
+    roles = stored.roles
+    own = None if roles is None else roles[roles["subject"] == who]
+    columns = [f"fold_{int(record['fold'])}" for record in folds]
+    if own is None or own[columns].isin(["validation"]).any(axis=None):
+        return (
+            f"{known}; {which} not trained on it, but may have been chosen by it (validation)"
+            f"{', so its scores are somewhat too good' if scored else ''}."
+        )
+    return f"{known}; {which} not trained on it."

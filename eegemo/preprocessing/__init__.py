@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from eegemo.preprocessing.bads import find_bad_channels as find_bad_channels
     from eegemo.preprocessing.bads import interpolate_bads as interpolate_bads
     from eegemo.preprocessing.breaks import break_spans as break_spans
+    from eegemo.preprocessing.channels import check_montage as check_montage
     from eegemo.preprocessing.channels import pick_channels as pick_channels
     from eegemo.preprocessing.eog import remove_eog_ica as remove_eog_ica
     from eegemo.preprocessing.eog import remove_eog_regression as remove_eog_regression
@@ -48,6 +49,7 @@ _HOMES = {
     "RejectedTrial": "record",
     "band_pass": "filtering",
     "break_spans": "breaks",
+    "check_montage": "channels",
     "correct_baseline": "trials",
     "find_bad_channels": "bads",
     "interpolate_bads": "bads",
@@ -69,6 +71,7 @@ __all__ = [
     "RejectedTrial",
     "band_pass",
     "break_spans",
+    "check_montage",
     "correct_baseline",
     "find_bad_channels",
     "interpolate_bads",

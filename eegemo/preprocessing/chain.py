@@ -81,7 +81,8 @@ def run_steps(
     if montage is not None:
         unknown = apply_montage(new, montage)
         if unknown:
-            log.notes.append(f"{montage} has no position of channel {', '.join(unknown)}")
+            several = "s" * (len(unknown) > 1)
+            log.notes.append(f"{montage} has no position of channel{several} {', '.join(unknown)}")
     if new.info["sfreq"] != old:
         log.steps.append(f"resampled from {old:g} to {new.info['sfreq']:g} Hz")
     if record is not None:
@@ -209,12 +210,19 @@ def _report_flat(inst: mne.io.BaseRaw | mne.BaseEpochs, bads: str, record: Recor
     """Note flat channels that are kept."""
     if bads == "interpolate":  # which finds and replaces them
         return
-    for name in find_flat_channels(inst):
-        record.bads[name] = "flat"
-        record.notes.append(
-            f"channel {name} is flat and was kept, in the average reference too unless it is "
-            "marked bad; bads: interpolate would replace it"
-        )
+    flat = find_flat_channels(inst)
+    record.bads |= dict.fromkeys(flat, "flat")
+    if not flat:
+        return
+    named = ", ".join(flat[:3]) + (f" and {len(flat) - 3} more" if len(flat) > 3 else "")
+    if len(flat) == 1:
+        channel, was, is_, it = "channel", "is flat and was", "it is", "it"
+    else:
+        channel, was, is_, it = "channels", "are flat and were", "they are", "them"
+    record.notes.append(
+        f"{channel} {named} {was} kept, in the average reference too unless {is_} marked bad; "
+        f"bads: interpolate would replace {it}"
+    )
 
 
 def _edge(freq: float | None, otherwise: str) -> str:

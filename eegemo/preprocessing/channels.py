@@ -10,7 +10,14 @@ import numpy as np
 from eegemo.datasets.channels import resolve_channels
 from eegemo.errors import DataError
 
-__all__ = ["Instance", "copy_loaded", "eeg_names", "pick_channels", "resolve_eog_channels"]
+__all__ = [
+    "Instance",
+    "check_montage",
+    "copy_loaded",
+    "eeg_names",
+    "pick_channels",
+    "resolve_eog_channels",
+]
 
 # The usual names of montages, and those that MNE gave them in version 1.13.
 _RENAMED = {"standard_1005": "colin27_1005", "standard_1020": "colin27_1020"}
@@ -119,6 +126,33 @@ def mark_eog(inst: Any, names: Sequence[str]) -> None:
     inst.set_channel_types(dict.fromkeys(names, "eog"), on_unit_change="ignore", verbose="ERROR")
 
 
+def check_montage(montage: str) -> str:
+    """Check that MNE has a montage, and return its name in the installed version.
+
+    Parameters
+    ----------
+    montage : str
+        Such as ``standard_1005``.
+
+    Raises
+    ------
+    DataError
+        If there is no such montage.
+    """
+    known = mne.channels.get_builtin_montages()
+    names_of = {name: name for name in known} | {
+        old: new for old, new in _RENAMED.items() if new in known
+    }
+    if montage not in names_of:
+        close = difflib.get_close_matches(montage, names_of, n=3)
+        hint = f" Did you mean {', '.join(close)}?" if close else ""
+        raise DataError(
+            f"preprocessing: montage={montage!r} is not a montage of MNE.{hint} There are "
+            f"{', '.join(names_of)}."
+        )
+    return str(names_of[montage])
+
+
 def apply_montage(inst: Any, montage: str) -> list[str]:
     """Give standard positions to the EEG channels of a recording that has not all of them.
 
@@ -139,22 +173,13 @@ def apply_montage(inst: Any, montage: str) -> list[str]:
     DataError
         If there is no such montage.
     """
-    known = mne.channels.get_builtin_montages()
-    names_of = {name: name for name in known} | {
-        old: new for old, new in _RENAMED.items() if new in known
-    }
-    if montage not in names_of:
-        close = difflib.get_close_matches(montage, names_of, n=3)
-        hint = f" Did you mean {', '.join(close)}?" if close else ""
-        raise DataError(
-            f"montage={montage!r} is not a montage of MNE.{hint} There are {', '.join(names_of)}."
-        )
+    standard_name = check_montage(montage)
     own = inst.get_montage()
     have = {} if own is None else own.get_positions()["ch_pos"]
     names = eeg_names(inst)
     if all(name in have and np.isfinite(have[name]).all() for name in names):
         return []
-    standard = mne.channels.make_standard_montage(names_of[montage])
+    standard = mne.channels.make_standard_montage(standard_name)
     inst.set_montage(
         standard, match_case=False, match_alias=True, on_missing="ignore", verbose="ERROR"
     )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-
+from eegemo.pages.notes import merge_notes
 from eegemo.pages.words import count_of, join_names
 from eegemo.report.promises import make_promise, stimulus_caveat
 from eegemo.results import Result
@@ -65,43 +63,3 @@ def _is_stimulus_the_class(result: Result) -> bool:
     """Return whether each class has one stimulus, so that recognising it is the task."""
     trials = result.trials[result.trials["stimulus"] != ""]
     return trials.empty or bool(trials.groupby("y_true")["stimulus"].nunique().max() <= 1)
-
-
-# "left out" in results of older versions
-_DROPPED = "(?:left out|dropped|excluded)"
-_OF = re.compile(r"(?P<unit>Subject|Fold) [^:]+: (?P<file>\S+\.\w+: )?(?P<rest>.+)")
-
-
-def merge_notes(notes: Sequence[str]) -> list[str]:
-    """Merge notes that several runs, subjects or folds have in common; other notes stay unchanged.
-
-    Parameters
-    ----------
-    notes : sequence of str
-        The notes of a run.
-
-    Returns
-    -------
-    list of str
-        In the order of first appearance.
-
-    Examples
-    --------
-    >>> merge_notes([f"Subject 01: run-{n}.vhdr: 1 trials left out, marked bad: {n}" for n in "23"])
-    ['2 runs: 1 trial each left out, marked bad']
-    """
-    groups: dict[str, list[str]] = {}
-    for note in notes:
-        note = re.sub(r"\b1 trials have\b", "1 trial has", note)
-        note = re.sub(r"\b1 (trial|subject)s\b", r"1 \1", note)
-        match, key = _OF.fullmatch(note), note
-        if match:
-            unit = "run" if match["file"] else match["unit"].lower()
-            rest = re.sub(rf"({_DROPPED}, [^:]+): [\d, ]+$", r"\1", match["rest"])
-            key = f"{unit}s: {rest}"
-        groups.setdefault(key, []).append(note)
-    merged = []
-    for key, same in groups.items():
-        joint = re.sub(rf"(trials?) ({_DROPPED})", r"\1 each \2", key)
-        merged.append(same[0] if len(same) == 1 else f"{len(same)} {joint}")
-    return merged

@@ -10,12 +10,12 @@ from eegemo.datasets import Dataset, FileState, Recording
 from eegemo.errors import EegemoError, InputError
 from eegemo.execution import RunContext, available_memory, may_use_gpu
 from eegemo.models.shapes import shape_of
+from eegemo.pages.notes import merge_notes
 from eegemo.report.verdicts import unit_text
 from eegemo.results.plan import design_of
 from eegemo.runs.check_data import OnFile, broken_file
 from eegemo.runs.dataset import list_recordings, make_dataset
 from eegemo.runs.describe import describe_trials, format_range
-from eegemo.runs.notes import merge_notes
 from eegemo.runs.outlines import PreparedSubject, join_expected, prepare_outlines
 from eegemo.runs.prepare import divide_trials, settle
 from eegemo.runs.resources import Resources, check_memory, estimate_resources
@@ -127,7 +127,10 @@ def check_experiment(
             text = f"about {format_seconds(seconds)} with {max(jobs, 1)} jobs{early}"
             checked.facts.append(("time", text))
     except InputError as error:
-        checked.problems.append(str(error))
+        # what the other subjects lack may be in the files that cannot be used
+        without = [file.name for file in checked.files if not file.ok]
+        prefix = f"without {', '.join(without)}: " if without else ""
+        checked.problems.append(f"{prefix}{error}")
     return checked
 
 
@@ -146,7 +149,8 @@ def _prepare(
         expected = dataset.expected()
         return join_expected(expected, sfreq=steps.sfreq, channels=dataset.kept_channels), []
     recordings = list_recordings(dataset)
-    checked.facts.append(("data", f"{len(recordings)} subjects in {dataset.place}"))
+    noun = "subject" if len(recordings) == 1 else "subjects"
+    checked.facts.append(("data", f"{len(recordings)} {noun} in {dataset.place}"))
     prepared = prepare_outlines(experiment, dataset, recordings, context, on_subject=on_file)
     for subject, recording in zip(prepared, recordings, strict=True):
         checked.files.append(_state(subject, recording))

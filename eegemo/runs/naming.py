@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -97,20 +97,16 @@ def ways_out(links: Links, metadata: pd.DataFrame, dataset: Dataset | None) -> s
     inside = [link for link in links if places[link[0]][0] == places[link[1]][0]]
     whole = [name for name, rows in by_subject.items() if len(rows) == sizes[name]]
     ways = []
-    apart = any(places[a] != places[b] for a, b in inside)
-    # recordings of one run differ in their label acq- or proc-, which trials do not tell
-    for option in ("acquisition", "processing", *(("runs", "sessions") if apart else ())):
-        if inside and option in options:
+    runs = [places[row][2] for link in inside for row in link]
+    for option, key in (("acquisition", "acq-"), ("processing", "proc-")):
+        if option in options and any(key in run for run in runs):
             ways.append(f"data.{option}, if these are recordings of the same trials")
             break
     if "exclude" in options:
         names = [_excluded(name) for name in whole]
-        names += [
-            _excluded_trial(row, places, metadata)
-            for name, rows in by_subject.items()
-            for row in sorted(rows)
-            if name not in whole
-        ]
+        for name, rows in by_subject.items():
+            if name not in whole:
+                names += _excluded_rows(sorted(rows), places, metadata)
         shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
         ways.append(f"data.exclude: [{shown}]")
     if "subjects" in options:
@@ -126,6 +122,28 @@ def ways_out(links: Links, metadata: pd.DataFrame, dataset: Dataset | None) -> s
 
 def _excluded(subject: str) -> str:
     return subject if _OWN_NAME.fullmatch(subject) else f"sub-{subject}"
+
+
+def _excluded_rows(
+    rows: Sequence[int], places: Sequence[_Place], metadata: pd.DataFrame
+) -> list[str]:
+    """Name recordings of which all trials are meant, and single trials of others."""
+    total, meant = Counter(places), Counter(places[row] for row in rows)
+    whole = [place for place, n in meant.items() if n == total[place]]
+    single = [row for row in rows if places[row] not in whole]
+    return [
+        *(_excluded_recording(place, places) for place in whole),
+        *(_excluded_trial(row, places, metadata) for row in single),
+    ]
+
+
+def _excluded_recording(place: _Place, places: Sequence[_Place]) -> str:
+    subject, session, run = place
+    several = len({other[1] for other in places}) > 1
+    part = f"_ses-{session}" if several else ""
+    if len({other[2] for other in places if other[:2] == place[:2]}) > 1:
+        part += f"_{run}" if "-" in run else f"_run-{run}"
+    return f"{_excluded(subject)}{part}"
 
 
 def _excluded_trial(row: int, places: Sequence[_Place], metadata: pd.DataFrame) -> str:

@@ -24,7 +24,7 @@ from eegemo.runs.prints import load_prints
 from eegemo.runs.trials import prepare_trials
 from eegemo.splits import UNIT_NOUNS, Fold, Unit, describe_constant, make_repeats
 from eegemo.trials import Trials, load_trials
-from eegemo.windows import Windows, break_notes, make_windows
+from eegemo.windows import Windows, break_notes, make_windows, short_notes
 
 __all__ = ["divide_trials", "prepare_experiment", "settle"]
 
@@ -125,6 +125,7 @@ def divide_trials(
             "Trial labels were shuffled within each subject and session: there is nothing to learn."
         )
     windows = make_windows(trials, labels, **experiment.windows.model_dump())
+    notes += short_notes(trials, labels, duration=experiment.windows.duration)
     notes += break_notes(trials, labels, **experiment.windows.model_dump())
     folds = make_repeats(
         windows.table,

@@ -12,9 +12,15 @@ from eegemo.datasets import Dataset, Recording
 from eegemo.datasets.references import read_references
 from eegemo.errors import DataError
 from eegemo.execution import RunContext, span
-from eegemo.preprocessing import NoTrialLeftError, Record, preprocess, save_records
+from eegemo.pages.notes import merge_notes
+from eegemo.preprocessing import (
+    NoTrialLeftError,
+    Record,
+    check_montage,
+    preprocess,
+    save_records,
+)
 from eegemo.runs.dataset import list_recordings, make_dataset
-from eegemo.runs.notes import merge_notes
 from eegemo.runs.prints import store_prints
 from eegemo.simulation import is_simulated
 from eegemo.store import (
@@ -150,6 +156,8 @@ def plan_trials(
 ) -> list[TrialsTask]:
     """Return the task of each recording; its folder may be stored already."""
     steps = experiment.preprocessing.model_dump() | {"channels": dataset.kept_channels}
+    if steps["montage"] is not None:  # a mistake in the experiment, not in a subject's files
+        check_montage(steps["montage"])
     decisive = section_for_digest(experiment.preprocessing) | {"channels": steps["channels"]}
     code = code_for_digest(experiment, "data")
     tasks = []

@@ -234,16 +234,30 @@ def _where(group: str, scope: str) -> str:
     return f"{several} of subject {scope}" if scope else several
 
 
+def _unknown_stimuli(table: pd.DataFrame) -> str:
+    trials = table.drop_duplicates(["subject", "session", "trial"])
+    unknown = trials[trials["stimulus"] == ""]
+    needs = "split: group 'stimulus' needs to know which stimulus each trial showed, and"
+    if len(unknown) == len(trials):
+        return f"{needs} this data does not say (no stim_file or stimulus column in events.tsv)."
+    named = [
+        f"subject {row.subject}, session {row.session}, trial {row.trial}"
+        for row in unknown.head(3).itertuples()
+    ]
+    more = f"; and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+    return (
+        f"{needs} {len(unknown)} of {len(trials)} trials do not say it: {'; '.join(named)}{more}. "
+        "Write it into the table, or leave these trials out by data.exclude."
+    )
+
+
 def _groups(table: pd.DataFrame, group: str) -> tuple[np.ndarray, list[str]]:
     """Return the group number of each row and the groups' names."""
     if group == "window":
         return np.arange(len(table)), [str(row) for row in range(len(table))]
     columns = columns_of(group, table)
     if group == "stimulus" and (table["stimulus"] == "").any():
-        raise DataError(
-            "split: group 'stimulus' needs to know which stimulus each trial showed, "
-            "and this data does not say (no stim_file or stimulus column in events.tsv)."
-        )
+        raise DataError(_unknown_stimuli(table))
     numbers = table.groupby(columns, sort=True, observed=True).ngroup().to_numpy()
     first = np.unique(numbers, return_index=True)[1]
     # a part of the key that never changes does not help to name folds

@@ -49,7 +49,7 @@ from eegemo.datasets.bids.tables import (
     unify_stimuli,
 )
 from eegemo.datasets.cutting import find_bad_spans
-from eegemo.datasets.exclude import Exclusion
+from eegemo.datasets.exclude import Exclusion, find_alike
 from eegemo.datasets.fixed import check_fixed
 from eegemo.errors import DataError
 from eegemo.formats.files import check_file, check_inside, named_errors
@@ -175,6 +175,13 @@ def find_recordings_bids(
         _check_lengths(everywhere, tmin)
     subjects_of, renamed = unify_stimuli(subjects_of, told)
     told += [("subjects without a recording of those chosen", f"sub-{name}") for name in unchosen]
+    told += [
+        (
+            "subjects of nearly the same label, taken for different people",
+            " and ".join(f"sub-{name}" for name in group),
+        )
+        for group in find_alike(subjects_of)
+    ]
     told += [("left out by data.exclude", path.name) for path in chosen if path not in paths]
     if subjects == "all":
         folders = {folder.name.removeprefix("sub-") for folder in list_subjects(root)}

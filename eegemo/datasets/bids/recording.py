@@ -103,6 +103,13 @@ class BidsRecording(Recording):
         if not n_runs:
             raise DataError(f"No trial of subject {self.subject} can be cut: {'; '.join(notes)}.")
 
+    def least_bytes(self, steps: Mapping[str, Any]) -> int:
+        """Return a lower bound of the size of the stored trials (see `Recording.least_bytes`)."""
+        # only reading tells how much of a recording the events of interest cover
+        spans = [events["duration"] for events in self.events]
+        whole = self.length is not None and all((span == math.inf).all() for span in spans)
+        return super().least_bytes(steps) // 2 if whole else 0
+
     def _cut_pieces(
         self, number: int, raw: mne.io.BaseRaw, numbering: Numbering
     ) -> tuple[pd.DataFrame, list[str]]:
@@ -154,10 +161,12 @@ class BidsRecording(Recording):
         times = events["onset"].tolist(), events["duration"].tolist(), len(raw.times) / sfreq, sfreq
         words = explain_onsets(*times)
         if words and is_other_unit(*times):
+            way_out = "correct onset and duration"
+            if words.endswith("milliseconds"):
+                way_out += ", or write data: {times: milliseconds}"
             raise DataError(
                 f"{path.fpath}: most trials of its events.tsv begin after its end: {words}. BIDS "
-                "has seconds: correct onset and duration, or, for milliseconds, write data: "
-                "{times: milliseconds}."
+                f"has seconds: {way_out}."
             )
         return [words] if words else []
 
